@@ -1,0 +1,37 @@
+"""Nested tuples, lists and dicts as a flat list of leaves, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+Rebuild = Callable[[Sequence[Any]], Any]
+
+
+def flatten(value: Any) -> tuple[list[Any], Rebuild]:
+    """The leaves of a nested container in order, and the function that puts others in their places.
+
+    >>> leaves, rebuild = flatten({"w": 1, "rest": (2, [3])})
+    >>> leaves
+    [1, 2, 3]
+    >>> rebuild(["a", "b", "c"])
+    {'w': 'a', 'rest': ('b', ['c'])}
+    """
+    leaves: list[Any] = []
+
+    def build(part: Any) -> Callable[[Sequence[Any]], Any]:
+        if isinstance(part, dict):
+            keys = list(part)
+            inner = [build(part[key]) for key in keys]
+            return lambda new: {key: f(new) for key, f in zip(keys, inner, strict=True)}
+        if isinstance(part, (tuple, list)):
+            kind = type(part)
+            inner = [build(item) for item in part]
+            if hasattr(part, "_fields"):
+                return lambda new: kind(*[f(new) for f in inner])
+            return lambda new: kind([f(new) for f in inner])
+        place = len(leaves)
+        leaves.append(part)
+        return lambda new: new[place]
+
+    return leaves, build(value)

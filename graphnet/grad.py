@@ -1,0 +1,407 @@
+"""Derivatives as a user asks for them: of tensors (`backward`, `gradients`) and of functions (`grad`, `vjp`, `jvp`, ...).
+
+A function is differentiated with respect to fresh alias nodes, never the caller's own tensors, so that nested
+derivatives do not confuse their variables. Whether the result has a graph of its own is decided by what it depends on:
+if something else that needs a gradient took part (an outer derivative, a Parameter), it has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any
+
+import numpy as np
+
+from graphnet import sweep
+from graphnet.containers import flatten
+from graphnet.op import apply, described
+from graphnet.ops import shape as shape_ops
+from graphnet.ops.elementwise import multiply
+from graphnet.ops.reduce import sum as sum_op
+from graphnet.tensor import Spec, Tensor, as_array, constant, mode, new, state, tick
+
+Function = Callable[..., Any]
+
+
+def _check_float(t: Tensor, what: str) -> None:
+    if t.dtype.kind != "f":
+        raise TypeError(
+            f"{what}: a gradient is taken of floating-point numbers; received {described(t)}: use float32 or float64"
+        )
+
+
+def _seed(y: Tensor, gradient: Any, what: str) -> Tensor:
+    """The gradient to start from at `y`."""
+    _check_float(y, what)
+    if gradient is None:
+        if y.size != 1:
+            raise ValueError(
+                f"{what}: the output has shape {y.shape}; a gradient starts from one number: "
+                "reduce the output (.sum(), .mean()) or give its gradient"
+            )
+        return constant(np.ones(y.shape, y.dtype))
+    g = gradient if isinstance(gradient, Tensor) else constant(as_array(gradient))
+    if g.shape != y.shape:
+        raise ValueError(f"{what}: the output has shape {y.shape}, its gradient {g.shape}: they must be the same")
+    return g if g.dtype == y.dtype else shape_ops.astype(g, dtype=y.dtype)
+
+
+def backward(y: Tensor, gradient: Any = None) -> None:
+    """Add dy/dx to `x.grad` of every leaf `x` that `y` depends on and that needs a gradient.
+
+    `gradient` is that of some final number with respect to `y`, of y's shape; without it `y` must be one number.
+    Can be called again: gradients accumulate until `x.grad = None`.
+
+    Raises `ValueError` for an output of several numbers without `gradient`, `TypeError` for integers, `RuntimeError`
+    where a parameter was changed since.
+
+    >>> import graphnet as gn
+    >>> x = gn.tensor([1.0, 2.0], requires_grad=True)
+    >>> y = x * x
+    >>> y.backward(gradient=[1.0, 10.0])
+    >>> x.grad
+    Tensor([ 2., 40.])
+    """
+    if y._value.__class__ is Spec:
+        raise ValueError("backward: the output is symbolic; build its gradient with graphnet.gradients(y, xs)")
+    start = _seed(y, gradient, "backward")
+    if not y.requires_grad:
+        raise ValueError(
+            "backward: the output depends on nothing that needs a gradient: "
+            "use a Parameter or requires_grad=True, outside of no_grad"
+        )
+    nodes, reached = sweep.history((y,))
+    grads = sweep.on_arrays(nodes, reached, {y: start._value})
+    for t in nodes:
+        if t.op is None:
+            g = grads.get(t)
+            if g is None:
+                g = np.zeros(t.shape, t.dtype)
+            t.grad = constant(np.array(g) if t.grad is None else t.grad._value + g)
+
+
+def _gradients(ys: Sequence[Tensor], xs: Sequence[Tensor], seeds: Sequence[Tensor], graph: bool) -> list[Tensor]:
+    """d(sum of seeds * ys)/dx for each of `xs`, zeros where there is no path; with a graph of its own if `graph`."""
+    nodes, _ = sweep.history(ys)
+    nodes, reached = sweep.path(nodes, xs)
+    keep = frozenset(xs)
+    start: dict[Tensor, Tensor] = {}
+    for y, g in zip(ys, seeds, strict=True):
+        if y in reached:
+            start[y] = start[y] + g if y in start else g
+    found: dict[Tensor, Tensor]
+    if graph:
+        found = sweep.on_tensors(nodes, reached, start, keep)
+    else:
+        arrays = sweep.on_arrays(nodes, reached, {y: g._value for y, g in start.items()}, keep)
+        found = {t: constant(g) for t, g in arrays.items()}
+    return [found[x] if x in found else constant(np.zeros(x.shape, x.dtype)) for x in xs]
+
+
+def gradients(ys: Any, xs: Any, grad_ys: Any = None) -> Any:
+    """dy/dx for each `x` in `xs` (a tensor, or nested tuples, lists, dicts of them, answered in the same form).
+
+    `ys` is a tensor or a list of them, whose gradients add up; `grad_ys` their own gradients, in the same form. Where
+    there is no path the gradient is zeros. Symbolic tensors give the gradient's graph; eager ones give values that can
+    be differentiated again, or plain values inside `no_grad`.
+
+    Raises `ValueError` for an output of several numbers without `grad_ys`, `TypeError` for integers.
+
+    >>> import graphnet as gn
+    >>> x = gn.Parameter(3.0)
+    >>> dy = gn.gradients(x**3, x)
+    >>> gn.gradients(dy, x)
+    Tensor(18.)
+    """
+    outputs = list(ys) if isinstance(ys, (tuple, list)) else [ys]
+    given = (list(grad_ys) if isinstance(grad_ys, (tuple, list)) else [grad_ys]) if grad_ys is not None else [None]
+    given = given * len(outputs) if grad_ys is None else given
+    if len(given) != len(outputs):
+        raise ValueError(f"gradients: {len(outputs)} outputs but {len(given)} gradients of outputs")
+    leaves, rebuild = flatten(xs)
+    for x in leaves:
+        if not isinstance(x, Tensor):
+            raise TypeError(f"gradients: xs are tensors; received {type(x).__name__}")
+        _check_float(x, "gradients")
+        if not x.requires_grad:
+            raise ValueError(
+                f"gradients: {x.name or described(x)} keeps no history: use a Parameter, an input or requires_grad=True"
+            )
+    for y in outputs:
+        if not isinstance(y, Tensor):
+            raise TypeError(f"gradients: ys are tensors; received {type(y).__name__}")
+    seeds = [_seed(y, g, "gradients") for y, g in zip(outputs, given, strict=True)]
+    graph = state.mode.recording or state.mode.trace is not None or any(t.is_symbolic for t in (*outputs, *seeds))
+    return rebuild(_gradients(outputs, leaves, seeds, graph))
+
+
+def _alias(value: Any, what: str) -> Tensor:
+    """A fresh variable with the value of `value`, connected to it if it needs a gradient itself."""
+    t = value if isinstance(value, Tensor) else constant(as_array(value))
+    if t.dtype.kind != "f":
+        raise TypeError(
+            f"{what}: a derivative is taken with respect to floating-point numbers; received {described(t)}"
+            f"{' (write ' + repr(float(value)) + ')' if isinstance(value, int) else ''}: use float32 or float64"
+        )
+    if t.is_symbolic or (t.requires_grad and (state.mode.recording or state.mode.trace is not None)):
+        return apply(shape_ops.identity.op, (t,))
+    alias = new(Tensor)
+    alias._value = t._value
+    alias.requires_grad = True
+    alias.op = None
+    alias._tick = tick()
+    return alias
+
+
+class _Call:
+    """One call of `f` with some arguments replaced by fresh variables, and what came out, flat."""
+
+    def __init__(self, f: Function, args: Sequence[Any], kwargs: dict[str, Any], argnums: int | Sequence[int], what: str):
+        self.what = what
+        single = isinstance(argnums, (int, np.integer))
+        places = [argnums] if single else list(argnums)  # type: ignore[arg-type]
+        for n in places:
+            if not -len(args) <= n < len(args):
+                raise ValueError(f"{what}: argnums is {argnums}, but the function received {len(args)} arguments")
+        wanted = [args[n] for n in places]
+        leaves, self.rebuild = flatten(wanted[0] if single else tuple(wanted))
+        self.xs = [_alias(leaf, what) for leaf in leaves]
+        self.recording = state.mode.recording
+        fresh = self.rebuild(self.xs)
+        listed = list(args)
+        for n, value in zip(places, (fresh,) if single else fresh, strict=True):
+            listed[n] = value
+        with mode(recording=True):
+            result = f(*listed, **kwargs)
+        outputs, self.rebuild_output = flatten(result)
+        self.ys = [y if isinstance(y, Tensor) else constant(as_array(y)) for y in outputs]
+
+    @property
+    def y(self) -> Tensor:
+        """The one output."""
+        if len(self.ys) != 1:
+            raise ValueError(f"{self.what}: the function must return one tensor; it returned {len(self.ys)}")
+        return self.ys[0]
+
+    @property
+    def graph(self) -> bool:
+        """Whether the derivative is itself to be differentiable: something else that needs a gradient took part."""
+        if any(t.is_symbolic for t in (*self.ys, *self.xs)) or state.mode.trace is not None:
+            return True
+        if not self.recording:
+            return False
+        nodes, _ = sweep.history(self.ys)
+        own = set(self.xs)
+        return any(t.op is None and t not in own for t in nodes)
+
+    def gradients(self, seeds: Sequence[Tensor], graph: bool) -> list[Tensor]:
+        return _gradients(self.ys, self.xs, seeds, graph)
+
+
+def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
+    """The function that gives `(f(*args), df/darg)`, with one run of `f`.
+
+    `argnums` is the argument, or a tuple of them; each can be a nested tuple, list or dict of arrays, and its gradient
+    has the same form. `f` must return one number.
+
+    Raises `ValueError` if `f` returns several numbers, `TypeError` for integer arguments.
+
+    >>> import graphnet as gn
+    >>> gn.value_and_grad(lambda x: (x**2).sum())(gn.tensor([1.0, 3.0]))
+    (Tensor(10.), Tensor([2., 6.]))
+    """
+
+    @wraps(f)
+    def both(*args: Any, **kwargs: Any) -> tuple[Tensor, Any]:
+        call = _Call(f, args, kwargs, argnums, "value_and_grad")
+        seed = _seed(call.y, None, f"the gradient of {getattr(f, '__name__', 'a function')}")
+        graph = call.graph
+        grads = call.gradients([seed], graph)
+        return (call.y if graph else constant(call.y._value)), call.rebuild(grads)
+
+    return both
+
+
+def grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
+    """The function that gives df/darg: the gradient of a function that returns one number.
+
+    `argnums` is the argument, or a tuple of them; each can be a nested tuple, list or dict of arrays, and its gradient
+    has the same form. The result can be differentiated again, to any order.
+
+    Raises `ValueError` if `f` returns several numbers, `TypeError` for integer arguments.
+
+    >>> import graphnet as gn
+    >>> df = gn.grad(lambda x: x**3)
+    >>> df(2.0), gn.grad(df)(2.0)
+    (Tensor(12.), Tensor(12.))
+    """
+    both = value_and_grad(f, argnums)
+
+    @wraps(f)
+    def gradient(*args: Any, **kwargs: Any) -> Any:
+        return both(*args, **kwargs)[1]
+
+    return gradient
+
+
+def elementwise_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
+    """The function that gives the derivative of each output element with respect to its own input element.
+
+    That is the gradient of the sum of the outputs: the derivative itself where `f` works element by element.
+
+    >>> import graphnet as gn
+    >>> gn.elementwise_grad(gn.tanh)([0.0, 1.0])
+    Tensor([1.        , 0.41997434])
+    """
+
+    @wraps(f)
+    def derivative(*args: Any, **kwargs: Any) -> Any:
+        call = _Call(f, args, kwargs, argnums, "elementwise_grad")
+        for y in call.ys:
+            _check_float(y, "elementwise_grad")
+        seeds = [constant(np.ones(y.shape, y.dtype)) for y in call.ys]
+        return call.rebuild(call.gradients(seeds, call.graph))
+
+    return derivative
+
+
+def vjp(f: Function, *args: Any) -> tuple[Any, Function]:
+    """`f(*args)`, and the function that maps a gradient of the output to the tuple of gradients of the arguments.
+
+    Both outputs and arguments can be nested containers. The second function can be called any number of times.
+
+    >>> import graphnet as gn
+    >>> y, pullback = gn.vjp(lambda x: x**2, gn.tensor([1.0, 2.0]))
+    >>> pullback([1.0, 10.0])
+    (Tensor([ 2., 40.]),)
+    """
+    call = _Call(f, args, {}, tuple(range(len(args))), "vjp")
+    graph = call.graph
+
+    def pullback(gradient: Any) -> Any:
+        given, _ = flatten(gradient) if len(call.ys) > 1 else ([gradient], None)
+        if len(given) != len(call.ys):
+            raise ValueError(f"vjp: the function has {len(call.ys)} outputs; received {len(given)} gradients")
+        seeds = [_seed(y, g, "vjp") for y, g in zip(call.ys, given, strict=True)]
+        with_graph = graph or any(g.requires_grad for g in seeds)
+        return call.rebuild(call.gradients(seeds, with_graph))
+
+    return call.rebuild_output([y if graph else constant(y._value) for y in call.ys]), pullback
+
+
+def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+    """`f(*primals)` and its directional derivative, the sum of df/dprimal times tangent, in the output's form.
+
+    Taken by differentiating the vjp, which is linear in the gradient it is given.
+
+    >>> import graphnet as gn
+    >>> gn.jvp(lambda x: x**2, (gn.tensor([1.0, 2.0]),), (gn.tensor([1.0, 0.5]),))
+    (Tensor([1., 4.]), Tensor([2., 2.]))
+    """
+    if not isinstance(primals, (tuple, list)) or not isinstance(tangents, (tuple, list)):
+        raise TypeError("jvp: primals and tangents are tuples with one entry per argument of the function")
+    call = _Call(f, tuple(primals), {}, tuple(range(len(primals))), "jvp")
+    directions, _ = flatten(tuple(tangents))
+    if len(directions) != len(call.xs):
+        raise ValueError(f"jvp: {len(call.xs)} arrays in primals, {len(directions)} in tangents")
+    vs = [_seed(x, v, "jvp") for x, v in zip(call.xs, directions, strict=True)]
+    graph = call.graph or any(v.requires_grad or v.is_symbolic for v in vs)
+    for y in call.ys:
+        _check_float(y, "jvp")
+    dummies = []
+    for y in call.ys:
+        u = new(Tensor)
+        u._value = np.ones(y.shape, y.dtype)
+        u.requires_grad = True
+        u.op = None
+        u._tick = tick()
+        dummies.append(u)
+    with mode(recording=True):
+        pulled = call.gradients(dummies, True)
+        terms = [sum_op(multiply(w, v)) for w, v in zip(pulled, vs, strict=True)]
+        seeds = [constant(np.ones((), t.dtype)) for t in terms]
+    pushed = _gradients(terms, dummies, seeds, graph)
+    values = [y if graph else constant(y._value) for y in call.ys]
+    return call.rebuild_output(values), call.rebuild_output(pushed)
+
+
+def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
+    """The function that gives df/darg with shape `output.shape + arg.shape`; row by row, one backward sweep each.
+
+    >>> import graphnet as gn
+    >>> gn.jacobian(lambda x: x * x.sum())(gn.tensor([1.0, 2.0]))
+    Tensor([[4., 1.],
+            [2., 5.]])
+    """
+
+    @wraps(f)
+    def matrix(*args: Any, **kwargs: Any) -> Any:
+        call = _Call(f, args, kwargs, argnums, "jacobian")
+        graph = call.graph
+        whole = []
+        for y in call.ys:
+            _check_float(y, "jacobian")
+            rows = []
+            for place in range(y.size):
+                one = np.zeros(y.shape, y.dtype)
+                one.flat[place] = 1
+                rows.append(_gradients([y], call.xs, [constant(one)], graph))
+            whole.append(
+                call.rebuild(
+                    [
+                        shape_ops.reshape(shape_ops.stack([row[i] for row in rows]), y.shape + x.shape)
+                        if rows
+                        else constant(np.zeros(y.shape + x.shape, y.dtype))
+                        for i, x in enumerate(call.xs)
+                    ]
+                )
+            )
+        return call.rebuild_output(whole)
+
+    return matrix
+
+
+def hessian(f: Function, argnums: int = 0) -> Function:
+    """The function that gives the second derivatives of a function with one output, of shape `arg.shape + arg.shape`.
+
+    >>> import graphnet as gn
+    >>> gn.hessian(lambda x: (x**3).sum())(gn.tensor([1.0, 2.0]))
+    Tensor([[ 6.,  0.],
+            [ 0., 12.]])
+    """
+    return jacobian(grad(f, argnums), argnums)
+
+
+def hvp(f: Function, argnums: int = 0) -> Function:
+    """The function of `(*args, vector)` that gives the Hessian of `f` times `vector`, without making the Hessian.
+
+    `vector` has the form of the argument. Costs a few gradients, whatever the size (Pearlmutter, "Fast Exact
+    Multiplication by the Hessian", Neural Computation 6, 1994).
+
+    >>> import graphnet as gn
+    >>> gn.hvp(lambda x: (x**3).sum())(gn.tensor([1.0, 2.0]), [1.0, 10.0])
+    Tensor([  6., 120.])
+    """
+    df = grad(f, argnums)
+
+    @wraps(f)
+    def product(*args: Any, **kwargs: Any) -> Any:
+        *points, vector = args
+        if not points:
+            raise TypeError("hvp: call it with the function's arguments and then the vector")
+
+        def along(*inner: Any) -> Tensor:
+            slopes, _ = flatten(df(*inner, **kwargs))
+            directions, _ = flatten(vector)
+            if len(slopes) != len(directions):
+                raise ValueError(f"hvp: {len(slopes)} arrays in the argument, {len(directions)} in the vector")
+            total = None
+            for slope, v in zip(slopes, directions, strict=True):
+                term = sum_op(multiply(slope, _seed(slope, v, "hvp")))
+                total = term if total is None else total + term
+            return total
+
+        return grad(along, argnums)(*points)
+
+    return product

@@ -1,0 +1,408 @@
+"""A graph as a value: inputs, outputs, and the nodes between them, that can be called, printed, checked and rewritten.
+
+A `Graph` never changes. `trace` makes one from a Python function; `Graph(inputs, outputs)` from tensors that are
+symbolic or have recorded their history.
+"""
+
+from __future__ import annotations
+
+import inspect
+import keyword
+import re
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from graphnet.containers import Rebuild, flatten
+from graphnet.grad import gradients
+from graphnet.op import apply_prepared, described
+from graphnet.ops.shape import astype
+from graphnet.tensor import (
+    Parameter,
+    Spec,
+    Tensor,
+    as_array,
+    constant,
+    mode,
+    state,
+    symbolic,
+    toposort,
+)
+
+
+class Graph:
+    """A program over tensors: `outputs` as a function of `inputs`, immutable.
+
+    `inputs` are tensors (mostly from `graphnet.input`), `outputs` a tensor or nested tuples, lists, dicts of them,
+    computed from the inputs, from parameters and from constants. `updates` are pairs of a Parameter and the tensor
+    that it is assigned at each call, after everything is computed.
+
+    * `inputs`, `outputs`, `updates`, `parameters`, `nodes` (in topological order, leaves included), `len(g)`;
+    * `g(*arrays)` runs it; on tensors that are symbolic or need a gradient it becomes part of their graph;
+    * `str(g)` is the program; `g.draw()` its picture; `g.to_networkx()` a `networkx.MultiDiGraph`;
+    * `g.gradient()`, `g.simplify()` and `g.compile()` give new ones.
+
+    Raises `ValueError` if an output depends on a symbolic tensor that is not an input, or on itself.
+
+    >>> import graphnet as gn
+    >>> x = gn.input((2,), name="x")
+    >>> g = gn.Graph([x], gn.exp(x) * 2)
+    >>> print(g)
+    graph(x: float32[2]) -> float32[2]
+      t0: float32[2] = exp(x)
+      t1: float32[2] = multiply(t0, 2.0)
+      return t1
+    >>> g([0.0, 1.0])
+    Tensor([2.       , 5.4365635], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        inputs: Tensor | Sequence[Tensor],
+        outputs: Any,
+        updates: Iterable[tuple[Parameter, Tensor]] = (),
+        name: str | None = None,
+    ):
+        self.inputs: tuple[Tensor, ...] = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
+        flat, self._rebuild = flatten(outputs)
+        self.outputs: tuple[Tensor, ...] = tuple(t if isinstance(t, Tensor) else constant(as_array(t)) for t in flat)
+        self.updates: tuple[tuple[Parameter, Tensor], ...] = tuple(updates)
+        self.name = name
+        for t in self.inputs:
+            if not isinstance(t, Tensor):
+                raise TypeError(f"the inputs of a Graph are tensors; received {type(t).__name__}")
+        if len(set(self.inputs)) != len(self.inputs):
+            raise ValueError("a Graph names each input once; one is given twice")
+        self._nodes = tuple(toposort([*self.outputs, *(t for _, t in self.updates)], stop=self.inputs))
+        known = set(self.inputs)
+        for t in self._nodes:
+            if t.op is None and t.is_symbolic and t not in known:
+                site = t.site
+                at = f", made at {site[0]}:{site[1]}," if site else ""
+                raise ValueError(
+                    f"the symbolic tensor {t.name or described(t)}{at} is needed for the outputs but is not an input"
+                )
+
+    @property
+    def nodes(self) -> tuple[Tensor, ...]:
+        """Every tensor the outputs and updates depend on, leaves included, each after its inputs."""
+        return self._nodes
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """The parameters that are read, in order of first use."""
+        return tuple(t for t in self._nodes if isinstance(t, Parameter))
+
+    def __len__(self) -> int:
+        return len(self._nodes)
+
+    def __iter__(self) -> Any:
+        return iter(self._nodes)
+
+    def structured(self, values: Sequence[Any]) -> Any:
+        """`values`, one per output, in the form that the outputs were given in."""
+        return self._rebuild(values)
+
+    def with_outputs(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], updates: Any) -> Graph:
+        """A graph of other nodes in the same form: what a pass returns."""
+        return Graph(inputs, self._rebuild(outputs), updates, self.name)
+
+    @cached_property
+    def _last_use(self) -> dict[Tensor, int]:
+        last: dict[Tensor, int] = {}
+        for place, node in enumerate(self._nodes):
+            if node not in self._given:
+                for t in node.inputs:
+                    last[t] = place
+        for t in (*self.outputs, *(t for _, t in self.updates)):
+            last[t] = len(self._nodes)
+        return last
+
+    @cached_property
+    def _given(self) -> frozenset[Tensor]:
+        return frozenset(self.inputs)
+
+    def _argument(self, place: int, value: Any) -> Any:
+        """An argument of a call as an array of the input's shape and dtype, or as a tensor that joins the graph."""
+        wanted = self.inputs[place]
+        label = f"input {place} ({self.names[wanted]!r})"
+        if isinstance(value, Tensor) and (value.is_symbolic or value.requires_grad):
+            got: Any = value
+        else:
+            got = as_array(value)
+        if got.shape != wanted.shape:
+            raise ValueError(f"{label} of the graph is {described(wanted)}; received {described(got)}")
+        if got.dtype != wanted.dtype:
+            if not np.can_cast(got.dtype, wanted.dtype, "same_kind"):
+                raise TypeError(f"{label} of the graph is {described(wanted)}; received {described(got)}")
+            got = astype(got, dtype=wanted.dtype) if isinstance(got, Tensor) else got.astype(wanted.dtype)
+        return got
+
+    def __call__(self, *arrays: Any) -> Any:
+        if len(arrays) != len(self.inputs):
+            listed = ", ".join(f"{self.names[t]}: {described(t)}" for t in self.inputs)
+            raise ValueError(f"the graph takes {len(self.inputs)} inputs ({listed}); received {len(arrays)}")
+        values: dict[Tensor, Any] = {t: self._argument(i, a) for i, (t, a) in enumerate(zip(self.inputs, arrays, strict=True))}
+        if state.mode.trace is not None or any(isinstance(v, Tensor) for v in values.values()):
+            return self._inlined(values)
+        last = self._last_use
+        dying: dict[int, list[Tensor]] = {}
+        for t, place in last.items():
+            dying.setdefault(place, []).append(t)
+        for place, node in enumerate(self._nodes):
+            if node not in values:
+                op = node.op
+                if op is None:
+                    values[node] = node._value
+                else:
+                    inputs = node.inputs
+                    try:
+                        values[node] = np.asarray(op.forward(*[values[t] for t in inputs], **node.attrs))
+                    except Exception as error:
+                        raise op.failure(error, inputs, node.attrs) from None
+            for t in dying.get(place, ()):
+                del values[t]
+        results = [values[t] for t in self.outputs]
+        assigned = [(p, values[t]) for p, t in self.updates]
+        for p, value in assigned:
+            p.assign(value)
+        return self._rebuild([constant(r) for r in results])
+
+    def _inlined(self, given: dict[Tensor, Any]) -> Any:
+        """The nodes once more on other inputs, as part of the graph that those belong to."""
+        new: dict[Tensor, Tensor] = {t: v if isinstance(v, Tensor) else constant(v) for t, v in given.items()}
+        for node in self._nodes:
+            if node not in new:
+                if node.op is None:
+                    new[node] = node
+                else:
+                    with mode(region=node.region):
+                        new[node] = apply_prepared(node.op, [new[t] for t in node.inputs], node.attrs)
+        for p, t in self.updates:
+            p.assign(new[t])
+        return self._rebuild([new[t] for t in self.outputs])
+
+    @cached_property
+    def names(self) -> dict[Tensor, str]:
+        """A short unique name for every node: its own where it has one, else by kind and place."""
+        taken: set[str] = set()
+        names: dict[Tensor, str] = {}
+        counts = {"x": 0, "p": 0, "c": 0, "t": 0}
+        for t in (*self.inputs, *self._nodes):
+            if t in names:
+                continue
+            own = re.sub(r"\W+", "_", t.name).strip("_") if t.name else ""
+            if own and (own[0].isdigit() or keyword.iskeyword(own)):
+                own = "_" + own
+            if not own:
+                kind = "x" if t in self._given else "p" if isinstance(t, Parameter) else "c" if t.op is None else "t"
+                own = f"{kind}{counts[kind]}"
+                counts[kind] += 1
+                while own in taken:
+                    own = f"{kind}{counts[kind]}"
+                    counts[kind] += 1
+            base, n = own, 1
+            while own in taken:
+                n += 1
+                own = f"{base}_{n}"
+            taken.add(own)
+            names[t] = own
+        return names
+
+    def __str__(self) -> str:
+        names = self.names
+        inline = {
+            t: repr(t._value.item())
+            for t in self._nodes
+            if t.op is None and t.shape == () and not t.is_symbolic and t not in self._given and not isinstance(t, Parameter)
+        }
+
+        def call(t: Tensor) -> str:
+            listed = [inline.get(i, names[i]) for i in t.inputs]
+            attrs = [f"{k}={_shown(v)}" for k, v in t.attrs.items()]
+            return f"{t.op.name}({', '.join(listed + attrs)})"  # type: ignore[union-attr]
+
+        lines = []
+        for t in self._nodes:
+            if t in self._given or t in inline:
+                continue
+            if t.op is None:
+                what = "parameter" if isinstance(t, Parameter) else f"constant {_shown(t._value)}"
+                lines.append((f"{names[t]}: {described(t)} = {what}", ""))
+            else:
+                path = "/".join(r.name for r in t.region.path) if t.region is not None else ""
+                lines.append((f"{names[t]}: {described(t)} = {call(t)}", path))
+        width = min(max((len(left) for left, _ in lines), default=0), 80)
+        body = [f"  {left:{width}}  # {path}" if path else f"  {left}" for left, path in lines]
+        body += [f"  {names.get(p, p.name or 'parameter')} <- {inline.get(t, names[t])}" for p, t in self.updates]
+        head = ", ".join(f"{names[t]}: {described(t)}" for t in self.inputs)
+        result = ", ".join(described(t) for t in self.outputs)
+        returned = ", ".join(inline.get(t, names[t]) for t in self.outputs)
+        return "\n".join([f"{self.name or 'graph'}({head}) -> {result}", *body, f"  return {returned}"])
+
+    def __repr__(self) -> str:
+        return (
+            f"<Graph {self.name + ' ' if self.name else ''}of {len(self)} nodes: "
+            f"{len(self.inputs)} inputs, {len(self.parameters)} parameters, {len(self.outputs)} outputs>"
+        )
+
+    def check(self) -> Graph:
+        """This graph, verified: each node's shape and dtype is what its op gives for its inputs.
+
+        Every pass is followed by this. Raises `ValueError` naming the first node that is wrong. (That there is no
+        cycle and no unknown input holds by construction.)
+        """
+        for t in self._nodes:
+            if t.op is None or t in self._given:
+                continue
+            found = t.op.infer(*[Spec(i.shape, i.dtype) for i in t.inputs], **t.attrs)
+            if found.shape != t.shape or found.dtype != t.dtype:
+                raise ValueError(
+                    f"{self.names[t]} is {described(t)}, but {t.op.name}"
+                    f"({', '.join(described(i) for i in t.inputs)}) gives {found.dtype}{list(found.shape)}"
+                )
+        for p, t in self.updates:
+            if p.shape != t.shape or p.dtype != t.dtype:
+                raise ValueError(f"the update of {p.name or 'a parameter'} ({described(p)}) is {described(t)}")
+        return self
+
+    def gradient(self, wrt: Any = None) -> Graph:
+        """The graph of d(output)/d(wrt), with the same inputs.
+
+        The one output must be one number. `wrt` is a tensor, a name, or a list of them: inputs, parameters or any
+        nodes; without it, all floating-point inputs and then all trainable parameters.
+
+        >>> import graphnet as gn
+        >>> x = gn.input((3,), name="x")
+        >>> print(gn.Graph([x], (x * x).sum()).gradient("x").simplify())
+        graph(x: float32[3]) -> float32[3]
+          t0: float32[3] = add(x, x)
+          return t0
+        """
+        if len(self.outputs) != 1:
+            raise ValueError(f"the gradient of a graph with one output; this one has {len(self.outputs)}")
+        by_name = {name: t for t, name in self.names.items()}
+        by_name.update({t.name: t for t in self._nodes if t.name})
+        if wrt is None:
+            wrt = [t for t in self.inputs if t.dtype.kind == "f" and t.requires_grad]
+            wrt += [p for p in self.parameters if p.requires_grad and p not in self._given]
+        leaves, rebuild = flatten(wrt)
+        for leaf in leaves:
+            if isinstance(leaf, str) and leaf not in by_name:
+                raise ValueError(f"no node is named {leaf!r}; names are: {', '.join(sorted(map(str, by_name)))}")
+        targets = [by_name[leaf] if isinstance(leaf, str) else leaf for leaf in leaves]
+        with mode(recording=True, region=None):
+            return Graph(self.inputs, rebuild(gradients(self.outputs[0], targets)), name=self.name)
+
+    def simplify(self) -> Graph:
+        """A smaller graph with the same values: dead code gone, equal nodes shared, constants computed, algebra done."""
+        from graphnet.compile.passes import simplify
+
+        return simplify(self)
+
+    def to_networkx(self) -> Any:
+        """A `networkx.MultiDiGraph` with op, shape, dtype and region on its nodes and the input's place on its edges."""
+        from graphnet.viz import to_networkx
+
+        return to_networkx(self)
+
+    def to_dot(self, **options: Any) -> str:
+        """The text of a Graphviz graph; options as for `draw`."""
+        from graphnet.viz import to_dot
+
+        return to_dot(self, **options)
+
+    def draw(self, path: Any = None, **options: Any) -> Any:
+        """A picture, written to `path` if that is given (SVG, PNG, PDF or DOT by its ending)."""
+        from graphnet.viz import draw
+
+        return draw(self, path, **options)
+
+    def _repr_svg_(self) -> str:
+        return self.draw().svg
+
+
+def _shown(value: Any) -> str:
+    """An attribute or constant, short."""
+    if isinstance(value, np.ndarray):
+        if value.size > 8:
+            return "..."
+        return " ".join(repr(value.tolist()).split())
+    return re.sub(r"\s+", " ", repr(value))
+
+
+class Trace:
+    """What a trace collects besides nodes: the assignments to parameters."""
+
+    def __init__(self) -> None:
+        self.current: dict[Parameter, Tensor] = {}
+
+    def assign(self, parameter: Parameter, value: Tensor) -> None:
+        if value.dtype != parameter.dtype:
+            value = astype(value, dtype=parameter.dtype)
+        self.current[parameter] = value
+
+
+def _labels(value: Any, name: str) -> list[str]:
+    """A name for each leaf of a nested argument."""
+    if isinstance(value, dict):
+        return [label for key, part in value.items() for label in _labels(part, f"{name}_{key}")]
+    if isinstance(value, (tuple, list)):
+        return [label for i, part in enumerate(value) for label in _labels(part, f"{name}_{i}")]
+    return [name]
+
+
+def _argument_names(f: Callable[..., Any], count: int) -> list[str]:
+    try:
+        parameters = list(inspect.signature(f).parameters.values())
+    except (TypeError, ValueError):
+        parameters = []
+    names = []
+    for i in range(count):
+        if i < len(parameters) and parameters[i].kind in (
+            inspect.Parameter.POSITIONAL_ONLY,
+            inspect.Parameter.POSITIONAL_OR_KEYWORD,
+        ):
+            names.append(parameters[i].name)
+        else:
+            star = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), "x")
+            names.append(f"{star}_{i}")
+    return names
+
+
+def trace(f: Callable[..., Any], *example_args: Any) -> Graph:
+    """The graph of what `f` does with arguments of these shapes and dtypes; `f` runs once, on symbolic tensors.
+
+    Arrays and tensors in `example_args` (also inside nested containers) become inputs; numbers and other objects keep
+    their values. A `Parameter.assign` in `f` becomes an update of the graph.
+
+    >>> import graphnet as gn
+    >>> print(gn.trace(lambda a, b: (a - b) ** 2, gn.input((3,)), gn.input((3,))))
+    graph(a: float32[3], b: float32[3]) -> float32[3]
+      t0: float32[3] = subtract(a, b)
+      t1: float32[3] = power(t0, 2.0)
+      return t1
+    """
+    inputs: list[Tensor] = []
+    args = []
+    for value, name in zip(example_args, _argument_names(f, len(example_args)), strict=True):
+        leaves, rebuild = flatten(value)
+        replaced = []
+        for leaf, label in zip(leaves, _labels(value, name), strict=True):
+            if isinstance(leaf, (Tensor, np.ndarray, np.generic)):
+                t = symbolic(tuple(leaf.shape), leaf.dtype, label)
+                inputs.append(t)
+                replaced.append(t)
+            else:
+                replaced.append(leaf)
+        args.append(rebuild(replaced))
+    collected = Trace()
+    with mode(trace=collected, recording=True, region=None, raw=False, of=None):
+        result = f(*args)
+    label = getattr(f, "__name__", None)
+    return Graph(inputs, result, collected.current.items(), name=label if label and label.isidentifier() else None)
+
+
+__all__ = ["Graph", "Rebuild", "trace"]

@@ -1,0 +1,210 @@
+"""The backward sweep: gradients carried from outputs to inputs through the rules of the ops between.
+
+One set of rules, run in two ways: on bare arrays (`on_arrays`) when nobody asks for a graph of the gradient, and on
+tensors (`on_tensors`) when somebody does: a symbolic graph, or a derivative that is differentiated again. Nothing
+recurses, and only gradients on the path from the outputs to what is asked for are computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from operator import attrgetter
+from typing import Any
+
+import numpy as np
+
+from graphnet.ops import shape as shape_ops
+from graphnet.ops.reduce import sum as sum_op
+from graphnet.tensor import KINDS, Parameter, Region, Tensor, as_array, constant, state
+
+ndarray = np.ndarray
+_age = attrgetter("_tick")
+
+
+def _fit(g: Any, shape: tuple[int, ...], dtype: np.dtype) -> ndarray:
+    """A bare gradient with the shape and dtype of the value it belongs to: broadcast axes summed, missing ones repeated."""
+    if g.__class__ is not ndarray:
+        g = np.asarray(g)
+    if g.shape != shape:
+        extra = g.ndim - len(shape)
+        if extra > 0:
+            g = g.sum(axis=tuple(range(extra)))
+        axes = tuple(i for i, n in enumerate(shape) if n == 1 and g.shape[i - len(shape)] != 1) if g.ndim else ()
+        if axes and g.ndim == len(shape):
+            g = g.sum(axis=axes, keepdims=True)
+        if g.shape != shape:
+            g = np.broadcast_to(g, shape)
+    return g if g.dtype == dtype else g.astype(dtype)
+
+
+def _fit_tensor(g: Tensor, shape: tuple[int, ...], dtype: np.dtype) -> Tensor:
+    """`_fit` in tensor ops."""
+    if g.shape != shape:
+        extra = g.ndim - len(shape)
+        if extra > 0:
+            g = sum_op(g, axis=tuple(range(extra)))
+        axes = tuple(i for i, n in enumerate(shape) if n == 1 and g.shape[i - len(shape)] != 1) if g.ndim else ()
+        if axes and g.ndim == len(shape):
+            g = sum_op(g, axis=axes, keepdims=True)
+        if g.shape != shape:
+            g = shape_ops.broadcast_to(g, shape)
+    if g.dtype != dtype:
+        g = shape_ops.astype(g, dtype=dtype)
+    return g
+
+
+def history(outputs: Iterable[Tensor]) -> tuple[list[Tensor], set[Tensor]]:
+    """The tensors that need a gradient and that `outputs` depend on, as a list from the outputs back, and as a set."""
+    seen = {t for t in outputs if t.requires_grad}
+    stack = list(seen)
+    nodes = []
+    while stack:
+        node = stack.pop()
+        nodes.append(node)
+        for t in node._inputs:
+            if t.__class__ in KINDS and t.requires_grad and t not in seen:
+                seen.add(t)
+                stack.append(t)
+    # An input is always older than what was made from it.
+    nodes.sort(key=_age, reverse=True)
+    return nodes, seen
+
+
+def path(nodes: list[Tensor], targets: Iterable[Tensor]) -> tuple[list[Tensor], set[Tensor]]:
+    """Those of `nodes` (from the outputs back) that depend on `targets`, in the same two forms."""
+    reached = set(targets)
+    for node in reversed(nodes):
+        if node not in reached:
+            for t in node._inputs:
+                if t.__class__ in KINDS and t in reached:
+                    reached.add(node)
+                    break
+    return [node for node in nodes if node in reached], reached
+
+
+def _check_unchanged(node: Tensor, t: Parameter) -> None:
+    if t._changed > node._tick and not t.is_symbolic:
+        site = node.site
+        at = f" at {site[0]}:{site[1]}" if site else ""
+        name = f"{t.name!r} " if t.name else ""
+        op = node.op.name if node.op else ""
+        raise RuntimeError(f"the parameter {name}was changed after {op}{at} used it: compute the output again first")
+
+
+def _sweep(
+    nodes: list[Tensor], reached: set[Tensor], grads: dict[Tensor, ndarray], keep: frozenset[Tensor], debug: Any
+) -> None:
+    for node in nodes:
+        op = node.op
+        if op is None:
+            continue
+        g = grads.get(node) if node in keep else grads.pop(node, None)
+        if g is None:
+            continue
+        inputs = node._inputs
+        attrs = node.attrs
+        rules = op.vjp
+        values = [t._value if t.__class__ in KINDS else t for t in inputs]
+        place = -1
+        for t in inputs:
+            place += 1
+            if t not in reached:
+                continue
+            if t.__class__ is Parameter and t._changed > node._tick:
+                _check_unchanged(node, t)
+            rule = rules[place] if rules.__class__ is tuple else op.rule(place)
+            if rule is None:
+                continue
+            h = rule(g, node._value, *values, **attrs) if attrs else rule(g, node._value, *values)
+            if h is None:
+                continue
+            v = t._value
+            if h.__class__ is not ndarray or h.shape != v.shape or h.dtype != v.dtype:
+                h = _fit(h, v.shape, v.dtype)
+            if debug is not None:
+                debug.check_gradient(node, place, g, h)
+            before = grads.get(t)
+            grads[t] = h if before is None else before + h
+
+
+def _has_nan(g: ndarray) -> bool:
+    # The sum of squares is NaN only if an element is: one pass, no temporary.
+    s = np.vdot(g, g)
+    return bool(s != s)
+
+
+def on_arrays(
+    nodes: list[Tensor],
+    reached: set[Tensor],
+    start: dict[Tensor, ndarray],
+    keep: frozenset[Tensor] = frozenset(),
+) -> dict[Tensor, ndarray]:
+    """Carry the gradients in `start` back through `nodes` on bare arrays; what arrives at leaves and at `keep`.
+
+    Where NaN comes out, the sweep runs once more with the rule that zero times anything is zero: so the plain sweep,
+    which is right whenever its result has no NaN, need not look at every product.
+    """
+    before = state.mode
+    with np.errstate(all="ignore"):
+        try:
+            state.mode = before.replaced(raw=True, region=None, debug=None, trace=None, of=None, strict=False)
+            grads = dict(start)
+            if before.debug is None:
+                _sweep(nodes, reached, grads, keep, None)
+            if before.debug is not None or any(_has_nan(g) for g in grads.values()):
+                state.mode = state.mode.replaced(strict=True)
+                grads = dict(start)
+                _sweep(nodes, reached, grads, keep, before.debug)
+        finally:
+            state.mode = before
+    return grads
+
+
+def _mirrored(region: Region | None, made: dict[Region, Region]) -> Region | None:
+    """The region that holds the gradients of what `region` holds."""
+    if region is None:
+        return None
+    if region not in made:
+        twin = Region(region.name, "gradient", _mirrored(region.parent, made), {"of": region})
+        made[region] = twin
+    return made[region]
+
+
+def on_tensors(
+    nodes: list[Tensor],
+    reached: set[Tensor],
+    start: dict[Tensor, Tensor],
+    keep: frozenset[Tensor] = frozenset(),
+) -> dict[Tensor, Tensor]:
+    """Carry the gradients in `start` back through `nodes` in tensor ops, so that the result has a graph of its own."""
+    before = state.mode
+    twins: dict[Region, Region] = {}
+    grads = dict(start)
+    try:
+        for node in nodes:
+            op = node.op
+            if op is None:
+                continue
+            g = grads.get(node) if node in keep else grads.pop(node, None)
+            if g is None:
+                continue
+            inputs = node._inputs
+            state.mode = before.replaced(region=_mirrored(node.region, twins), of=node, raw=False)
+            for place, t in enumerate(inputs):
+                if t not in reached:
+                    continue
+                if t.__class__ is Parameter:
+                    _check_unchanged(node, t)
+                rule = op.rule(place)
+                if rule is None:
+                    continue
+                h = rule(g, node, *inputs, **node.attrs)
+                if h is None:
+                    continue
+                if not isinstance(h, Tensor):
+                    h = constant(as_array(h))
+                h = _fit_tensor(h, t.shape, t.dtype)
+                grads[t] = grads[t] + h if t in grads else h
+    finally:
+        state.mode = before
+    return grads

@@ -1,0 +1,531 @@
+"""The node: a `Tensor` holds its array if that is known, the op that made it, its inputs and its attributes.
+
+Here too: `Parameter` (the mutable leaf), `input` (the symbolic leaf), `Region` (a label on part of a graph), the
+thread's mode (recording or not, inside which region), and the topological sort. No operator is defined here: every
+method that computes is added by `graphnet.methods`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from types import CodeType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from graphnet.op import Op
+
+Shape = tuple[int, ...]
+ndarray = np.ndarray
+new = object.__new__
+tick: Callable[[], int] = itertools.count(1).__next__
+NO_ATTRS: dict[str, Any] = {}
+
+_DEFAULTS: dict[str, Any] = {
+    "op": None,
+    "_inputs": (),
+    "attrs": NO_ATTRS,
+    "requires_grad": False,
+    "name": None,
+    "grad": None,
+    "region": None,
+    "gradient_of": None,
+    "_tick": 0,
+    "_code": None,
+    "_lasti": -1,
+}
+
+
+class Spec:
+    """The shape and dtype of an array that is not known yet."""
+
+    __slots__ = ("dtype", "shape")
+
+    def __init__(self, shape: Shape, dtype: np.dtype):
+        self.shape = shape
+        self.dtype = dtype
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        total = 1
+        for n in self.shape:
+            total *= n
+        return total
+
+
+class Region:
+    """A label on part of a graph: one call of a layer or of a composite function.
+
+    `name` is what a person reads ("dense_1", "softmax"), `kind` what was called ("Dense", "softmax"), `parent` the
+    region it was called in, `attrs` its static arguments, `site` the line that called it.
+    """
+
+    __slots__ = ("_code", "_lasti", "attrs", "kind", "name", "parent")
+
+    def __init__(self, name: str, kind: str, parent: Region | None = None, attrs: dict[str, Any] | None = None):
+        self.name = name
+        self.kind = kind
+        self.parent = parent
+        self.attrs = attrs or NO_ATTRS
+        self._code, self._lasti = caller_site()
+
+    @property
+    def path(self) -> tuple[Region, ...]:
+        """This region and those around it, the outermost first."""
+        chain = []
+        region: Region | None = self
+        while region is not None:
+            chain.append(region)
+            region = region.parent
+        return tuple(reversed(chain))
+
+    @property
+    def site(self) -> tuple[str, int] | None:
+        """(file, line) of the call, or None."""
+        return site_line(self._code, self._lasti)
+
+    def __repr__(self) -> str:
+        return f"<Region {'/'.join(r.name for r in self.path)}>"
+
+
+class Mode:
+    """What ops do on this thread, if not the plain thing: one immutable record, replaced as a whole."""
+
+    __slots__ = ("debug", "of", "plain", "raw", "recording", "region", "strict", "trace")
+
+    def __init__(
+        self,
+        recording: bool = True,
+        region: Region | None = None,
+        debug: Any = None,
+        trace: Any = None,
+        raw: bool = False,
+        strict: bool = False,
+        of: Tensor | None = None,
+    ):
+        self.recording = recording  # False inside no_grad
+        self.region = region  # the innermost region
+        self.debug = debug  # the debug context's options
+        self.trace = trace  # the trace that collects assignments
+        self.raw = raw  # gradient rules run on bare arrays
+        self.strict = strict  # zero times anything is zero, also on bare arrays
+        self.of = of  # the node whose gradient is being built
+        self.plain = debug is None and trace is None and of is None
+
+    def replaced(self, **changes: Any) -> Mode:
+        values = {slot: getattr(self, slot) for slot in Mode.__slots__ if slot != "plain"}
+        values.update(changes)
+        return Mode(**values)
+
+
+PLAIN = Mode()
+
+
+class _State(threading.local):
+    mode: Mode = PLAIN
+
+
+state = _State()
+
+
+@contextmanager
+def mode(**changes: Any) -> Iterator[Mode]:
+    """Run a block in another mode of this thread."""
+    before = state.mode
+    state.mode = before.replaced(**changes)
+    try:
+        yield state.mode
+    finally:
+        state.mode = before
+
+
+class no_grad:
+    """A context, and a decorator, in which eager ops keep no history. Symbolic tensors keep theirs.
+
+    >>> import graphnet as gn
+    >>> w = gn.Parameter([1.0, 2.0])
+    >>> with gn.no_grad():
+    ...     y = w * 2
+    >>> y.requires_grad
+    False
+    """
+
+    def __enter__(self) -> None:
+        self._before = getattr(self, "_before", ()) + (state.mode,)
+        state.mode = state.mode.replaced(recording=False)
+
+    def __exit__(self, *exc: object) -> None:
+        *rest, state.mode = self._before
+        self._before = tuple(rest)
+
+    def __call__(self, f: Callable[..., Any]) -> Callable[..., Any]:
+        from functools import wraps
+
+        @wraps(f)
+        def quiet(*args: Any, **kwargs: Any) -> Any:
+            with no_grad():
+                return f(*args, **kwargs)
+
+        return quiet
+
+
+@contextmanager
+def region(name: str, kind: str | None = None, **attrs: Any) -> Iterator[Region]:
+    """Label the ops of a block: they are drawn in one box and named in errors."""
+    before = state.mode
+    label = Region(name, kind or name, before.region, attrs)
+    state.mode = before.replaced(region=label)
+    try:
+        yield label
+    finally:
+        state.mode = before
+
+
+_PACKAGE = __file__[: -len("tensor.py")]
+
+
+def caller_site() -> tuple[CodeType | None, int]:
+    """The innermost frame outside this package, as (code, instruction)."""
+    frame: Any = sys._getframe(1)
+    while frame is not None:
+        if not frame.f_code.co_filename.startswith(_PACKAGE) and "contextlib" not in frame.f_code.co_filename:
+            return frame.f_code, frame.f_lasti
+        frame = frame.f_back
+    return None, -1
+
+
+def site_line(code: CodeType | None, lasti: int) -> tuple[str, int] | None:
+    """(file, line) of an instruction. Kept as an instruction until asked for: finding the line costs more."""
+    if code is None:
+        return None
+    for start, end, line in code.co_lines():
+        if start <= lasti < end and line is not None:
+            return code.co_filename, line
+    return code.co_filename, code.co_firstlineno
+
+
+class Tensor:
+    """A node of a graph: an array if it is known, and how it was made.
+
+    Make one with `graphnet.tensor` (data), `graphnet.Parameter` (data that learns), `graphnet.input` (symbolic), or
+    by computing with others.
+
+    * `shape`, `dtype`, `ndim`, `size`: known always;
+    * `op`, `inputs`, `attrs`: what made it, `None`, `()` and `{}` for a leaf;
+    * `requires_grad`: whether it keeps its history so that gradients can flow through it;
+    * `grad`: what `backward` left here;
+    * `region`: the layer or composite it was made in; `site`: the (file, line) that made it;
+    * `gradient_of`: for a node of a gradient's graph, the node whose derivative it belongs to.
+
+    >>> import graphnet as gn
+    >>> x = gn.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    >>> (x * x).sum().backward()
+    >>> x.grad
+    Tensor([2., 4., 6.])
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_code",
+        "_inputs",
+        "_lasti",
+        "_tick",
+        "_value",
+        "attrs",
+        "grad",
+        "gradient_of",
+        "name",
+        "op",
+        "region",
+        "requires_grad",
+    )
+    __array_priority__ = 1000
+    __hash__ = object.__hash__
+
+    _value: Any
+    _inputs: tuple[Any, ...]
+    _tick: int
+    _code: CodeType | None
+    _lasti: int
+    op: Op | None
+    attrs: dict[str, Any]
+    requires_grad: bool
+    name: str | None
+    grad: Tensor | None
+    gradient_of: Tensor | None
+    region: Region | None
+
+    def __init__(self, data: Any, dtype: Any = None, requires_grad: bool = False, name: str | None = None):
+        value = as_array(data, dtype, copy=True)
+        if requires_grad and value.dtype.kind != "f":
+            raise TypeError(
+                f"a gradient is taken with respect to floating-point numbers; received {value.dtype}: "
+                "give dtype='float32' or 'float64'"
+            )
+        self._value = value
+        self.requires_grad = bool(requires_grad)
+        self._tick = tick()
+        self.op = None
+        self.name = name
+
+    def __getattr__(self, attribute: str) -> Any:
+        # A slot that was never set answers with its default, so that making a node sets only what it has.
+        try:
+            return _DEFAULTS[attribute]
+        except KeyError:
+            raise AttributeError(f"a Tensor has no attribute {attribute!r}") from None
+
+    @property
+    def shape(self) -> Shape:
+        return self._value.shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self._value.dtype
+
+    @property
+    def ndim(self) -> int:
+        return len(self._value.shape)
+
+    @property
+    def size(self) -> int:
+        return self._value.size
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of its elements."""
+        return self._value.size * self._value.dtype.itemsize
+
+    @property
+    def is_symbolic(self) -> bool:
+        """Whether the array is not known yet."""
+        return self._value.__class__ is Spec
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether no op made it (or none was recorded)."""
+        return self.op is None
+
+    @property
+    def site(self) -> tuple[str, int] | None:
+        """(file, line) of the code that made it: for a node made inside a layer or composite, of the call of that."""
+        code, lasti = self._code, self._lasti
+        if (code is None or code.co_filename.startswith(_PACKAGE)) and self.region is not None:
+            return self.region.site
+        return site_line(code, lasti)
+
+    @property
+    def inputs(self) -> tuple[Tensor, ...]:
+        """The tensors that its op took, in order; a Python number among them becomes a constant here."""
+        inputs = self._inputs
+        for value in inputs:
+            if not isinstance(value, Tensor):
+                self._inputs = inputs = materialised(inputs)
+                break
+        return inputs
+
+    def numpy(self) -> np.ndarray:
+        """Its array, read-only: a history that holds it cannot be changed behind its back.
+
+        Raises `ValueError` for a symbolic tensor.
+        """
+        view = known(self).view()
+        view.flags.writeable = False
+        return view
+
+    def detach(self) -> Tensor:
+        """The same array as plain data, without history."""
+        return constant(known(self))
+
+
+class Parameter(Tensor):
+    """A leaf that learns: its array can be replaced with `assign`, and gradients are taken with respect to it.
+
+    A gradient of a history that used the value from before an `assign` raises instead of being wrong.
+
+    `trainable=False` makes it state that only `assign` changes (a moving average, say).
+
+    >>> import graphnet as gn
+    >>> w = gn.Parameter([[1.0, 2.0]], name="w")
+    >>> w.assign([[3.0, 4.0]])
+    >>> w
+    Parameter([[3., 4.]], name='w')
+    """
+
+    __slots__ = ("_changed",)
+    _changed: int
+
+    def __init__(self, data: Any, dtype: Any = None, name: str | None = None, trainable: bool = True):
+        value = as_array(data, dtype, copy=True)
+        if trainable and value.dtype.kind != "f":
+            if value.dtype.kind not in "iu" or dtype is not None:
+                raise TypeError(f"a Parameter holds floating-point numbers; received {value.dtype}")
+            value = value.astype(np.float64)
+        self._value = value
+        self.requires_grad = bool(trainable)
+        self._tick = tick()
+        self._changed = 0
+        self.op = None
+        self.name = name
+
+    def assign(self, value: Any) -> None:
+        """Replace the array. The shape must be the same; the dtype is kept.
+
+        Inside a trace a symbolic `value` becomes an update of the traced graph, carried out at each call.
+        """
+        current = state.mode.trace
+        if isinstance(value, Tensor):
+            if value.shape != self.shape:
+                raise ValueError(self._mismatch(value.shape))
+            if current is not None:
+                current.assign(self, value)
+                return
+            array = known(value)
+        else:
+            array = np.asarray(value)
+            if array.shape != self.shape:
+                raise ValueError(self._mismatch(array.shape))
+            if current is not None:
+                current.assign(self, constant(array.astype(self.dtype)))
+                return
+        if array.dtype.kind not in "biuf":
+            raise TypeError(f"{self.name or 'a Parameter'} holds {self.dtype}; received {array.dtype}")
+        self._value = np.array(array, dtype=self.dtype, copy=True)
+        self._changed = tick()
+
+    def _mismatch(self, shape: Shape) -> str:
+        return f"assign to {self.name or 'a Parameter'}: its shape is {self.shape}; received {shape}"
+
+    def touched(self) -> np.ndarray:
+        """Its array, to write to in place; histories that used it are void from now on."""
+        self._changed = tick()
+        return self._value
+
+
+KINDS = frozenset({Tensor, Parameter})
+WEAK = frozenset({float, int, bool})
+
+
+def as_array(data: Any, dtype: Any = None, copy: bool = False) -> np.ndarray:
+    """`data` as an array of numbers or booleans, or a clear error."""
+    if isinstance(data, Tensor):
+        data = known(data)
+    if isinstance(data, (list, tuple)) and any(isinstance(item, Tensor) for item in data):
+        data = [known(item) if isinstance(item, Tensor) else item for item in data]
+    try:
+        array = np.array(data, dtype=dtype, copy=True if copy else None)
+    except (ValueError, TypeError) as error:
+        raise TypeError(f"expected an array of numbers; received {type(data).__name__}: {error}") from None
+    if array.dtype.kind not in "biufc":
+        raise TypeError(f"expected an array of numbers; received {type(data).__name__} which NumPy reads as {array.dtype}")
+    return array
+
+
+def known(t: Tensor) -> np.ndarray:
+    """The array of `t`, or an error if `t` is symbolic."""
+    value = t._value
+    if value.__class__ is Spec:
+        label = f"{t.name!r} " if t.name else ""
+        raise ValueError(
+            f"the value of the symbolic tensor {label}({value.dtype}{list(value.shape)}) is not known yet: "
+            "build a Graph from it and call that with arrays"
+        )
+    return value
+
+
+def constant(array: np.ndarray) -> Tensor:
+    """`array` as a plain tensor, not copied."""
+    t = new(Tensor)
+    t._value = array
+    t.requires_grad = False
+    t.op = None
+    return t
+
+
+def symbolic(shape: Shape, dtype: np.dtype, name: str | None = None) -> Tensor:
+    """A symbolic leaf."""
+    t = new(Tensor)
+    t._value = Spec(shape, dtype)
+    t.requires_grad = dtype.kind == "f"
+    t.op = None
+    t.name = name
+    t._tick = tick()
+    t._code, t._lasti = caller_site()
+    return t
+
+
+def tensor(data: Any, dtype: Any = None, requires_grad: bool = False, name: str | None = None) -> Tensor:
+    """A tensor with a copy of `data`: numbers, lists, arrays. dtype follows NumPy unless given.
+
+    Raises `TypeError` where `data` is not numbers, or where a gradient of integers is asked for.
+
+    >>> import graphnet as gn
+    >>> gn.tensor([[1, 2], [3, 4]], dtype="float32")
+    Tensor([[1., 2.],
+            [3., 4.]], dtype=float32)
+    """
+    return Tensor(data, dtype, requires_grad, name)
+
+
+def input(shape: int | Iterable[int], dtype: Any = "float32", name: str | None = None) -> Tensor:  # noqa: A001
+    """A symbolic tensor of `shape` and `dtype`: a leaf of a graph whose array is given when the graph is called.
+
+    >>> import graphnet as gn
+    >>> x = gn.input((2, 3), name="x")
+    >>> (x * 2).shape
+    (2, 3)
+    """
+    sizes = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
+    if not all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) and n >= 0 for n in sizes):
+        raise ValueError(f"the shape of an input is a tuple of sizes, each 0 or more; received {shape!r}")
+    kind = np.dtype(dtype)
+    if kind.kind not in "biuf":
+        raise TypeError(f"an input holds numbers or booleans; received dtype {kind}")
+    return symbolic(tuple(int(n) for n in sizes), kind, name)
+
+
+def materialised(inputs: tuple[Any, ...]) -> tuple[Tensor, ...]:
+    """`inputs` with each Python number as a constant of the dtype that NumPy's promotion gives it beside the others."""
+    strong = [t._value.dtype for t in inputs if isinstance(t, Tensor)]
+    return tuple(
+        t if isinstance(t, Tensor) else constant(np.asarray(t, dtype=np.result_type(*strong, t))) for t in inputs
+    )
+
+
+def toposort(outputs: Iterable[Tensor], stop: Iterable[Tensor] = ()) -> list[Tensor]:
+    """Every tensor that `outputs` depend on, inputs before what they feed, in an order that depends on the graph alone.
+
+    Tensors in `stop` are listed, but not what they were made from. Time and memory are linear, and nothing recurses.
+    Raises `ValueError` if the graph has a cycle.
+    """
+    order: list[Tensor] = []
+    seen: set[Tensor] = set()
+    opened: set[Tensor] = set()
+    barrier = set(stop)
+    for root in outputs:
+        stack: list[Tensor] = [root]
+        while stack:
+            node = stack[-1]
+            if node in seen:
+                stack.pop()
+                continue
+            waiting = [t for t in node.inputs if t not in seen] if node not in barrier else ()
+            if waiting:
+                if not opened.isdisjoint(waiting):
+                    raise ValueError(f"the graph has a cycle through {node.op.name if node.op else node.name!r}")
+                opened.add(node)
+                stack.extend(reversed(waiting))
+            else:
+                stack.pop()
+                seen.add(node)
+                order.append(node)
+    return order
