@@ -1,4 +1,4 @@
-"""Nested tuples, lists and dicts as a flat list of leaves, and back."""
+"""Nested tuples, lists and dicts as a flat list of leaves, and back. A list of nothing but numbers is one array."""
 
 from __future__ import annotations
 
@@ -8,14 +8,20 @@ from typing import Any
 Rebuild = Callable[[Sequence[Any]], Any]
 
 
+def _all_numbers(part: list[Any]) -> bool:
+    return bool(part) and all(
+        isinstance(item, (int, float)) or (isinstance(item, list) and _all_numbers(item)) for item in part
+    )
+
+
 def flatten(value: Any) -> tuple[list[Any], Rebuild]:
     """The leaves of a nested container in order, and the function that puts others in their places.
 
     >>> leaves, rebuild = flatten({"w": 1, "rest": (2, [3])})
     >>> leaves
-    [1, 2, 3]
+    [1, 2, [3]]
     >>> rebuild(["a", "b", "c"])
-    {'w': 'a', 'rest': ('b', ['c'])}
+    {'w': 'a', 'rest': ('b', 'c')}
     """
     leaves: list[Any] = []
 
@@ -24,7 +30,7 @@ def flatten(value: Any) -> tuple[list[Any], Rebuild]:
             keys = list(part)
             inner = [build(part[key]) for key in keys]
             return lambda new: {key: f(new) for key, f in zip(keys, inner, strict=True)}
-        if isinstance(part, (tuple, list)):
+        if isinstance(part, (tuple, list)) and not (isinstance(part, list) and _all_numbers(part)):
             kind = type(part)
             inner = [build(item) for item in part]
             if hasattr(part, "_fields"):

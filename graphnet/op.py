@@ -355,7 +355,7 @@ def _dispatching(op: Op, body: Callable[..., Any]) -> Callable[..., Any]:
     """A function with `body`'s signature that applies `op`."""
     parameters = list(inspect.signature(body).parameters.values())
     variadic = [p for p in parameters if p.kind is p.VAR_POSITIONAL]
-    tensors = "*" + variadic[0].name if variadic else "".join(f"{p}, " for p in op.params)
+    tensors = f"*{variadic[0].name}, " if variadic else "".join(f"{p}, " for p in op.params)
     attrs = [p for p in parameters if p.name not in op.params and p not in variadic]
     plain = [p.replace(annotation=inspect.Parameter.empty) for p in parameters]
     # Defaults are passed by name, so that any object can be one.
@@ -463,11 +463,11 @@ def reduction(
     """
 
     def decorate(body: Callable[..., Any]) -> Any:
-        dtype = probed_dtype(lambda x, **attrs: body(x, **dict(attrs, axis=None, keepdims=False)))
+        dtype = probed_dtype(body)
 
         def infer(x: Any, axis: Any = None, keepdims: bool = False, **attrs: Any) -> Spec:
             axes = shapes.axes_indices(axis, len(x.shape))
-            return Spec(shapes.reduced(x.shape, axes, keepdims), dtype(x, **attrs))
+            return Spec(shapes.reduced(x.shape, axes, keepdims), dtype(Spec((1,), x.dtype)))
 
         def prepare(x: Any, axis: Any = None, keepdims: bool = False, **attrs: Any) -> dict[str, Any]:
             return {"axis": shapes.axes_indices(axis, len(x.shape)), "keepdims": bool(keepdims), **attrs}
@@ -502,8 +502,9 @@ def op(
     dtype: Any = None,
     prepare: Callable[..., dict[str, Any]] | None = None,
     onnx: str | None = None,
+    name: str | None = None,
 ) -> Callable[[Callable[..., Any]], Any]:
-    """Make any other op.
+    """Make any other op, called as its body unless `name` says otherwise.
 
     `shape` is a gufunc signature, or a function of specs (`.shape`, `.dtype`) and attributes that gives the shape;
     `dtype` a dtype, a function of the same kind, or None for the promoted dtype of the inputs. `vjp` has one rule per
@@ -529,9 +530,10 @@ def op(
 
         params = _tensor_params(body, 0 if callable(vjp) else len(vjp))
         made_op = Op(
-            body.__name__, "op", body, infer, vjp, params, onnx=onnx, prepare=prepare, doc=inspect.getdoc(body)
+            name or body.__name__, "op", body, infer, vjp, params, onnx=onnx, prepare=prepare, doc=inspect.getdoc(body)
         )
-        return _registered(made_op, body, _dispatching(made_op, body))
+        short = prepare is None and 0 < len(params) <= 2 and len(params) == len(inspect.signature(body).parameters)
+        return _registered(made_op, body, fast(made_op) if short else _dispatching(made_op, body))
 
     return decorate
 

@@ -445,7 +445,7 @@ def known(t: Tensor) -> np.ndarray:
 def constant(array: np.ndarray) -> Tensor:
     """`array` as a plain tensor, not copied."""
     t = new(Tensor)
-    t._value = array
+    t._value = array if array.__class__ is ndarray else np.asarray(array)
     t.requires_grad = False
     t.op = None
     return t

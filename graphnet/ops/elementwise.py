@@ -1,112 +1,174 @@
-"""Ops that work element by element: arithmetic, comparison, exponentials, trigonometry, rounding, activations.
+"""Elementwise arithmetic and comparison, and the two products that gradient rules are written with.
 
-Two products are made for gradient rules: `times(g, d)` and `over(g, d)` are `g * d` and `g / d`, but 0 wherever `g` is
-0, even if `d` is infinite or NaN. A gradient that is zero stays zero on its way through a branch that was not taken.
+`times(g, d)` and `over(g, d)` are `g * d` and `g / d`, but 0 wherever `g` is 0, even if `d` is infinite or NaN: a
+gradient that is zero stays zero on its way through a branch that was not taken.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from graphnet.op import apply, elementwise
-from graphnet.tensor import ndarray, state
+from graphnet.op import OPS, apply, elementwise
+from graphnet.tensor import KINDS, ndarray, state
 
-# ---------------------------------------------------------------------------
+
+def _zeros_stay(g, y):
+    """`y` with 0 where `g` is 0, if that makes a difference."""
+    if not np.isnan(y).any():
+        return y
+    return np.where(np.equal(g, 0), np.zeros((), np.asarray(y).dtype), y)
 
 
 @elementwise(
-    "0.0 if {g} == 0 else {g} * {d}",
+    "(0 if {g} == 0 else {g} * {d})",
     vjp=(lambda h, y, g, d: times(h, d), lambda h, y, g, d: times(h, g)),
 )
 def multiply_no_nan(g, d):
     """`g * d`, and 0 wherever `g` is 0, whatever `d` is."""
-    y = g * d
-    return np.where(np.equal(g, 0), np.zeros((), np.asarray(y).dtype), y) if np.isnan(y).any() else y
+    with np.errstate(all="ignore"):
+        return _zeros_stay(g, np.multiply(g, d))
 
 
 @elementwise(
-    "0.0 if {g} == 0 else {g} / {d}",
+    "(0 if {g} == 0 else {g} / {d})",
     vjp=(lambda h, y, g, d: over(h, d), lambda h, y, g, d: over(times(h, -y), d)),
 )
 def divide_no_nan(g, d):
     """`g / d`, and 0 wherever `g` is 0, whatever `d` is."""
-    y = g / d
-    return np.where(np.equal(g, 0), np.zeros((), np.asarray(y).dtype), y) if np.isnan(y).any() else y
+    with np.errstate(all="ignore"):
+        return _zeros_stay(g, np.divide(g, d))
 
 
 def times(g, d):
-    """`multiply_no_nan` as gradient rules call it: on bare arrays the engine looks for NaN once, at the end."""
-    if g.__class__ is ndarray:
+    """`multiply_no_nan` as gradient rules call it: on bare arrays the sweep looks for NaN once, at the end."""
+    if g.__class__ not in KINDS and d.__class__ not in KINDS:
         m = state.mode
-        if m.raw and not m.strict and d.__class__ in _BARE:
+        if m.raw and not m.strict:
             return g * d
     return apply(multiply_no_nan.op, (g, d))
 
 
 def over(g, d):
     """`divide_no_nan` as gradient rules call it."""
-    if g.__class__ is ndarray:
+    if g.__class__ not in KINDS and d.__class__ not in KINDS:
         m = state.mode
-        if m.raw and not m.strict and d.__class__ in _BARE:
+        if m.raw and not m.strict:
             return g / d
     return apply(divide_no_nan.op, (g, d))
 
 
-_BARE = frozenset({ndarray, float, int, bool, np.float64, np.float32})
-
-
-@elementwise("{a} + {b}", onnx="Add", vjp=(lambda g, y, a, b: g, lambda g, y, a, b: g))
+@elementwise("({a} + {b})", onnx="Add", vjp=(lambda g, y, a, b: g, lambda g, y, a, b: g))
 def add(a, b):
     """Elementwise sum, `a + b`."""
     return np.add(a, b)
 
 
-@elementwise("{a} - {b}", onnx="Sub", vjp=(lambda g, y, a, b: g, lambda g, y, a, b: -g))
+@elementwise("({a} - {b})", onnx="Sub", vjp=(lambda g, y, a, b: g, lambda g, y, a, b: -g))
 def subtract(a, b):
     """Elementwise difference, `a - b`."""
     return np.subtract(a, b)
 
 
-@elementwise("{a} * {b}", onnx="Mul", vjp=(lambda g, y, a, b: times(g, b), lambda g, y, a, b: times(g, a)))
+@elementwise("({a} * {b})", onnx="Mul", vjp=(lambda g, y, a, b: times(g, b), lambda g, y, a, b: times(g, a)))
 def multiply(a, b):
     """Elementwise product, `a * b`."""
     return np.multiply(a, b)
 
 
-@elementwise("{a} / {b}", onnx="Div", vjp=(lambda g, y, a, b: over(g, b), lambda g, y, a, b: over(times(g, -y), b)))
+@elementwise("({a} / {b})", onnx="Div", vjp=(lambda g, y, a, b: over(g, b), lambda g, y, a, b: over(times(g, -y), b)))
 def divide(a, b):
     """Elementwise quotient, `a / b`."""
     return np.divide(a, b)
 
 
-@elementwise("-{x}", onnx="Neg", vjp=(lambda g, y, x: -g,))
+true_divide = divide
+
+
+@elementwise("floor_divide({a}, {b})", vjp=(None, None))
+def floor_divide(a, b):
+    """The largest whole number not above `a / b`; its derivative is 0."""
+    return np.floor_divide(a, b)
+
+
+@elementwise("remainder({a}, {b})", vjp=(lambda g, y, a, b: g, lambda g, y, a, b: times(g, -floor_divide(a, b))))
+def remainder(a, b):
+    """`a - b * floor(a / b)`: the remainder with the sign of `b`, as Python's `%`."""
+    return np.remainder(a, b)
+
+
+mod = remainder
+
+
+@elementwise("fmod({a}, {b})", onnx="Mod", vjp=(lambda g, y, a, b: g, lambda g, y, a, b: times(g, -trunc(a / b))))
+def fmod(a, b):
+    """The remainder with the sign of `a`, as C's `fmod`."""
+    return np.fmod(a, b)
+
+
+def _power_of_constant(a, b):
+    """The common whole powers by products, which are exact to rounding and much faster than `pow`."""
+    if b == 2:
+        return np.square(a)
+    if b == 1:
+        return np.positive(a)
+    if b == 0.5:
+        # pow(-inf, 0.5) is inf and pow(-0.0, 0.5) is 0.0; sqrt gives nan and -0.0.
+        return np.sqrt(a) if np.asarray(a).dtype.kind == "f" and not (np.asarray(a) <= 0).any() else np.power(a, b)
+    return np.power(a, b)
+
+
+@elementwise(
+    "pow({a}, {b})",
+    onnx="Pow",
+    vjp=(
+        # b = 0 makes the factor 0, so that 0 ** -1 = inf does not count.
+        lambda g, y, a, b: times(times(g, b), power(a, b - 1)),
+        # Where a is 0 the power does not change with the exponent.
+        lambda g, y, a, b: times(times(g, y), OPS["log"].function(where(equal(a, 0), 1, a))),
+    ),
+)
+def power(a, b):
+    """Elementwise `a ** b`.
+
+    The derivative for `a` is `b * a**(b-1)` (0 where b is 0); for `b` it is `a**b * log(a)` (0 where a is 0).
+    A constant exponent never touches `log(a)`.
+    """
+    if np.ndim(b) == 0 and (not isinstance(b, np.ndarray) or b.dtype == np.asarray(a).dtype):
+        return _power_of_constant(a, b)
+    return np.power(a, b)
+
+
+pow = power  # noqa: A001
+
+
+@elementwise("(-{x})", onnx="Neg", vjp=(lambda g, y, x: -g,))
 def negative(x):
     """Elementwise `-x`."""
     return np.negative(x)
 
 
-@elementwise("exp({x})", onnx="Exp", vjp=(lambda g, y, x: times(g, y),))
-def exp(x):
-    """Elementwise exponential."""
-    return np.exp(x)
+@elementwise("{x}", onnx="Identity", vjp=(lambda g, y, x: g,))
+def positive(x):
+    """Elementwise `+x`: the number itself."""
+    return np.positive(x)
 
 
-@elementwise("sin({x})", onnx="Sin", vjp=(lambda g, y, x: times(g, cos(x)),))
-def sin(x):
-    """Elementwise sine of an angle in radians."""
-    return np.sin(x)
+@elementwise("abs({x})", onnx="Abs", vjp=(lambda g, y, x: g * sign(x),))
+def absolute(x):
+    """Elementwise absolute value; its derivative is the sign, 0 at 0."""
+    return np.absolute(x)
 
 
-@elementwise("cos({x})", onnx="Cos", vjp=(lambda g, y, x: times(g, -sin(x)),))
-def cos(x):
-    """Elementwise cosine of an angle in radians."""
-    return np.cos(x)
+@elementwise("sign({x})", onnx="Sign", vjp=(None,))
+def sign(x):
+    """-1, 0 or 1: the sign of each number."""
+    return np.sign(x)
 
 
-@elementwise("tanh({x})", onnx="Tanh", vjp=(lambda g, y, x: g * (1 - y * y),))
-def tanh(x):
-    """Elementwise hyperbolic tangent."""
-    return np.tanh(x)
+@elementwise("({x} * {x})", vjp=(lambda g, y, x: times(g, 2 * x),))
+def square(x):
+    """Elementwise `x * x`."""
+    return np.square(x)
 
 
 @elementwise("sqrt({x})", onnx="Sqrt", vjp=(lambda g, y, x: over(g, 2 * y),))
@@ -115,7 +177,247 @@ def sqrt(x):
     return np.sqrt(x)
 
 
-@elementwise("log({x})", onnx="Log", vjp=(lambda g, y, x: over(g, x),))
-def log(x):
-    """Elementwise natural logarithm."""
-    return np.log(x)
+@elementwise("cbrt({x})", vjp=(lambda g, y, x: over(g, 3 * y * y),))
+def cbrt(x):
+    """Elementwise cube root, also of negative numbers."""
+    return np.cbrt(x)
+
+
+@elementwise("(1 / {x})", onnx="Reciprocal", vjp=(lambda g, y, x: over(times(g, -y), x),))
+def reciprocal(x):
+    """Elementwise `1 / x`."""
+    return np.reciprocal(x)
+
+
+@elementwise("({a} == {b})", onnx="Equal", vjp=(None, None))
+def equal(a, b):
+    """Elementwise `a == b`, as booleans."""
+    return np.equal(a, b)
+
+
+@elementwise("({a} != {b})", vjp=(None, None))
+def not_equal(a, b):
+    """Elementwise `a != b`, as booleans."""
+    return np.not_equal(a, b)
+
+
+@elementwise("({a} < {b})", onnx="Less", vjp=(None, None))
+def less(a, b):
+    """Elementwise `a < b`, as booleans."""
+    return np.less(a, b)
+
+
+@elementwise("({a} <= {b})", onnx="LessOrEqual", vjp=(None, None))
+def less_equal(a, b):
+    """Elementwise `a <= b`, as booleans."""
+    return np.less_equal(a, b)
+
+
+@elementwise("({a} > {b})", onnx="Greater", vjp=(None, None))
+def greater(a, b):
+    """Elementwise `a > b`, as booleans."""
+    return np.greater(a, b)
+
+
+@elementwise("({a} >= {b})", onnx="GreaterOrEqual", vjp=(None, None))
+def greater_equal(a, b):
+    """Elementwise `a >= b`, as booleans."""
+    return np.greater_equal(a, b)
+
+
+@elementwise("(({a} != 0) and ({b} != 0))", onnx="And", vjp=(None, None))
+def logical_and(a, b):
+    """Elementwise "a and b" of what is not zero, as booleans."""
+    return np.logical_and(a, b)
+
+
+@elementwise("(({a} != 0) or ({b} != 0))", onnx="Or", vjp=(None, None))
+def logical_or(a, b):
+    """Elementwise "a or b" of what is not zero, as booleans."""
+    return np.logical_or(a, b)
+
+
+@elementwise("(({a} != 0) != ({b} != 0))", onnx="Xor", vjp=(None, None))
+def logical_xor(a, b):
+    """Elementwise "either a or b" of what is not zero, as booleans."""
+    return np.logical_xor(a, b)
+
+
+@elementwise("({x} == 0)", onnx="Not", vjp=(None,))
+def logical_not(x):
+    """Whether each number is zero, as booleans."""
+    return np.logical_not(x)
+
+
+@elementwise("isnan({x})", onnx="IsNaN", vjp=(None,))
+def isnan(x):
+    """Whether each number is NaN."""
+    return np.isnan(x)
+
+
+@elementwise("isinf({x})", onnx="IsInf", vjp=(None,))
+def isinf(x):
+    """Whether each number is infinite."""
+    return np.isinf(x)
+
+
+@elementwise("isfinite({x})", vjp=(None,))
+def isfinite(x):
+    """Whether each number is neither NaN nor infinite."""
+    return np.isfinite(x)
+
+
+@elementwise("floor({x})", onnx="Floor", vjp=(None,))
+def floor(x):
+    """The largest whole number not above `x`; its derivative is 0."""
+    return np.floor(x)
+
+
+@elementwise("ceil({x})", onnx="Ceil", vjp=(None,))
+def ceil(x):
+    """The smallest whole number not below `x`; its derivative is 0."""
+    return np.ceil(x)
+
+
+@elementwise("trunc({x})", vjp=(None,))
+def trunc(x):
+    """`x` without its fraction; its derivative is 0."""
+    return np.trunc(x)
+
+
+@elementwise("rint({x})", onnx="Round", vjp=(None,))
+def rint(x):
+    """The nearest whole number, halves to even; its derivative is 0."""
+    return np.rint(x)
+
+
+@elementwise(vjp=(None,))
+def round(x, decimals=0):  # noqa: A001
+    """`x` rounded to `decimals` places, halves to even; its derivative is 0."""
+    return np.round(x, decimals)
+
+
+@elementwise(
+    "minimum({a}, {b})",
+    onnx="Min",
+    vjp=(lambda g, y, a, b: g * _share(a, b, less), lambda g, y, a, b: g * _share(b, a, less)),
+)
+def minimum(a, b):
+    """The smaller of two, NaN if one is NaN; equal ones share the gradient."""
+    return np.minimum(a, b)
+
+
+@elementwise(
+    "maximum({a}, {b})",
+    onnx="Max",
+    vjp=(lambda g, y, a, b: g * _share(a, b, greater), lambda g, y, a, b: g * _share(b, a, greater)),
+)
+def maximum(a, b):
+    """The larger of two, NaN if one is NaN; equal ones share the gradient.
+
+    >>> import graphnet as gn
+    >>> gn.grad(lambda x: gn.maximum(x, 3.0))(3.0)
+    Tensor(0.5)
+    """
+    return np.maximum(a, b)
+
+
+def _share(a, b, wins):
+    """1 where `a` is chosen over `b`, 1/2 where they are equal, 0 elsewhere; a NaN is always chosen."""
+    return where(equal(a, b), 0.5, where(logical_or(wins(a, b), isnan(a)), 1.0, 0.0))
+
+
+def _share_not_nan(a, b, wins):
+    """As `_share`, but NaN is chosen only if both are NaN."""
+    return where(equal(a, b), 0.5, where(logical_or(wins(a, b), isnan(b)), 1.0, 0.0))
+
+
+@elementwise(
+    "fmin({a}, {b})",
+    vjp=(lambda g, y, a, b: g * _share_not_nan(a, b, less), lambda g, y, a, b: g * _share_not_nan(b, a, less)),
+)
+def fmin(a, b):
+    """The smaller of two, the number where one is NaN."""
+    return np.fmin(a, b)
+
+
+@elementwise(
+    "fmax({a}, {b})",
+    vjp=(lambda g, y, a, b: g * _share_not_nan(a, b, greater), lambda g, y, a, b: g * _share_not_nan(b, a, greater)),
+)
+def fmax(a, b):
+    """The larger of two, the number where one is NaN."""
+    return np.fmax(a, b)
+
+
+@elementwise(
+    "({x} if {condition} else {y})",
+    onnx="Where",
+    vjp=(
+        None,
+        lambda g, z, condition, x, y: where(condition, g, 0),
+        lambda g, z, condition, x, y: where(condition, 0, g),
+    ),
+)
+def where(condition, x, y):
+    """`x` where `condition` holds, else `y`. The branch that was not taken gets no gradient, whatever its value.
+
+    >>> import graphnet as gn
+    >>> gn.grad(lambda x: gn.where(x > 0, gn.sqrt(x), 0 * x))(0.0)
+    Tensor(0.)
+    """
+    return np.where(condition, x, y)
+
+
+@elementwise(
+    "({low} if {x} < {low} else ({high} if {x} > {high} else {x}))",
+    onnx="Clip",
+    vjp=(
+        lambda g, y, x, low, high: where(logical_or(less(x, low), greater(x, high)), 0, g),
+        lambda g, y, x, low, high: where(logical_and(less(x, low), less_equal(low, high)), g, 0),
+        lambda g, y, x, low, high: where(logical_or(greater(x, high), greater(low, high)), g, 0),
+    ),
+)
+def clip_to(x, low, high):
+    """`x` limited to the closed interval from `low` to `high`: what `clip` does with both bounds given."""
+    return np.clip(x, low, high)
+
+
+@elementwise(
+    "({low} if {x} < {low} else {x})",
+    vjp=(lambda g, y, x, low: where(less(x, low), 0, g), lambda g, y, x, low: where(less(x, low), g, 0)),
+)
+def clip_low(x, low):
+    """`x`, but not below `low`; the derivative for `x` is 1 at the bound."""
+    return np.maximum(x, low)
+
+
+@elementwise(
+    "({high} if {x} > {high} else {x})",
+    vjp=(lambda g, y, x, high: where(greater(x, high), 0, g), lambda g, y, x, high: where(greater(x, high), g, 0)),
+)
+def clip_high(x, high):
+    """`x`, but not above `high`; the derivative for `x` is 1 at the bound."""
+    return np.minimum(x, high)
+
+
+def clip(x, a_min=None, a_max=None):
+    """`x` limited to the closed interval from `a_min` to `a_max`; a bound of None is none.
+
+    The derivative for `x` is 1 inside the closed interval and 0 outside; where a bound is the result, the bound has
+    the gradient. Bounds can be arrays that broadcast.
+
+    >>> import graphnet as gn
+    >>> gn.elementwise_grad(lambda x: gn.clip(x, 0.0, 1.0))([-1.0, 0.0, 0.5, 1.0, 2.0])
+    Tensor([0., 1., 1., 1., 0.])
+    """
+    if a_min is None and a_max is None:
+        return positive(x)
+    if a_max is None:
+        return clip_low(x, a_min)
+    if a_min is None:
+        return clip_high(x, a_max)
+    return clip_to(x, a_min, a_max)
+
+
+abs = absolute  # noqa: A001

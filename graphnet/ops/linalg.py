@@ -1,16 +1,247 @@
-"""Products of matrices and vectors."""
+"""Products of matrices, vectors and any tensors."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from graphnet.op import op
+from graphnet import shapes
+from graphnet.op import apply, composite, op
+from graphnet.ops import reduce
+from graphnet.ops.elementwise import absolute, multiply, not_equal, power
+from graphnet.ops.index import diagonal
+from graphnet.ops.shape import _tensor, astype, ravel, reshape, transpose
 
 
-@op("(m,k),(k,n)->(m,n)", onnx="MatMul", vjp=(lambda g, y, a, b: matmul(g, b.mT), lambda g, y, a, b: matmul(a.mT, g)))
-def _matmul(a, b):
-    """Matrix product over the last two axes; leading axes broadcast."""
+def _matmul_shape(a, b):
+    if not a.shape or not b.shape:
+        raise ValueError("an input without axes has no matrix product; multiply works on it")
+    rows = a.shape if len(a.shape) > 1 else (1, *a.shape)
+    columns = b.shape if len(b.shape) > 1 else (*b.shape, 1)
+    full = shapes.gufunc("(m,k),(k,n)->(m,n)", rows, columns)
+    if len(b.shape) == 1:
+        full = full[:-1]
+    if len(a.shape) == 1:
+        full = full[:-2] + full[-1:] if len(b.shape) > 1 else full[:-1]
+    return full
+
+
+def _as_matrices(g, a, b):
+    """The three with axes of size one where a vector had none."""
+    if b.ndim == 1:
+        g, b = g.reshape((*g.shape, 1)), b.reshape((*b.shape, 1))
+    if a.ndim == 1:
+        g, a = g.reshape((*g.shape[:-1], 1, g.shape[-1])), a.reshape((1, *a.shape))
+    return g, a, b
+
+
+def _matmul_left(g, y, a, b):
+    if a.ndim > 1 and b.ndim > 1:
+        return matmul(g, b.mT)
+    g, _, b = _as_matrices(g, a, b)
+    h = matmul(g, b.mT)
+    return h.reshape((*h.shape[:-2], h.shape[-1])) if a.ndim == 1 else h
+
+
+def _matmul_right(g, y, a, b):
+    if a.ndim > 1 and b.ndim > 1:
+        return matmul(a.mT, g)
+    g, a, columns = _as_matrices(g, a, b)
+    h = matmul(a.mT, g)
+    return h.reshape(h.shape[:-1]) if b.ndim == 1 else h
+
+
+@op(_matmul_shape, onnx="MatMul", vjp=(_matmul_left, _matmul_right))
+def matmul(a, b):
+    """Matrix product over the last axis of `a` and the last but one of `b`; leading axes broadcast.
+
+    A vector counts as a row on the left and as a column on the right, and leaves no axis behind.
+    """
     return np.matmul(a, b)
 
 
-matmul = _matmul
+def tensordot(a, b, axes=2):
+    """The sum of products over pairs of axes: the last `axes` of `a` with the first of `b`, or two lists of axes."""
+    a, b = _tensor(a), _tensor(b)
+    if isinstance(axes, (int, np.integer)):
+        left, right = tuple(range(a.ndim - axes, a.ndim)), tuple(range(axes))
+    else:
+        left, right = shapes.axes_indices(axes[0], a.ndim), shapes.axes_indices(axes[1], b.ndim)
+    if len(left) != len(right) or any(a.shape[i] != b.shape[j] for i, j in zip(left, right, strict=True)):
+        raise ValueError(f"tensordot: axes {left} of shape {a.shape} do not fit axes {right} of shape {b.shape}")
+    rows = [i for i in range(a.ndim) if i not in left]
+    columns = [j for j in range(b.ndim) if j not in right]
+    inner = shapes.size(tuple(a.shape[i] for i in left))
+    m = transpose(a, (*rows, *left)).reshape((shapes.size(tuple(a.shape[i] for i in rows)), inner))
+    n = transpose(b, (*right, *columns)).reshape((inner, shapes.size(tuple(b.shape[j] for j in columns))))
+    return reshape(matmul(m, n), tuple(a.shape[i] for i in rows) + tuple(b.shape[j] for j in columns))
+
+
+def dot(a, b):
+    """NumPy's `dot`: the sum of products over the last axis of `a` and the last but one (or only one) of `b`."""
+    a, b = _tensor(a), _tensor(b)
+    if a.ndim == 0 or b.ndim == 0:
+        return multiply(a, b)
+    if b.ndim == 1 or (a.ndim <= 2 and b.ndim <= 2):
+        return matmul(a, b)
+    return tensordot(a, b, ((-1,), (-2,)))
+
+
+def inner(a, b):
+    """The sum of products over the last axes of both."""
+    a, b = _tensor(a), _tensor(b)
+    if a.ndim == 0 or b.ndim == 0:
+        return multiply(a, b)
+    return tensordot(a, b, ((-1,), (-1,)))
+
+
+def vdot(a, b):
+    """The sum of products of all elements, both flattened."""
+    return matmul(ravel(a), ravel(b))
+
+
+def outer(a, b):
+    """All products of an element of `a` with one of `b`, both flattened: a matrix."""
+    return multiply(ravel(a).reshape((-1, 1)), ravel(b))
+
+
+def trace(x, offset=0, axis1=0, axis2=1):
+    """The sum of the diagonal of the matrices along two axes."""
+    return reduce.sum(diagonal(x, offset, axis1, axis2), axis=-1)
+
+
+_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+def _explicit(*operands, subscripts, optimize=False):
+    """The subscripts with an output, and a letter in place of each axis under `...`."""
+    text = subscripts.replace(" ", "")
+    if not set(text) <= set(_LETTERS + ",.->"):
+        raise ValueError(f"subscripts are letters, commas, ... and ->; received {subscripts!r}")
+    left, arrow, right = text.partition("->")
+    terms = left.split(",")
+    if len(terms) != len(operands):
+        raise ValueError(f"{subscripts!r} names {len(terms)} operands; received {len(operands)}")
+    free = [c for c in reversed(_LETTERS) if c not in text]
+    ranks = []
+    for place, (term, x) in enumerate(zip(terms, operands, strict=True)):
+        named = len(term.replace("...", ""))
+        if (named > len(x.shape)) or ("..." not in term and named != len(x.shape)):
+            raise ValueError(f"operand {place} has {len(x.shape)} dimensions, its subscripts {term!r} name {named}")
+        ranks.append(len(x.shape) - named)
+    most = max((r for r, term in zip(ranks, terms, strict=True) if "..." in term), default=0)
+    dots = "".join(free[:most])
+    terms = [term.replace("...", dots[most - r :]) for r, term in zip(ranks, terms, strict=True)]
+    joined = "".join(terms)
+    if arrow:
+        right = right.replace("...", dots)
+    else:
+        once = sorted(c for c in set(joined) - set(dots) if joined.count(c) == 1)
+        right = dots + "".join(once)
+    if len(set(right)) != len(right) or not set(right) <= set(joined):
+        raise ValueError(f"the output {right!r} of {subscripts!r} names an axis twice or one that no operand has")
+    return {"subscripts": ",".join(terms) + "->" + right, "optimize": optimize}
+
+
+def _sizes(subscripts, operands):
+    sizes: dict[str, int] = {}
+    for term, x in zip(subscripts.split("->")[0].split(","), operands, strict=True):
+        for c, n in zip(term, x.shape, strict=True):
+            if sizes.setdefault(c, n) != n:
+                if 1 not in (sizes[c], n):
+                    raise ValueError(f"axis {c!r} has size {sizes[c]} in one place and {n} in another ({subscripts})")
+                sizes[c] = max(sizes[c], n) if 0 not in (sizes[c], n) else 0
+    return sizes
+
+
+def _einsum_shape(*operands, subscripts, optimize=False):
+    sizes = _sizes(subscripts, operands)
+    return tuple(sizes[c] for c in subscripts.split("->")[1])
+
+
+def _einsum_slope(place, g, y, *operands, subscripts, optimize):
+    left, out = subscripts.split("->")
+    terms = left.split(",")
+    sizes = _sizes(subscripts, operands)
+    others = [(t, x) for i, (t, x) in enumerate(zip(terms, operands, strict=True)) if i != place]
+    given = [(out, g), *others]
+    available = set(out).union(*(t for t, _ in others))
+    wanted = ""
+    free = [c for c in reversed(_LETTERS) if c not in subscripts]
+    for c in terms[place]:
+        if c in wanted:
+            # A label that stands twice picks a diagonal: its gradient has zeros beside it.
+            twin = free.pop()
+            given.append((c + twin, np.eye(sizes[c], dtype=g.dtype)))
+            wanted += twin
+        else:
+            if c not in available:
+                given.append((c, np.ones(sizes[c], g.dtype)))
+            wanted += c
+    return apply(
+        _einsum.op,
+        [x for _, x in given],
+        {"subscripts": ",".join(t for t, _ in given) + "->" + wanted, "optimize": optimize},
+    )
+
+
+@op(_einsum_shape, prepare=_explicit, onnx="Einsum", vjp=_einsum_slope, name="einsum")
+def _einsum(*operands, subscripts, optimize=False):
+    """The sum of products that `subscripts` spell."""
+    return np.einsum(subscripts, *operands, optimize=optimize)
+
+
+def einsum(subscripts, *operands, optimize=False):
+    """The sum of products that `subscripts` spell, as in NumPy: `"bij,bjk->bik"` is a batch of matrix products.
+
+    Without `->` the axes that stand once are kept, in alphabetical order. `...` stands for any further axes, which
+    broadcast. A letter twice in one operand is its diagonal. `optimize` is passed on to NumPy.
+
+    >>> import graphnet as gn
+    >>> gn.einsum("ii->i", gn.tensor([[1.0, 2.0], [3.0, 4.0]]))
+    Tensor([1., 4.])
+    """
+    if not isinstance(subscripts, str):
+        raise TypeError(f"einsum: the first argument is a string of subscripts; received {type(subscripts).__name__}")
+    return _einsum(*operands, subscripts=subscripts, optimize=optimize)
+
+
+@composite
+def norm(x, ord=None, axis=None, keepdims=False):  # noqa: A002
+    """The norm of vectors along `axis`, or of matrices along two axes, as `numpy.linalg.norm`.
+
+    Vectors: `ord` None or 2 (`sqrt(sum(x**2))`), 1, inf, -inf, 0, or any p (`sum(|x|**p)**(1/p)`). Matrices: None or
+    "fro", 1, -1, inf, -inf. Without `axis` and `ord` all elements are one vector. The gradient at 0 is 0.
+
+    Raises `ValueError` for an unknown `ord`.
+
+    >>> import graphnet as gn
+    >>> gn.grad(gn.norm)(gn.tensor([0.0, 0.0]))
+    Tensor([0., 0.])
+    """
+    if x.dtype.kind != "f":
+        x = astype(x, np.float64)
+    axes = shapes.axes_indices(axis, x.ndim)
+    if axis is None and ord is not None and x.ndim > 2:
+        raise ValueError(f"norm: ord={ord!r} without axis is for vectors and matrices; received {x.ndim} dimensions")
+    if ord is None or (ord == "fro" and len(axes) == 2) or (ord == 2 and len(axes) == 1):
+        return reduce.norm2(x, axis=axes, keepdims=keepdims)
+    if len(axes) == 1:
+        size = absolute(x)
+        if ord == 1:
+            return reduce.sum(size, axis=axes, keepdims=keepdims)
+        if ord == np.inf:
+            return reduce.max(size, axis=axes, keepdims=keepdims)
+        if ord == -np.inf:
+            return reduce.min(size, axis=axes, keepdims=keepdims)
+        if ord == 0:
+            return reduce.sum(astype(not_equal(x, 0), x.dtype), axis=axes, keepdims=keepdims)
+        if isinstance(ord, (int, float)):
+            return power(reduce.sum(power(size, float(ord)), axis=axes, keepdims=keepdims), 1 / ord)
+    if len(axes) == 2 and ord in (1, -1, np.inf, -np.inf):
+        along, across = axes if ord in (1, -1) else axes[::-1]
+        sums = reduce.sum(absolute(x), axis=along, keepdims=True)
+        extreme = reduce.max if ord in (1, np.inf) else reduce.min
+        y = extreme(sums, axis=across, keepdims=True)
+        return y if keepdims else reshape(y, shapes.reduced(x.shape, axes, False))
+    kind = "a vector" if len(axes) == 1 else f"{len(axes)} axes"
+    raise ValueError(f"norm: unknown ord={ord!r} for {kind}; known: None, 1, -1, 2, inf, -inf, 'fro', p")

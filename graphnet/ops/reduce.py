@@ -1,13 +1,209 @@
-"""Ops that reduce over axes."""
+"""Ops that reduce over axes, and `cumsum`."""
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from graphnet.op import reduction
+from graphnet import shapes
+from graphnet.op import op, reduction
+from graphnet.ops.elementwise import equal, isinf, over, times, where
+from graphnet.ops.transcendental import exp
+
+
+def _count(x, axis):
+    """The number of elements that are reduced into one."""
+    return math.prod(x.shape[a] for a in axis)
 
 
 @reduction(onnx="ReduceSum", vjp=lambda g, y, x, axis: g)
 def sum(x, axis=None, keepdims=False):  # noqa: A001
-    """Sum over `axis` (all axes if None)."""
+    """Sum over `axis`; 0 over nothing."""
     return np.sum(x, axis=axis, keepdims=keepdims)
+
+
+@reduction(onnx="ReduceMean", vjp=lambda g, y, x, axis: g / _count(x, axis))
+def mean(x, axis=None, keepdims=False):
+    """Arithmetic mean over `axis`."""
+    return np.mean(x, axis=axis, keepdims=keepdims)
+
+
+def _others(x):
+    """For each number along the last axis, the product of all the others: no division, so right with zeros too."""
+    n = x.shape[-1]
+    if n == 1:
+        return _ones_like(x)
+    left, right = x[..., 0 : n - n % 2 : 2], x[..., 1::2]
+    pairs = left * right
+    odd = x[..., n - 1 :] if n % 2 else None
+    above = _others(_joined(pairs, odd)) if odd is not None else _others(pairs)
+    whole = above[..., : n // 2]
+    from graphnet.ops.shape import reshape, stack
+
+    both = reshape(stack([whole * right, whole * left], axis=-1), x.shape[:-1] + (n - n % 2,))
+    return _joined(both, above[..., n // 2 :]) if odd is not None else both
+
+
+def _ones_like(x):
+    return np.ones(x.shape, x.dtype)
+
+
+def _joined(a, b):
+    from graphnet.ops.shape import concatenate
+
+    return concatenate([a, b], axis=-1)
+
+
+def _prod_slope(x, axis):
+    """The derivative of `prod` for each element: the product of the others, in the shape of `x`."""
+    from graphnet.ops.shape import reshape, transpose
+
+    if x.size == 0 or not axis:
+        return _ones_like(x)
+    kept = tuple(i for i in range(x.ndim) if i not in axis)
+    order = kept + tuple(axis)
+    moved = transpose(x, order)
+    flat = reshape(moved, tuple(x.shape[i] for i in kept) + (_count(x, axis),))
+    others = reshape(_others(flat), moved.shape)
+    return transpose(others, tuple(int(i) for i in np.argsort(order)))
+
+
+@reduction(onnx="ReduceProd", vjp=lambda g, y, x, axis: times(g, _prod_slope(x, axis)))
+def prod(x, axis=None, keepdims=False):
+    """Product over `axis`; 1 over nothing. Its gradient is right with any number of zeros."""
+    return np.prod(x, axis=axis, keepdims=keepdims)
+
+
+def _shares(g, y, x, axis):
+    hits = equal(x, y).astype(g.dtype)
+    return times(g, hits / sum(hits, axis=axis, keepdims=True))
+
+
+@reduction(onnx="ReduceMax", vjp=_shares)
+def max(x, axis=None, keepdims=False):  # noqa: A001
+    """The largest along `axis`, NaN if one is NaN; equal ones share the gradient.
+
+    >>> import graphnet as gn
+    >>> gn.grad(gn.max)(gn.tensor([3.0, 3.0, 1.0]))
+    Tensor([0.5, 0.5, 0. ])
+    """
+    return np.max(x, axis=axis, keepdims=keepdims)
+
+
+@reduction(onnx="ReduceMin", vjp=_shares)
+def min(x, axis=None, keepdims=False):  # noqa: A001
+    """The smallest along `axis`, NaN if one is NaN; equal ones share the gradient."""
+    return np.min(x, axis=axis, keepdims=keepdims)
+
+
+@reduction(vjp=lambda g, y, x, axis, ddof: times(g, (x - mean(x, axis=axis, keepdims=True)) * (2 / _free(x, axis, ddof))))
+def var(x, axis=None, keepdims=False, ddof=0):
+    """Variance over `axis`: the mean of `(x - mean)**2`, with a divisor of `n - ddof`."""
+    return np.var(x, axis=axis, keepdims=keepdims, ddof=ddof)
+
+
+@reduction(
+    vjp=lambda g, y, x, axis, ddof: times(g, over(x - mean(x, axis=axis, keepdims=True), y * _free(x, axis, ddof)))
+)
+def std(x, axis=None, keepdims=False, ddof=0):
+    """Standard deviation over `axis`, with a divisor of `n - ddof`; the gradient of a constant's is 0."""
+    return np.std(x, axis=axis, keepdims=keepdims, ddof=ddof)
+
+
+def _free(x, axis, ddof):
+    n = _count(x, axis) - ddof
+    return n if n > 0 else math.nan
+
+
+@reduction(onnx="ReduceL2", vjp=lambda g, y, x, axis: times(g, over(x, y)))
+def norm2(x, axis=None, keepdims=False):
+    """`sqrt(sum(x**2))` over `axis`; its gradient where all are 0 is 0."""
+    size = np.max(np.abs(x), axis=axis, keepdims=True, initial=0)
+    # Scaled, so that squares neither overflow nor vanish.
+    scale = np.where((size > 0) & np.isfinite(size), size, np.ones((), size.dtype))
+    ratio = x / scale
+    y = scale * np.sqrt(np.sum(ratio * ratio, axis=axis, keepdims=True))
+    return y if keepdims else np.reshape(y, shapes.reduced(np.shape(x), shapes.axes_indices(axis, np.ndim(x)), False))
+
+
+def _weights(y, x, axis):
+    """exp(x - y); where `y` is infinite, equal shares among those as large."""
+    endless = isinf(y)
+    finite = exp(where(endless, 0, x) - where(endless, 0, y))
+    hits = equal(x, y).astype(x.dtype)
+    return where(endless, hits / sum(hits, axis=axis, keepdims=True), finite)
+
+
+@reduction(onnx="ReduceLogSumExp", vjp=lambda g, y, x, axis: times(g, _weights(y, x, axis)))
+def logsumexp(x, axis=None, keepdims=False):
+    """`log(sum(exp(x)))` over `axis`, at any size."""
+    top = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
+    shift = np.where(np.isfinite(top), top, np.zeros((), top.dtype))
+    with np.errstate(divide="ignore"):
+        y = np.log(np.sum(np.exp(x - shift), axis=axis, keepdims=True)) + shift
+    return y if keepdims else np.reshape(y, shapes.reduced(np.shape(x), shapes.axes_indices(axis, np.ndim(x)), False))
+
+
+@reduction(vjp=None)
+def any(x, axis=None, keepdims=False):  # noqa: A001
+    """Whether any number along `axis` is not zero."""
+    return np.any(x, axis=axis, keepdims=keepdims)
+
+
+@reduction(vjp=None)
+def all(x, axis=None, keepdims=False):  # noqa: A001
+    """Whether every number along `axis` is not zero."""
+    return np.all(x, axis=axis, keepdims=keepdims)
+
+
+def _one_axis(x, axis=None, keepdims=False):
+    if axis is not None:
+        axis = shapes.axis_index(axis, len(x.shape))
+    if shapes.size(x.shape if axis is None else x.shape[axis : axis + 1]) == 0:
+        raise ValueError("the position of the extreme of no numbers is not defined")
+    return {"axis": axis, "keepdims": bool(keepdims)}
+
+
+def _one_axis_shape(x, axis, keepdims):
+    axes = tuple(range(len(x.shape))) if axis is None else (axis,)
+    return shapes.reduced(x.shape, axes, keepdims)
+
+
+@op(_one_axis_shape, dtype=np.int64, prepare=_one_axis, onnx="ArgMax", vjp=(None,))
+def argmax(x, axis=None, keepdims=False):
+    """The position of the largest along `axis` (in the flat array if None), the first of equal ones."""
+    return np.argmax(x, axis=axis, keepdims=keepdims)
+
+
+@op(_one_axis_shape, dtype=np.int64, prepare=_one_axis, onnx="ArgMin", vjp=(None,))
+def argmin(x, axis=None, keepdims=False):
+    """The position of the smallest along `axis` (in the flat array if None), the first of equal ones."""
+    return np.argmin(x, axis=axis, keepdims=keepdims)
+
+
+def _cumsum_axis(x, axis=None):
+    return {"axis": None if axis is None else shapes.axis_index(axis, len(x.shape))}
+
+
+def _cumsum_slope(g, y, x, axis):
+    from graphnet.ops.shape import flip, reshape
+
+    along = 0 if axis is None else axis
+    back = flip(cumsum(flip(g, axis=along), axis=along), axis=along)
+    return reshape(back, x.shape) if axis is None else back
+
+
+@op(
+    lambda x, axis: (shapes.size(x.shape),) if axis is None else x.shape,
+    dtype=lambda x, axis: np.cumsum(np.ones(1, x.dtype)).dtype,
+    prepare=_cumsum_axis,
+    onnx="CumSum",
+    vjp=(_cumsum_slope,),
+)
+def cumsum(x, axis=None):
+    """Running sum along `axis` (of the flat array if None)."""
+    return np.cumsum(x, axis=axis)
+
+
+amax, amin = max, min

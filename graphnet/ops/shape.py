@@ -1,11 +1,53 @@
-"""Ops that rearrange elements without computing."""
+"""Ops that rearrange elements, join and cut, change the dtype or the place in the graph, without computing."""
 
 from __future__ import annotations
+
+from itertools import accumulate
 
 import numpy as np
 
 from graphnet import shapes
-from graphnet.op import op
+from graphnet.op import composite, op
+from graphnet.ops.elementwise import where
+from graphnet.tensor import Tensor, as_array, constant
+
+
+def _tensor(x):
+    return x if isinstance(x, Tensor) else constant(as_array(x))
+
+
+def _same(x, **attrs):
+    return x.shape
+
+
+@op(_same, onnx="Identity", vjp=(lambda g, y, x: g,))
+def identity(x):
+    """`x`, as a node of its own."""
+    return x
+
+
+@op(_same, vjp=(None,))
+def stop_gradient(x):
+    """`x`; no gradient flows through it.
+
+    >>> import graphnet as gn
+    >>> gn.grad(lambda x: x * gn.stop_gradient(x))(3.0)
+    Tensor(3.)
+    """
+    return x
+
+
+def _kind(x, dtype):
+    kind = np.dtype(dtype)
+    if kind.kind not in "biuf":
+        raise TypeError(f"a tensor holds numbers or booleans; received dtype {kind}")
+    return {"dtype": kind}
+
+
+@op(_same, dtype=lambda x, dtype: dtype, prepare=_kind, onnx="Cast", vjp=(lambda g, y, x, dtype: g,))
+def astype(x, dtype):
+    """`x` in another dtype. To integers or booleans, no gradient flows."""
+    return x.astype(dtype)
 
 
 @op(
@@ -19,8 +61,77 @@ def reshape(x, shape):
     return np.reshape(x, shape)
 
 
+def ravel(x):
+    """The elements of `x`, in C order, along one axis."""
+    return reshape(x, (-1,))
+
+
+def _permutation(x, axes=None):
+    rank = len(x.shape)
+    found = tuple(reversed(range(rank))) if axes is None else shapes.axes_indices(tuple(axes), rank)
+    if len(found) != rank:
+        raise ValueError(f"axes {axes} name {len(found)} of {rank} axes")
+    return {"axes": found}
+
+
+@op(
+    lambda x, axes: tuple(x.shape[a] for a in axes),
+    onnx="Transpose",
+    prepare=_permutation,
+    vjp=(lambda g, y, x, axes: transpose(g, tuple(sorted(range(len(axes)), key=axes.__getitem__))),),
+)
+def transpose(x, axes=None):
+    """`x` with its axes in another order, reversed if None."""
+    return np.transpose(x, axes)
+
+
+def swapaxes(x, axis1, axis2):
+    """`x` with two axes exchanged."""
+    rank = np.ndim(x) if not isinstance(x, Tensor) else x.ndim
+    order = list(range(rank))
+    i, j = shapes.axis_index(axis1, rank), shapes.axis_index(axis2, rank)
+    order[i], order[j] = order[j], order[i]
+    return transpose(x, tuple(order))
+
+
+def moveaxis(x, source, destination):
+    """`x` with axes moved from `source` to `destination`, the others in their order."""
+    rank = x.ndim if isinstance(x, Tensor) else np.ndim(x)
+    sources, targets = shapes.axes_indices(source, rank), shapes.axes_indices(destination, rank)
+    if len(sources) != len(targets):
+        raise ValueError(f"moveaxis: {len(sources)} source axes, {len(targets)} destinations")
+    order = [a for a in range(rank) if a not in sources]
+    for target, a in sorted(zip(targets, sources, strict=True)):
+        order.insert(target, a)
+    return transpose(x, tuple(order))
+
+
+def expand_dims(x, axis):
+    """`x` with new axes of size one at `axis`, places in the result.
+
+    >>> import graphnet as gn
+    >>> gn.expand_dims(gn.tensor([1.0, 2.0]), (0, -1)).shape
+    (1, 2, 1)
+    """
+    x = _tensor(x)
+    count = len(axis) if isinstance(axis, (tuple, list)) else 1
+    places = shapes.axes_indices(axis, x.ndim + count)
+    sizes = iter(x.shape)
+    return reshape(x, tuple(1 if i in places else next(sizes) for i in range(x.ndim + count)))
+
+
+def squeeze(x, axis=None):
+    """`x` without its axes of size one (those in `axis`, or all)."""
+    x = _tensor(x)
+    axes = shapes.axes_indices(axis, x.ndim) if axis is not None else [i for i, n in enumerate(x.shape) if n == 1]
+    for a in axes:
+        if x.shape[a] != 1:
+            raise ValueError(f"squeeze: axis {a} has size {x.shape[a]}, not 1 (shape {x.shape})")
+    return reshape(x, tuple(n for i, n in enumerate(x.shape) if i not in axes))
+
+
 def _target(x, shape):
-    wanted = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
+    wanted = (int(shape),) if isinstance(shape, (int, np.integer)) else tuple(int(n) for n in shape)
     if shapes.broadcast(x.shape, wanted) != wanted:
         raise ValueError(f"shape {x.shape} does not broadcast to {wanted}")
     return {"shape": wanted}
@@ -30,3 +141,254 @@ def _target(x, shape):
 def broadcast_to(x, shape):
     """`x` repeated along new and size-one axes to `shape`."""
     return np.broadcast_to(x, shape)
+
+
+def _joinable(*inputs, axis=0):
+    rank = len(inputs[0].shape)
+    for i, x in enumerate(inputs):
+        if len(x.shape) != rank:
+            raise ValueError(f"input 0 has {rank} dimensions, input {i} has {len(x.shape)}")
+    if rank == 0:
+        raise ValueError("tensors without axes cannot be concatenated; stack joins them along a new axis")
+    axis = shapes.axis_index(axis, rank)
+    for i, x in enumerate(inputs):
+        if any(m != n for a, (m, n) in enumerate(zip(x.shape, inputs[0].shape, strict=True)) if a != axis):
+            raise ValueError(f"shapes {inputs[0].shape} and {x.shape} (input {i}) differ beside axis {axis}")
+    return {"axis": axis}
+
+
+def _joined_shape(*inputs, axis):
+    first = inputs[0].shape
+    return (*first[:axis], sum(x.shape[axis] for x in inputs), *first[axis + 1 :])
+
+
+def _part(place, g, y, *inputs, axis):
+    start = sum(x.shape[axis] for x in inputs[:place])
+    return g[(slice(None),) * axis + (slice(start, start + inputs[place].shape[axis]),)]
+
+
+@op(_joined_shape, prepare=_joinable, onnx="Concat", vjp=_part, name="concatenate")
+def _concatenate(*inputs, axis=0):
+    """The inputs one after the other along `axis`."""
+    return np.concatenate(inputs, axis=axis)
+
+
+def concatenate(arrays, axis=0):
+    """`arrays`, equal but for the size of `axis`, one after the other along it; flattened first if `axis` is None."""
+    parts = list(arrays)
+    if not parts:
+        raise ValueError("concatenate: there is nothing to join")
+    if axis is None:
+        return _concatenate(*[ravel(x) for x in parts], axis=0)
+    return _concatenate(*parts, axis=axis)
+
+
+def _stackable(*inputs, axis=0):
+    for i, x in enumerate(inputs):
+        if x.shape != inputs[0].shape:
+            raise ValueError(f"input 0 has shape {inputs[0].shape}, input {i} has {x.shape}: they must be the same")
+    return {"axis": shapes.axis_index(axis, len(inputs[0].shape) + 1)}
+
+
+@op(
+    lambda *inputs, axis: (*inputs[0].shape[:axis], len(inputs), *inputs[0].shape[axis:]),
+    prepare=_stackable,
+    vjp=lambda place, g, y, *inputs, axis: g[(slice(None),) * axis + (place,)],
+    name="stack",
+)
+def _stack(*inputs, axis=0):
+    """The inputs side by side along a new axis."""
+    return np.stack(inputs, axis=axis)
+
+
+def stack(arrays, axis=0):
+    """`arrays` of one shape side by side along a new axis at `axis`."""
+    parts = list(arrays)
+    if not parts:
+        raise ValueError("stack: there is nothing to join")
+    return _stack(*parts, axis=axis)
+
+
+def array_split(x, indices_or_sections, axis=0):
+    """`x` cut along `axis`, into a number of nearly equal parts or before the given places: a list of tensors."""
+    x = _tensor(x)
+    axis = shapes.axis_index(axis, x.ndim)
+    size = x.shape[axis]
+    if isinstance(indices_or_sections, (int, np.integer)):
+        count = int(indices_or_sections)
+        if count < 1:
+            raise ValueError(f"split: the number of parts is 1 or more; received {count}")
+        lengths = [size // count + (i < size % count) for i in range(count)]
+        places = list(accumulate(lengths))[:-1]
+    else:
+        places = [int(i) for i in indices_or_sections]
+    bounds = [0, *places, size]
+    return [x[(slice(None),) * axis + (slice(a, b),)] for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+
+
+def split(x, indices_or_sections, axis=0):
+    """`x` cut along `axis`, into a number of equal parts or before the given places: a list of tensors."""
+    x = _tensor(x)
+    if isinstance(indices_or_sections, (int, np.integer)):
+        size = x.shape[shapes.axis_index(axis, x.ndim)]
+        if indices_or_sections < 1 or size % indices_or_sections:
+            raise ValueError(f"split: {size} does not divide into {indices_or_sections} equal parts; see array_split")
+    return array_split(x, indices_or_sections, axis)
+
+
+def _widths(x, pad_width, value=0):
+    pairs = np.broadcast_to(np.asarray(pad_width), (len(x.shape), 2))
+    if pairs.dtype.kind not in "iu" or (pairs < 0).any():
+        raise ValueError(f"pad widths are whole numbers, 0 or more; received {pad_width}")
+    return {"pad_width": tuple((int(a), int(b)) for a, b in pairs), "value": value}
+
+
+@op(
+    lambda x, pad_width, value: tuple(n + a + b for n, (a, b) in zip(x.shape, pad_width, strict=True)),
+    dtype=lambda x, pad_width, value: x.dtype,
+    prepare=_widths,
+    onnx="Pad",
+    vjp=(
+        lambda g, y, x, pad_width, value: g[
+            tuple(slice(a, a + n) for n, (a, b) in zip(x.shape, pad_width, strict=True))
+        ],
+    ),
+    name="pad",
+)
+def _pad(x, pad_width, value=0):
+    """`x` with `value` around it."""
+    return np.pad(x, pad_width, constant_values=value)
+
+
+def pad(x, pad_width, mode="constant", constant_values=0):
+    """`x` with `pad_width` numbers before and after each axis: one number, one pair, or a pair per axis.
+
+    `mode` is "constant" (`constant_values`), "edge", "reflect", "symmetric" or "wrap", as in NumPy.
+    """
+    if mode == "constant":
+        return _pad(x, pad_width, constant_values)
+    if mode not in ("edge", "reflect", "symmetric", "wrap"):
+        raise ValueError(f"pad: mode is constant, edge, reflect, symmetric or wrap; received {mode!r}")
+    y = _tensor(x)
+    for axis, (a, b) in enumerate(_widths(y, pad_width)["pad_width"]):
+        if a or b:
+            y = y[(slice(None),) * axis + (np.pad(np.arange(y.shape[axis]), (a, b), mode=mode),)]
+    return y
+
+
+def _flipped(x, axis=None):
+    return {"axis": shapes.axes_indices(axis, len(x.shape))}
+
+
+@op(_same, prepare=_flipped, vjp=(lambda g, y, x, axis: flip(g, axis),))
+def flip(x, axis=None):
+    """`x` in reverse order along `axis` (all axes if None)."""
+    return np.flip(x, axis)
+
+
+def _rolled(x, shift, axis=None):
+    if axis is None:
+        return {"shift": int(shift), "axis": None}
+    axes = axis if isinstance(axis, (tuple, list)) else (axis,)
+    steps = shift if isinstance(shift, (tuple, list)) else (shift,)
+    if len(steps) == 1:
+        steps = tuple(steps) * len(axes)
+    if len(axes) == 1:
+        axes = tuple(axes) * len(steps)
+    if len(steps) != len(axes):
+        raise ValueError(f"roll: {len(steps)} shifts for {len(axes)} axes")
+    return {"shift": tuple(int(s) for s in steps), "axis": tuple(shapes.axis_index(a, len(x.shape)) for a in axes)}
+
+
+def _back(shift):
+    return tuple(-s for s in shift) if isinstance(shift, tuple) else -shift
+
+
+@op(_same, prepare=_rolled, vjp=(lambda g, y, x, shift, axis: roll(g, _back(shift), axis),))
+def roll(x, shift, axis=None):
+    """`x` with its elements moved by `shift` along `axis` (in the flat array if None), those at the end to the start."""
+    return np.roll(x, shift, axis)
+
+
+def tile(x, reps):
+    """`x` repeated as a whole, `reps` times along each axis."""
+    x = _tensor(x)
+    counts = (reps,) if isinstance(reps, (int, np.integer)) else tuple(reps)
+    rank = max(len(counts), x.ndim)
+    counts = (1,) * (rank - len(counts)) + tuple(int(c) for c in counts)
+    sizes = (1,) * (rank - x.ndim) + x.shape
+    spread = reshape(x, tuple(n for size in sizes for n in (1, size)))
+    spread = broadcast_to(spread, tuple(n for c, size in zip(counts, sizes, strict=True) for n in (c, size)))
+    return reshape(spread, tuple(c * size for c, size in zip(counts, sizes, strict=True)))
+
+
+def repeat(x, repeats, axis=None):
+    """`x` with each element repeated along `axis` (of the flat array if None), `repeats` times: a number or one each."""
+    x = _tensor(x)
+    if axis is None:
+        x, axis = ravel(x), 0
+    axis = shapes.axis_index(axis, x.ndim)
+    counts = np.asarray(repeats)
+    if counts.dtype.kind not in "iu" or counts.ndim > 1 or (counts < 0).any() or counts.size not in (1, x.shape[axis]):
+        raise ValueError(f"repeat: one whole number, or one for each of {x.shape[axis]}; received {repeats}")
+    return x[(slice(None),) * axis + (np.repeat(np.arange(x.shape[axis]), counts.ravel()),)]
+
+
+@composite
+def tril(x, k=0):
+    """`x` with zeros above diagonal `k` of its last two axes."""
+    return where(np.tri(x.shape[-2], x.shape[-1], k, dtype=bool), x, 0)
+
+
+@composite
+def triu(x, k=0):
+    """`x` with zeros below diagonal `k` of its last two axes."""
+    return where(np.tri(x.shape[-2], x.shape[-1], k - 1, dtype=bool), 0, x)
+
+
+def zeros(shape, dtype=np.float64):
+    """A tensor of zeros."""
+    return constant(np.zeros(shape, dtype))
+
+
+def ones(shape, dtype=np.float64):
+    """A tensor of ones."""
+    return constant(np.ones(shape, dtype))
+
+
+def full(shape, fill_value, dtype=None):
+    """A tensor with `fill_value` everywhere."""
+    return constant(np.full(shape, fill_value, dtype))
+
+
+def eye(N, M=None, k=0, dtype=np.float64):
+    """A matrix with ones on diagonal `k`."""
+    return constant(np.eye(N, M, k, dtype))
+
+
+def arange(start, stop=None, step=1, dtype=None):
+    """Numbers from `start` (0 if one argument is given) to before `stop` in steps."""
+    return constant(np.arange(start, dtype=dtype) if stop is None else np.arange(start, stop, step, dtype))
+
+
+def linspace(start, stop, num=50, dtype=None):
+    """`num` evenly spaced numbers from `start` to `stop`."""
+    return constant(np.linspace(start, stop, num, dtype=dtype))
+
+
+def zeros_like(x, dtype=None):
+    """Zeros in the shape and dtype of `x`."""
+    x = _tensor(x)
+    return constant(np.zeros(x.shape, dtype or x.dtype))
+
+
+def ones_like(x, dtype=None):
+    """Ones in the shape and dtype of `x`."""
+    x = _tensor(x)
+    return constant(np.ones(x.shape, dtype or x.dtype))
+
+
+def full_like(x, fill_value, dtype=None):
+    """`fill_value` in the shape and dtype of `x`."""
+    x = _tensor(x)
+    return constant(np.full(x.shape, fill_value, dtype or x.dtype))

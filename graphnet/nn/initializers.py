@@ -1,0 +1,208 @@
+"""What weights start from. Each initializer is called with a shape and gives an array of that shape.
+
+The variance-scaling family counts the inputs and outputs of one unit: for a kernel of shape `(..., in, out)` they are
+`receptive * in` and `receptive * out`, with the product of the leading sizes as the receptive field.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from graphnet.nn import seeds
+from graphnet.nn.lookup import Configured, Table
+
+table = Table("initializer")
+
+
+def get(given: Any) -> Any:
+    """The initializer for a word (`"glorot_uniform"`, `"xavier"`), a class or an object."""
+    return table.get(given)
+
+
+def fans(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Inputs and outputs of one unit with weights of `shape`.
+
+    >>> fans((300, 100)), fans((3, 3, 16, 32))
+    ((300, 100), (144, 288))
+    """
+    if len(shape) < 2:
+        size = int(shape[0]) if shape else 1
+        return size, size
+    receptive = math.prod(shape[:-2])
+    return receptive * shape[-2], receptive * shape[-1]
+
+
+def truncated_normal(rng: np.random.Generator, mean: float, stddev: float, shape: tuple[int, ...]) -> np.ndarray:
+    """Normal numbers, those beyond two standard deviations drawn again."""
+    values = rng.standard_normal(shape)
+    beyond = np.abs(values) > 2
+    while beyond.any():
+        values[beyond] = rng.standard_normal(int(beyond.sum()))
+        beyond = np.abs(values) > 2
+    return mean + stddev * values
+
+
+class Initializer(Configured):
+    """Base class: `values(shape, rng)` gives the numbers."""
+
+    def values(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        """The numbers for `shape`."""
+        raise NotImplementedError(f"{type(self).__name__} needs a method values(shape, rng)")
+
+    def __call__(self, shape: Any, dtype: Any = None) -> np.ndarray:
+        rng = seeds.generator(getattr(self, "seed", None))
+        return np.asarray(self.values(tuple(shape), rng), dtype=dtype or "float32")
+
+
+@table.add("zero")
+class Zeros(Initializer):
+    """All 0."""
+
+    def values(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        return np.zeros(shape)
+
+
+@table.add("one")
+class Ones(Initializer):
+    """All 1."""
+
+    def values(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        return np.ones(shape)
+
+
+@table.add()
+class Constant(Initializer):
+    """All `value`, a number or an array that broadcasts to the shape."""
+
+    def __init__(self, value: Any = 0.0):
+        self.value = value
+
+    def values(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        return np.broadcast_to(np.asarray(self.value, dtype=np.float64), shape)
+
+
+@table.add("normal")
+class RandomNormal(Initializer):
+    """Normal with this mean and standard deviation."""
+
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None):
+        self.mean, self.stddev, self.seed = mean, stddev, seed
+
+    def values(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        return rng.normal(self.mean, self.stddev, shape)
+
+
+@table.add("uniform")
+class RandomUniform(Initializer):
+    """Uniform between `minval` and `maxval`."""
+
+    def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None):
+        self.minval, self.maxval, self.seed = minval, maxval, seed
+
+    def values(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        return rng.uniform(self.minval, self.maxval, shape)
+
+
+@table.add()
+class TruncatedNormal(Initializer):
+    """Normal with this mean and standard deviation, cut at two standard deviations: what is left has 0.88 of it."""
+
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None):
+        self.mean, self.stddev, self.seed = mean, stddev, seed
+
+    def values(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        return truncated_normal(rng, self.mean, self.stddev, shape)
+
+
+@table.add()
+class VarianceScaling(Initializer):
+    """Variance `scale / n`, with n the inputs ("fan_in"), outputs ("fan_out") or the mean of both ("fan_avg") of a unit.
+
+    `distribution` is "uniform" (limit `sqrt(3 scale / n)`), "untruncated_normal", or "truncated_normal", whose standard
+    deviation is divided by 0.8796 so that after the cut at two standard deviations the variance is as said.
+    """
+
+    def __init__(
+        self,
+        scale: float = 1.0,
+        mode: str = "fan_in",
+        distribution: str = "truncated_normal",
+        seed: int | None = None,
+    ):
+        if not scale > 0:
+            raise ValueError(f"VarianceScaling: scale is more than 0; received {scale!r}")
+        if mode not in ("fan_in", "fan_out", "fan_avg"):
+            raise ValueError(f"VarianceScaling: mode is 'fan_in', 'fan_out' or 'fan_avg'; received {mode!r}")
+        if distribution not in ("uniform", "truncated_normal", "untruncated_normal"):
+            raise ValueError(
+                "VarianceScaling: distribution is 'uniform', 'truncated_normal' or 'untruncated_normal'; "
+                f"received {distribution!r}"
+            )
+        self.scale, self.mode, self.distribution, self.seed = scale, mode, distribution, seed
+
+    def values(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        fan_in, fan_out = fans(shape)
+        n = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
+        variance = self.scale / max(1.0, n)
+        if self.distribution == "uniform":
+            limit = math.sqrt(3 * variance)
+            return rng.uniform(-limit, limit, shape)
+        if self.distribution == "untruncated_normal":
+            return rng.normal(0.0, math.sqrt(variance), shape)
+        return truncated_normal(rng, 0.0, math.sqrt(variance) / 0.87962566103423978, shape)
+
+
+@table.add("xavier", "xavier_uniform")
+class GlorotUniform(VarianceScaling):
+    """Uniform within `sqrt(6 / (in + out))` (Glorot and Bengio, AISTATS 2010).
+
+    >>> import graphnet as gn
+    >>> bool(abs(gn.nn.initializers.GlorotUniform()((300, 100))).max() <= (6 / 400) ** 0.5)
+    True
+    """
+
+    def __init__(self, seed: int | None = None):
+        super().__init__(1.0, "fan_avg", "uniform", seed)
+
+
+@table.add("xavier_normal")
+class GlorotNormal(VarianceScaling):
+    """Truncated normal with variance `2 / (in + out)` (Glorot and Bengio, AISTATS 2010)."""
+
+    def __init__(self, seed: int | None = None):
+        super().__init__(1.0, "fan_avg", "truncated_normal", seed)
+
+
+@table.add()
+class HeUniform(VarianceScaling):
+    """Uniform within `sqrt(6 / in)` (He et al., ICCV 2015)."""
+
+    def __init__(self, seed: int | None = None):
+        super().__init__(2.0, "fan_in", "uniform", seed)
+
+
+@table.add("he")
+class HeNormal(VarianceScaling):
+    """Truncated normal with variance `2 / in` (He et al., ICCV 2015)."""
+
+    def __init__(self, seed: int | None = None):
+        super().__init__(2.0, "fan_in", "truncated_normal", seed)
+
+
+@table.add()
+class LecunUniform(VarianceScaling):
+    """Uniform within `sqrt(3 / in)` (LeCun et al., "Efficient BackProp", 1998)."""
+
+    def __init__(self, seed: int | None = None):
+        super().__init__(1.0, "fan_in", "uniform", seed)
+
+
+@table.add()
+class LecunNormal(VarianceScaling):
+    """Truncated normal with variance `1 / in` (LeCun et al., "Efficient BackProp", 1998)."""
+
+    def __init__(self, seed: int | None = None):
+        super().__init__(1.0, "fan_in", "truncated_normal", seed)

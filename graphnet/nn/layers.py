@@ -1,0 +1,179 @@
+"""The layers: each states its formula and its shapes."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import graphnet as gn
+from graphnet.nn import activations, initializers, regularizers, seeds
+from graphnet.nn.layer import FLOAT, Layer, as_shape, phase
+from graphnet.nn.lookup import Table
+
+table = Table("layer")
+
+
+def whole(value: Any, what: str) -> int:
+    """`value` as a whole number that is 1 or more, or an error that names `what`."""
+    if isinstance(value, bool) or not hasattr(value, "__index__") or value < 1:
+        raise ValueError(f"{what} is a whole number, 1 or more; received {value!r}")
+    return int(value)
+
+
+@table.add()
+class InputLayer(Layer):
+    """States the shape of one row of the input, without the batch size."""
+
+    def __init__(self, shape: Any = None, batch_size: int | None = None, dtype: Any = None, name: str | None = None):
+        super().__init__(name=name, dtype=dtype or FLOAT)
+        if isinstance(shape, int):
+            shape = (shape,)
+        if not isinstance(shape, (tuple, list)) or any(n is not None and (not hasattr(n, "__index__") or n < 1) for n in shape):
+            raise ValueError(f"Input: shape is a tuple of sizes without the batch, as in Input((64,)); received {shape!r}")
+        self.shape = self.declared_shape = as_shape(shape)
+        self.batch_size = batch_size
+
+    def call(self, x: gn.Tensor) -> gn.Tensor:
+        return x
+
+
+def Input(  # noqa: N802
+    shape: Any = None, batch_size: int | None = None, dtype: Any = None, name: str | None = None
+) -> InputLayer:
+    """The first entry of a Sequential: the shape of one row of its input, as in `Input((64,))`."""
+    return InputLayer(shape, batch_size, dtype, name)
+
+
+@table.add()
+class Dense(Layer):
+    """`activation(x @ kernel + bias)`, over the last axis.
+
+    x: `(batch, ..., in)`, kernel: `(in, units)`, bias: `(units,)`, result: `(batch, ..., units)`. The kernel starts as
+    Glorot uniform, the bias as 0. `kernel_regularizer` and `bias_regularizer` add a penalty to the loss.
+
+    Raises `ValueError` for `units` that are not a whole number of 1 or more, or unknown names.
+
+    >>> import graphnet as gn
+    >>> layer = gn.nn.Dense(3, activation="relu")
+    >>> layer([[1.0, 2.0]]).shape, [w.shape for w in layer.weights]
+    ((1, 3), [(2, 3), (3,)])
+    """
+
+    fixed_axes = (-1,)
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.units = whole(units, "Dense: units")
+        self.activation = activations.get(activation)
+        self.use_bias = use_bias
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = kernel_constraint
+        self.bias_constraint = bias_constraint
+        self.kernel: gn.Parameter | None = None
+        self.bias: gn.Parameter | None = None
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        if len(input_shape) < 2:
+            raise self.misfit(f"takes inputs of shape (batch, ..., in); it got {input_shape}: add an axis, x[:, None]")
+        self.kernel = self.add_weight(
+            "kernel",
+            (input_shape[-1], self.units),
+            self.kernel_initializer,
+            self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+        )
+        if self.use_bias:
+            self.bias = self.add_weight(
+                "bias", (self.units,), self.bias_initializer, self.bias_regularizer, constraint=self.bias_constraint
+            )
+
+    def call(self, x: gn.Tensor) -> gn.Tensor:
+        y = gn.matmul(x, self.kernel)  # (batch, ..., units)
+        if self.bias is not None:
+            y = y + self.bias
+        return self.activation(y)
+
+
+@table.add()
+class Activation(Layer):
+    """`activation(x)`, element by element or, for softmax, over the last axis."""
+
+    def __init__(self, activation: Any, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.activation = activations.get(activation)
+
+    def call(self, x: gn.Tensor) -> gn.Tensor:
+        return self.activation(x)
+
+
+@table.add()
+class Flatten(Layer):
+    """`(batch, a, b, ...)` as `(batch, a * b * ...)`, in C order."""
+
+    def call(self, x: gn.Tensor) -> gn.Tensor:
+        return gn.reshape(x, (x.shape[0], math.prod(x.shape[1:])))
+
+
+@table.add()
+class Dropout(Layer):
+    """In training `x / (1 - rate)` for a share `1 - rate` of the elements and 0 for the others; else `x` itself.
+
+    The mask is a function of the layer's seed and the training step, so a run can be repeated bit for bit (Srivastava
+    et al., "Dropout", JMLR 15, 2014; scaled in training as in Keras). Called by hand with `training=True`, each call
+    counts as a step.
+
+    Raises `ValueError` for a rate outside [0, 1].
+
+    >>> import graphnet as gn
+    >>> layer = gn.nn.Dropout(0.25, seed=1)
+    >>> layer([[1.0, 2.0]])
+    Tensor([[1., 2.]], dtype=float32)
+    >>> sorted(set(layer(gn.ones((20, 20)), training=True).numpy().ravel().tolist()))
+    [0.0, 1.3333333730697632]
+    """
+
+    def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any):
+        super().__init__(**kwargs)
+        if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 <= rate <= 1:
+            raise ValueError(f"Dropout: rate is the share of elements to drop, from 0 to 1; received {rate!r}")
+        self.rate = rate
+        self.noise_shape = noise_shape
+        self.seed = seed
+        self.key = seeds.draw_seed() if seed is None else int(seed)
+        self._calls = 0
+
+    def call(self, x: gn.Tensor, training: bool = False) -> gn.Tensor:
+        if not training or self.rate == 0:
+            return x
+        return dropped(x, self.rate, self.step_key(), self.noise_shape)
+
+    def step_key(self) -> Any:
+        """The key of this step: the seed plus the count of steps, or of calls outside of a training step."""
+        if phase.iteration is not None:
+            return phase.iteration + self.key
+        self._calls += 1
+        return self.key + self._calls - 1
+
+
+def dropped(x: gn.Tensor, rate: float, key: Any, noise_shape: Any = None) -> gn.Tensor:
+    """`x / (1 - rate)` where a uniform number, fixed by `key`, is `rate` or more, and 0 elsewhere."""
+    if rate == 1:
+        return x * 0.0
+    shape = x.shape if noise_shape is None else tuple(n or m for n, m in zip(noise_shape, x.shape, strict=True))
+    keep = gn.greater_equal(gn.random_uniform(key, shape, dtype=x.dtype.name), rate)
+    return gn.where(keep, x * (1 / (1 - rate)), 0.0)

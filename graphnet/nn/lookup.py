@@ -1,0 +1,158 @@
+"""From a word to an object: every string a user may write (`"adam"`, `"relu"`) is looked up here.
+
+A table holds the classes or functions of one kind under Keras' names. An unknown word gives an error with the nearest
+known one. Objects whose constructor arguments are all they are (`Configured`) know their own configuration.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+
+def snake(name: str) -> str:
+    """`CategoricalCrossentropy` as `categorical_crossentropy`.
+
+    >>> snake("MeanSquaredError"), snake("Conv2D")
+    ('mean_squared_error', 'conv2d')
+    """
+    spaced = re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", spaced).lower()
+
+
+def unknown(what: str, given: Any, known: Any) -> ValueError:
+    """The error for a word that is not known, with the nearest one that is."""
+    words = sorted(known)
+    lower = {w.lower(): w for w in reversed(words)}
+    close = difflib.get_close_matches(str(given).lower(), lower, n=1, cutoff=0.6)
+    hint = f" Did you mean {lower[close[0]]!r}?" if close else ""
+    return ValueError(f"Unknown {what} {given!r}.{hint} Known: {', '.join(words)}.")
+
+
+class Table:
+    """The classes or functions of one kind, by name.
+
+    `what` names the kind in errors. `add` registers a class under its own name, its snake-case name and any aliases.
+    """
+
+    def __init__(self, what: str):
+        self.what = what
+        self.entries: dict[str, Any] = {}
+
+    def add(self, *aliases: str) -> Callable[[Any], Any]:
+        """Register the decorated class or function."""
+
+        def register(entry: Any) -> Any:
+            for name in (entry.__name__, snake(entry.__name__), *aliases):
+                self.entries[name] = entry
+            return entry
+
+        return register
+
+    @property
+    def words(self) -> list[str]:
+        """The words a user writes: the names in small letters."""
+        return sorted(name for name in self.entries if name == name.lower())
+
+    def find(self, word: str) -> Any:
+        """The entry for `word`, whatever its case."""
+        found = self.entries.get(word)
+        if found is None:
+            found = self.entries.get(word.lower())
+        if found is None:
+            raise unknown(self.what, word, self.words)
+        return found
+
+    def get(self, given: Any) -> Any:
+        """The object for a word, a class, a `{"class_name": ..., "config": ...}` dict, or an object, which stays itself.
+
+        None stays None. Raises `ValueError` for an unknown word, `TypeError` for anything else that can't be called.
+        """
+        if given is None:
+            return None
+        if isinstance(given, str):
+            entry = self.find(given)
+            return entry() if isinstance(entry, type) else entry
+        if isinstance(given, dict) and "class_name" in given:
+            entry = self.find(given["class_name"])
+            config = given.get("config") or {}
+            return entry.from_config(config) if isinstance(entry, type) else entry
+        if isinstance(given, type):
+            return given()
+        if callable(given) or isinstance(given, Configured):
+            return given
+        raise TypeError(
+            f"a {self.what} is one of the words {', '.join(self.words)}, or an object; received {given!r} "
+            f"({type(given).__name__})"
+        )
+
+
+@lru_cache(maxsize=None)
+def _signature(cls: type) -> inspect.Signature:
+    return inspect.signature(cls.__init__)
+
+
+def plain(value: Any) -> Any:
+    """`value` as something JSON can hold: an object as its class name and configuration, a function as its name."""
+    if isinstance(value, Configured):
+        return {"class_name": type(value).__name__, "config": value.get_config()}
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, np.dtype):
+        return value.name
+    if isinstance(value, (list, tuple)):
+        return type(value)(plain(v) for v in value)
+    if isinstance(value, dict):
+        return {k: plain(v) for k, v in value.items()}
+    if callable(value):
+        return getattr(value, "__name__", type(value).__name__)
+    return value
+
+
+class Configured:
+    """An object that can be made again from its constructor's arguments: `cls.from_config(obj.get_config())`.
+
+    The arguments are noted when the object is made, so that a subclass has a configuration without writing one. An
+    attribute of the same name, where there is one, counts instead: it may have been changed since.
+    """
+
+    _given: dict[str, Any]
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        self = object.__new__(cls)
+        self._note(args, kwargs)
+        return self
+
+    def _note(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        given: dict[str, Any] = {}
+        signature = _signature(type(self))
+        try:
+            bound = signature.bind(self, *args, **kwargs)
+        except TypeError:
+            bound = None  # the constructor will say what is wrong
+        if bound is not None:
+            bound.apply_defaults()
+            parameters = signature.parameters
+            for place, (name, value) in enumerate(bound.arguments.items()):
+                if parameters[name].kind is inspect.Parameter.VAR_KEYWORD:
+                    given.update(value)
+                elif place > 0 and parameters[name].kind is not inspect.Parameter.VAR_POSITIONAL:
+                    given[name] = value
+        object.__setattr__(self, "_given", given)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments, in a form that JSON can hold."""
+        return {name: plain(getattr(self, name, value)) for name, value in self._given.items()}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """The object with these constructor arguments."""
+        return cls(**config)

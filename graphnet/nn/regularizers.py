@@ -1,0 +1,94 @@
+"""Penalties on weights: functions from a tensor to one number that is added to the loss.
+
+In Keras' words `L2(l)` adds `l * sum(w**2)`, whose gradient is `2 * l * w`. In the words of the library this one grew
+from, `penalty="ridge", weight_penalty=l` has the gradient `l * w`: half of that (`Ridge`). `L1(l)` and `"lasso"` are
+the same: `l * sum(|w|)`, with the gradient `l * sign(w)`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import graphnet as gn
+from graphnet.nn.lookup import Configured, Table
+
+table = Table("regularizer")
+
+
+def get(given: Any) -> Any:
+    """The regularizer for a word (`"l2"`), a class or an object."""
+    return table.get(given)
+
+
+def strength(value: Any, what: str) -> float:
+    """`value` as a number that is 0 or more, or an error that names `what`."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0:
+        raise ValueError(f"{what} is a number, 0 or more; received {value!r}")
+    return float(value)
+
+
+class Regularizer(Configured):
+    """Base class: calling it with a tensor gives the penalty."""
+
+    def __call__(self, w: gn.Tensor) -> gn.Tensor:
+        raise NotImplementedError(f"{type(self).__name__} needs a method __call__(w)")
+
+
+@table.add("l1_l2")
+class L1L2(Regularizer):
+    """`l1 * sum(|w|) + l2 * sum(w**2)`."""
+
+    def __init__(self, l1: float = 0.0, l2: float = 0.0):
+        self.l1, self.l2 = strength(l1, "L1L2: l1"), strength(l2, "L1L2: l2")
+
+    def __call__(self, w: gn.Tensor) -> gn.Tensor:
+        return self.l1 * gn.sum(gn.abs(w)) + self.l2 * gn.sum(w * w)
+
+
+@table.add()
+class L1(Regularizer):
+    """`l1 * sum(|w|)`; its gradient is `l1 * sign(w)`."""
+
+    def __init__(self, l1: float = 0.01):
+        self.l1 = strength(l1, "L1: l1")
+
+    def __call__(self, w: gn.Tensor) -> gn.Tensor:
+        return self.l1 * gn.sum(gn.abs(w))
+
+
+@table.add()
+class L2(Regularizer):
+    """`l2 * sum(w**2)`; its gradient is `2 * l2 * w`.
+
+    >>> import graphnet as gn
+    >>> round(float(gn.nn.regularizers.L2(0.01)(gn.tensor([[1.0, 1.0], [1.0, 1.0]]))), 6)
+    0.04
+    """
+
+    def __init__(self, l2: float = 0.01):
+        self.l2 = strength(l2, "L2: l2")
+
+    def __call__(self, w: gn.Tensor) -> gn.Tensor:
+        return self.l2 * gn.sum(w * w)
+
+
+@table.add()
+class Ridge(Regularizer):
+    """`penalty / 2 * sum(w**2)`; its gradient is `penalty * w`."""
+
+    def __init__(self, penalty: float = 0.01):
+        self.penalty = strength(penalty, "Ridge: penalty")
+
+    def __call__(self, w: gn.Tensor) -> gn.Tensor:
+        return (0.5 * self.penalty) * gn.sum(w * w)
+
+
+@table.add()
+class Lasso(Regularizer):
+    """`penalty * sum(|w|)`; its gradient is `penalty * sign(w)`."""
+
+    def __init__(self, penalty: float = 0.01):
+        self.penalty = strength(penalty, "Lasso: penalty")
+
+    def __call__(self, w: gn.Tensor) -> gn.Tensor:
+        return self.penalty * gn.sum(gn.abs(w))

@@ -1,0 +1,107 @@
+"""Activation functions: the nonlinear ends of layers. The softmax family is in `graphnet.ops.normalize`."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from graphnet.op import composite, elementwise
+from graphnet.ops.elementwise import absolute, clip, greater, times, where
+from graphnet.ops.special import erfc
+from graphnet.ops.transcendental import exp, sigmoid, softplus, tanh
+
+_SELU_ALPHA = 1.6732632423543772
+_SELU_SCALE = 1.0507009873554805
+
+
+@elementwise("({x} if {x} > 0 else {x} * 0)", onnx="Relu", vjp=(lambda g, y, x: where(greater(x, 0), g, 0),))
+def relu(x):
+    """Elementwise `max(x, 0)`; its derivative at 0 is 0."""
+    return np.maximum(x, 0)
+
+
+@elementwise(
+    "({x} if {x} > 0 else {x} * {negative_slope})",
+    onnx="LeakyRelu",
+    vjp=(lambda g, y, x, negative_slope: where(greater(x, 0), g, g * negative_slope),),
+)
+def leaky_relu(x, negative_slope=0.2):
+    """Elementwise `x` above 0, `negative_slope * x` below; the derivative at 0 is `negative_slope`."""
+    return np.where(np.greater(x, 0), x, np.multiply(x, negative_slope))
+
+
+@elementwise(
+    "({x} if {x} > 0 else {alpha} * expm1({x}))",
+    onnx="Elu",
+    vjp=(lambda g, y, x, alpha: where(greater(x, 0), g, times(g, alpha * exp(where(greater(x, 0), 0, x)))),),
+)
+def elu(x, alpha=1.0):
+    """Elementwise `x` above 0, `alpha * (exp(x) - 1)` below (Clevert, Unterthiner, Hochreiter, 2016)."""
+    return np.where(np.greater(x, 0), x, alpha * np.expm1(np.minimum(x, 0)))
+
+
+@composite
+def selu(x):
+    """Elementwise `1.0507 * elu(x, 1.6733)`: keeps mean 0 and variance 1 (Klambauer et al., 2017)."""
+    return elu(x, alpha=_SELU_ALPHA) * _SELU_SCALE
+
+
+@composite
+def gelu(x, approximate=False):
+    """Elementwise `x` times the normal distribution's P(X <= x) (Hendrycks and Gimpel, 2016).
+
+    Exact by the error function, or with `approximate=True` by
+    `x/2 * (1 + tanh(sqrt(2/pi) * (x + 0.044715 * x**3)))`.
+
+    >>> import graphnet as gn
+    >>> gn.gelu([-2.0, 2.0])
+    Tensor([-0.04550026,  1.95449974])
+    """
+    if approximate:
+        return 0.5 * x * (1.0 + tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * (x * x * x))))
+    return 0.5 * x * erfc(x * (-math.sqrt(0.5)))
+
+
+@composite
+def silu(x):
+    """Elementwise `x * sigmoid(x)`, also known as swish."""
+    return x * sigmoid(x)
+
+
+@composite
+def mish(x):
+    """Elementwise `x * tanh(softplus(x))` (Misra, 2019)."""
+    return x * tanh(softplus(x))
+
+
+@composite
+def softsign(x):
+    """Elementwise `x / (1 + |x|)`."""
+    return x / (1.0 + absolute(x))
+
+
+@composite
+def relu6(x):
+    """Elementwise `min(max(x, 0), 6)`; its derivative is 0 at both ends."""
+    return where(greater(x, 6), 6, relu(x))
+
+
+@composite
+def hard_sigmoid(x):
+    """Elementwise `relu6(x + 3) / 6`: a sigmoid of straight pieces."""
+    return clip(x * (1 / 6) + 0.5, 0.0, 1.0)
+
+
+@composite
+def hard_silu(x):
+    """Elementwise `x * hard_sigmoid(x)`."""
+    return x * hard_sigmoid(x)
+
+
+def linear(x):
+    """`x` itself."""
+    return x
+
+
+swish = silu

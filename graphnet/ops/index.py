@@ -1,0 +1,272 @@
+"""Reading and writing at an index, as NumPy spells it: slices, integers, arrays of integers, masks.
+
+An index has a static part, kept as an attribute, and integer arrays, kept as inputs: so those can be symbolic.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from graphnet import shapes
+from graphnet.op import apply, op
+from graphnet.ops.elementwise import equal
+from graphnet.ops.shape import astype, broadcast_to, expand_dims, ravel
+from graphnet.ops.shape import _tensor as as_tensor
+from graphnet.tensor import Tensor, constant, known
+
+
+class _Slot:
+    """The place of an integer array in a static index."""
+
+    def __repr__(self) -> str:
+        return "#"
+
+
+SLOT = _Slot()
+
+
+def _whole(index, arrays):
+    """The index with its arrays put back, as NumPy takes it."""
+    left = iter(arrays)
+    return tuple(next(left) if part is SLOT else part for part in index)
+
+
+def parted(key: Any) -> tuple[tuple[Any, ...], list[Any]]:
+    """The static part of an index and its integer arrays. Raises `TypeError` for what is no index."""
+    parts = key if isinstance(key, tuple) else (key,)
+    index: list[Any] = []
+    arrays: list[Any] = []
+    for part in parts:
+        if part is None or part is Ellipsis:
+            index.append(part)
+        elif isinstance(part, slice):
+            bounds = (part.start, part.stop, part.step)
+            index.append(slice(*(None if b is None else operator.index(b) for b in bounds)))
+        elif isinstance(part, (bool, np.bool_)):
+            raise TypeError(f"index {part!r}: a single boolean is no index; use a mask array or gn.where")
+        elif isinstance(part, (int, np.integer)):
+            index.append(int(part))
+        else:
+            if isinstance(part, Tensor) and part.is_symbolic:
+                array: Any = part
+            else:
+                array = known(part) if isinstance(part, Tensor) else np.asarray(part)
+                if array.size == 0 and array.dtype.kind == "f":
+                    array = array.astype(np.int64)
+            if array.dtype.kind == "b":
+                if isinstance(array, Tensor):
+                    raise TypeError(
+                        "a symbolic mask cannot be an index: the shape of the result would depend on its values; "
+                        "use gn.where(mask, x, other)"
+                    )
+                found = array.nonzero()
+                index.extend([SLOT] * len(found))
+                arrays.extend(found)
+            elif array.dtype.kind in "iu":
+                if array.shape == () and not isinstance(array, Tensor):
+                    index.append(int(array))
+                else:
+                    index.append(SLOT)
+                    arrays.append(array)
+            else:
+                raise TypeError(f"an index is made of integers, slices, masks, None and ...; received {array.dtype}")
+    return tuple(index), arrays
+
+
+def _shape_at(x, *arrays, index):
+    """The shape of `x[index]`, found on an array that takes no memory."""
+    dummy = np.broadcast_to(np.zeros((), np.bool_), x.shape)
+    zeros = [np.broadcast_to(np.zeros((), np.intp), a.shape) for a in arrays]
+    if any(n == 0 for n in x.shape) and any(0 not in a.shape for a in arrays):
+        raise IndexError(f"an index into an axis of size 0 (shape {x.shape})")
+    return dummy[_whole(index, zeros)].shape
+
+
+def _getitem_slope(place, g, y, x, *arrays, index):
+    if place:
+        return None
+    return apply(_scatter_add.op, (g, *arrays), {"shape": x.shape, "index": index})
+
+
+@op(_shape_at, dtype=lambda x, *a, index: x.dtype, vjp=_getitem_slope, name="getitem", onnx="GatherND")
+def _getitem(*inputs, index):
+    """`x[index]`."""
+    x, *arrays = inputs
+    return x[_whole(index, arrays)]
+
+
+def _scatter_slope(place, g, y, x, *arrays, shape, index):
+    return None if place else apply(_getitem.op, (g, *arrays), {"index": index})
+
+
+@op(
+    lambda x, *a, shape, index: shape,
+    dtype=lambda x, *a, shape, index: x.dtype,
+    vjp=_scatter_slope,
+    name="scatter_add",
+    onnx="ScatterND",
+)
+def _scatter_add(*inputs, shape, index):
+    """Zeros of `shape`, with `x` added at `index`; what has one place adds up."""
+    x, *arrays = inputs
+    y = np.zeros(shape, x.dtype)
+    if arrays:
+        np.add.at(y, _whole(index, arrays), x)
+    else:
+        y[index] = x
+    return y
+
+
+def getitem(x, key):
+    """`x[key]`, with everything that NumPy takes as an index.
+
+    Where an array of integers names a place twice, the gradients add up.
+    """
+    index, arrays = parted(key)
+    return apply(_getitem.op, (x, *arrays), {"index": index})
+
+
+def _places(shape, index, arrays):
+    return np.arange(shapes.size(shape)).reshape(shape)[_whole(index, arrays)]
+
+
+def _setitem_slope(place, g, y, x, value, *arrays, index):
+    if place == 0:
+        zero = np.zeros((), g.dtype)
+        return apply(_setitem.op, (g, zero, *arrays), {"index": index})
+    if place == 1:
+        return apply(_getitem.op, (g, *arrays), {"index": index})
+    return None
+
+
+def _setitem_shape(x, value, *arrays, index):
+    at = _shape_at(x, *arrays, index=index)
+    if shapes.broadcast(value.shape, at) != at:
+        raise ValueError(f"a value of shape {value.shape} does not fit in a place of shape {at}")
+    return x.shape
+
+
+@op(_setitem_shape, dtype=lambda x, *rest, index: x.dtype, vjp=_setitem_slope, name="setitem", onnx="ScatterND")
+def _setitem(*inputs, index):
+    """`x` with `value` at `index`."""
+    x, value, *arrays = inputs
+    if arrays:
+        places = _places(x.shape, index, arrays)
+        if np.unique(places).size != places.size:
+            raise ValueError("an index names a place twice: which value it gets would not be defined; see add_at")
+    y = np.array(x)
+    y[_whole(index, arrays)] = value
+    return y
+
+
+def set_at(x, key, value):
+    """A copy of `x` with `value` at `key`: what `x[key] = value` does to an array.
+
+    The gradient goes to `value` at `key` and to `x` elsewhere. Raises `ValueError` if `key` names a place twice.
+
+    >>> import graphnet as gn
+    >>> gn.set_at(gn.tensor([1.0, 2.0, 3.0]), slice(1, None), 0.0)
+    Tensor([1., 0., 0.])
+    """
+    index, arrays = parted(key)
+    return apply(_setitem.op, (x, value, *arrays), {"index": index})
+
+
+def add_at(x, key, value):
+    """A copy of `x` with `value` added at `key`; what is named twice adds up.
+
+    >>> import graphnet as gn
+    >>> gn.add_at(gn.zeros(3), [0, 2, 2], 1.0)
+    Tensor([1., 0., 2.])
+    """
+    x, value = as_tensor(x), as_tensor(value)
+    index, arrays = parted(key)
+    at = _shape_at(x, *arrays, index=index)
+    added = apply(
+        _scatter_add.op,
+        (broadcast_to(astype(value, x.dtype), at), *arrays),
+        {"shape": x.shape, "index": index},
+    )
+    return x + added
+
+
+def take(x, indices, axis=None):
+    """The elements of `x` at `indices` along `axis` (of the flat array if None): `x[:, indices]` for axis 1."""
+    x = as_tensor(x)
+    if axis is None:
+        x, axis = ravel(x), 0
+    axis = shapes.axis_index(axis, x.ndim)
+    return getitem(x, (slice(None),) * axis + (indices if isinstance(indices, Tensor) else np.asarray(indices),))
+
+
+def take_along_axis(x, indices, axis):
+    """One element of `x` per entry of `indices` along `axis`: what `argmax` and `argsort` give fits in here."""
+    x = as_tensor(x)
+    if not isinstance(indices, Tensor):
+        indices = np.asarray(indices)
+    if axis is None:
+        x, axis = ravel(x), 0
+        indices = ravel(indices)
+    axis = shapes.axis_index(axis, x.ndim)
+    if len(indices.shape) != x.ndim:
+        raise ValueError(f"take_along_axis: x has {x.ndim} dimensions, indices {len(indices.shape)}: they must be the same")
+    grid: list[Any] = [
+        np.arange(n).reshape((1,) * a + (n,) + (1,) * (x.ndim - a - 1)) if a != axis else indices
+        for a, n in enumerate(x.shape)
+    ]
+    return getitem(x, tuple(grid))
+
+
+def one_hot(indices, num_classes, dtype=np.float32):
+    """A new last axis of `num_classes` numbers: 1 at the index, 0 elsewhere (all 0 for an index out of range).
+
+    >>> import graphnet as gn
+    >>> gn.one_hot([0, 2], 3)
+    Tensor([[1., 0., 0.],
+            [0., 0., 1.]], dtype=float32)
+    """
+    indices = as_tensor(indices)
+    return astype(equal(expand_dims(indices, -1), np.arange(num_classes)), dtype)
+
+
+def diagonal(x, offset=0, axis1=0, axis2=1):
+    """The diagonal of the matrices along two axes, as the last axis of the result."""
+    from graphnet.ops.shape import moveaxis
+
+    x = moveaxis(as_tensor(x), (axis1, axis2), (-2, -1))
+    rows, columns = x.shape[-2:]
+    count = max(0, min(rows + min(offset, 0), columns - max(offset, 0)))
+    steps = np.arange(count)
+    return getitem(x, (Ellipsis, steps - min(offset, 0), steps + max(offset, 0)))
+
+
+def diag(x, k=0):
+    """Diagonal `k` of a matrix, or the matrix with a vector on diagonal `k`."""
+    x = as_tensor(x)
+    if x.ndim == 2:
+        return diagonal(x, k)
+    if x.ndim != 1:
+        raise ValueError(f"diag: a vector or a matrix; received shape {x.shape}")
+    n = x.shape[0] + abs(k)
+    steps = np.arange(x.shape[0])
+    return add_at(constant(np.zeros((n, n), x.dtype)), (steps - min(k, 0), steps + max(k, 0)), x)
+
+
+@op(lambda x, axis: x.shape, dtype=np.int64, vjp=(None,), prepare=lambda x, axis=-1: {"axis": shapes.axis_index(axis, len(x.shape))})
+def argsort(x, axis=-1):
+    """The positions that sort `x` along `axis`, equal ones in their order."""
+    return np.argsort(x, axis=axis, kind="stable")
+
+
+def sort(x, axis=-1):
+    """`x` in rising order along `axis`."""
+    x = as_tensor(x)
+    if axis is None:
+        x, axis = ravel(x), 0
+    order = argsort(x, axis=axis)
+    return take_along_axis(x, order, axis)
+
+
