@@ -13,20 +13,19 @@ relu = table.add()(gn.relu)
 sigmoid = table.add()(gn.sigmoid)
 tanh = table.add()(gn.tanh)
 softmax = table.add()(gn.softmax)
+linear = table.add()(gn.linear)
 log_softmax = table.add()(gn.log_softmax)
 softplus = table.add()(gn.softplus)
+softsign = table.add()(gn.softsign)
 log_sigmoid = table.add()(gn.log_sigmoid)
 elu = table.add()(gn.elu)
 selu = table.add()(gn.selu)
 gelu = table.add()(gn.gelu)
-silu = table.add()(gn.silu)
-table.entries["swish"] = silu
-
-
-@table.add()
-def linear(x: gn.Tensor) -> gn.Tensor:
-    """`x` itself."""
-    return x
+silu = table.add("swish")(gn.silu)
+mish = table.add()(gn.mish)
+relu6 = table.add()(gn.relu6)
+hard_sigmoid = table.add()(gn.hard_sigmoid)
+hard_silu = table.add("hard_swish")(gn.hard_silu)
 
 
 @table.add()
@@ -39,12 +38,6 @@ def exponential(x: gn.Tensor) -> gn.Tensor:
 def leaky_relu(x: gn.Tensor, negative_slope: float = 0.2) -> gn.Tensor:
     """`x` where it is positive, `negative_slope * x` elsewhere."""
     return gn.leaky_relu(x, negative_slope)
-
-
-@table.add()
-def softsign(x: gn.Tensor) -> gn.Tensor:
-    """`x / (1 + |x|)`."""
-    return x / (1 + gn.abs(x))
 
 
 def get(given: Any) -> Any:

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 import graphnet as gn
 from graphnet.nn.lookup import Configured, Table
 
@@ -106,20 +108,17 @@ def mismatch(what: str, true: tuple[int, ...], pred: tuple[int, ...], kind: str 
     )
 
 
-@table.add("mse")
 def mean_squared_error(y_true: gn.Tensor, y_pred: gn.Tensor) -> gn.Tensor:
     """`mean((y_pred - y_true)**2)` over the last axis."""
     d = y_pred - same_shape(y_true, y_pred, "mean_squared_error")
     return last_mean(d * d)
 
 
-@table.add("mae")
 def mean_absolute_error(y_true: gn.Tensor, y_pred: gn.Tensor) -> gn.Tensor:
     """`mean(|y_pred - y_true|)` over the last axis."""
     return last_mean(gn.abs(y_pred - same_shape(y_true, y_pred, "mean_absolute_error")))
 
 
-@table.add("cce")
 def categorical_crossentropy(
     y_true: gn.Tensor, y_pred: gn.Tensor, from_logits: bool = False, label_smoothing: float = 0.0
 ) -> gn.Tensor:
@@ -133,7 +132,6 @@ def categorical_crossentropy(
     return -gn.sum(y_true * log_probabilities(y_pred, from_logits), axis=-1)
 
 
-@table.add("scce")
 def sparse_categorical_crossentropy(
     y_true: gn.Tensor, y_pred: gn.Tensor, from_logits: bool = False, ignore_class: int | None = None
 ) -> gn.Tensor:
@@ -159,7 +157,6 @@ def one_hot(labels: gn.Tensor, classes: int) -> gn.Tensor:
     return gn.equal(gn.expand_dims(labels, -1), gn.tensor(range(classes), dtype="int32"))
 
 
-@table.add("bce")
 def binary_crossentropy(
     y_true: gn.Tensor, y_pred: gn.Tensor, from_logits: bool = False, label_smoothing: float = 0.0
 ) -> gn.Tensor:
@@ -199,6 +196,9 @@ class Loss(Configured):
     def call(self, y_true: gn.Tensor, y_pred: gn.Tensor) -> gn.Tensor:
         """The values, `(batch, ...)`."""
         raise NotImplementedError(f"{type(self).__name__} needs a method call(y_true, y_pred)")
+
+    def check(self, y: np.ndarray, pred: tuple[int, ...]) -> None:
+        """Raise `ValueError` if the targets `y` can't be meant for predictions of shape `pred`."""
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> gn.Tensor:
         values = self.call(as_tensor(y_true), as_tensor(y_pred, floating=True))
@@ -252,7 +252,7 @@ class LossFunctionWrapper(Loss):
         return values if isinstance(values, gn.Tensor) else gn.tensor(values)
 
 
-@table.add()
+@table.add("mse")
 class MeanSquaredError(Loss):
     """`mean((y_pred - y_true)**2)`."""
 
@@ -263,7 +263,7 @@ class MeanSquaredError(Loss):
         return mean_squared_error(y_true, y_pred)
 
 
-@table.add()
+@table.add("mae")
 class MeanAbsoluteError(Loss):
     """`mean(|y_pred - y_true|)`."""
 
@@ -274,7 +274,7 @@ class MeanAbsoluteError(Loss):
         return mean_absolute_error(y_true, y_pred)
 
 
-@table.add()
+@table.add("cce")
 class CategoricalCrossentropy(Loss):
     """`-sum(y_true * log(p))` for one-hot targets, from probabilities or logits.
 
@@ -299,7 +299,7 @@ class CategoricalCrossentropy(Loss):
         return categorical_crossentropy(y_true, y_pred, self.from_logits, self.label_smoothing)
 
 
-@table.add()
+@table.add("scce")
 class SparseCategoricalCrossentropy(Loss):
     """`-log(p[label])` for integer labels, from probabilities or logits."""
 
@@ -317,8 +317,23 @@ class SparseCategoricalCrossentropy(Loss):
     def call(self, y_true: gn.Tensor, y_pred: gn.Tensor) -> gn.Tensor:
         return sparse_categorical_crossentropy(y_true, y_pred, self.from_logits, self.ignore_class)
 
+    def check(self, y: np.ndarray, pred: tuple[int, ...]) -> None:
+        labels = y if self.ignore_class is None else y[y != self.ignore_class]
+        if labels.size == 0:
+            return
+        if labels.dtype.kind == "f" and (labels != np.floor(labels)).any():
+            odd = labels[labels != np.floor(labels)].flat[0]
+            raise ValueError(f"loss='{self.name}' needs integer labels; the targets hold {odd:g}, which is not whole.")
+        low, high = labels.min(), labels.max()
+        if low < 0 or high >= pred[-1]:
+            raise ValueError(
+                f"loss='{self.name}' needs labels from 0 to {pred[-1] - 1}, one for each of the {pred[-1]} units of the "
+                f"last layer; the targets go from {low:g} to {high:g}. Give the last layer {int(high) + 1} units, or "
+                "number the classes from 0: np.unique(y, return_inverse=True)[1]."
+            )
 
-@table.add()
+
+@table.add("bce")
 class BinaryCrossentropy(Loss):
     """`mean(-y * log(p) - (1 - y) * log(1 - p))`, from probabilities or logits."""
 
@@ -336,6 +351,13 @@ class BinaryCrossentropy(Loss):
     def call(self, y_true: gn.Tensor, y_pred: gn.Tensor) -> gn.Tensor:
         return binary_crossentropy(y_true, y_pred, self.from_logits, self.label_smoothing)
 
+    def check(self, y: np.ndarray, pred: tuple[int, ...]) -> None:
+        if y.size and (y.min() < 0 or y.max() > 1):
+            raise ValueError(
+                f"loss='{self.name}' needs targets from 0 to 1; these go from {y.min():g} to {y.max():g}. Use labels 0 "
+                "and 1, or loss='sparse_categorical_crossentropy' for several classes."
+            )
+
 
 def share(value: float) -> float:
     """`label_smoothing`, checked."""
@@ -351,9 +373,26 @@ def crossentropy_for(true: tuple[int, ...], pred: tuple[int, ...]) -> str:
     """Which cross-entropy fits targets and predictions of these shapes."""
     if pred[-1] == 1:
         return "binary_crossentropy"
-    if len(true) < len(pred) or (true[-1] == 1 and pred[-1] > 1):
+    if labels_fit(true, pred):
         return "sparse_categorical_crossentropy"
     return "categorical_crossentropy"
+
+
+def default_for(model: Any, true: tuple[int, ...], pred: tuple[int, ...]) -> str:
+    """The loss where `compile` was given none, by the last activation: a cross-entropy after a softmax or sigmoid.
+
+    Whether targets are labels or one-hot is told by their shape. Anything else is compared by squared error.
+    """
+    last = next((layer for layer in reversed(model.layers) if getattr(layer, "activation", None) is not None), None)
+    word = getattr(last.activation, "__name__", "") if last is not None else ""
+    if word == "softmax":
+        return "sparse_categorical_crossentropy" if labels_fit(true, pred) else "categorical_crossentropy"
+    return "binary_crossentropy" if word == "sigmoid" else "mean_squared_error"
+
+
+def labels_fit(true: tuple[int, ...], pred: tuple[int, ...]) -> bool:
+    """Whether targets of shape `true` are labels for predictions of shape `pred`."""
+    return len(true) < len(pred) or (true[-1] == 1 and pred[-1] > 1)
 
 
 def get(given: Any) -> Loss | None:

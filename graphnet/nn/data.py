@@ -1,0 +1,148 @@
+"""From what a user hands over (arrays, lists, data frames) to checked arrays, and from arrays to batches."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+import graphnet as gn
+
+Batch = tuple[np.ndarray, "np.ndarray | None", "np.ndarray | None"]
+
+
+def as_array(value: Any, what: str, dtype: Any = "float32") -> np.ndarray:
+    """`value` as an array of numbers with a first axis of rows; floating-point numbers in `dtype`.
+
+    Raises `TypeError` for anything that is not numbers, naming what it was.
+    """
+    if isinstance(value, gn.Tensor):
+        value = value.numpy()
+    elif hasattr(value, "to_numpy"):
+        value = value.to_numpy()
+    if value is None or isinstance(value, (str, bytes, dict)):
+        raise TypeError(f"{what} is an array of numbers, one row per sample; received {type(value).__name__}.")
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise TypeError(f"{what} is an array of numbers with rows of one length; received rows that differ: {error}.") from None
+    if array.dtype.kind == "O":
+        try:
+            array = array.astype(np.float64)
+        except (ValueError, TypeError) as error:
+            raise TypeError(f"{what} is an array of numbers; received objects that are not: {error}.") from None
+    if array.dtype.kind not in "biuf":
+        kind = "text" if array.dtype.kind in "US" else str(array.dtype)
+        hint = " Number the classes first: classes, y = np.unique(y, return_inverse=True)." if kind == "text" else ""
+        raise TypeError(f"{what} is an array of numbers; received {kind}.{hint}")
+    if array.ndim == 0:
+        raise TypeError(f"{what} is an array with one row per sample; received the single number {array}.")
+    return array.astype(dtype, copy=False) if array.dtype.kind == "f" else array
+
+
+def check_finite(array: np.ndarray | None, what: str) -> None:
+    """Raise `ValueError` if `array` has a NaN or an infinity, saying where the first one is."""
+    if array is None or array.dtype.kind != "f":
+        return
+    with np.errstate(all="ignore"):
+        if np.isfinite(array.sum()):
+            return
+    bad = ~np.isfinite(array)
+    count = int(bad.sum())
+    if count:
+        place = tuple(int(i) for i in np.argwhere(bad)[0])
+        raise ValueError(
+            f"{what} holds {count} value{'s' * (count > 1)} that {'are' if count > 1 else 'is'} NaN or infinite, the first "
+            f"at {what}{list(place)}: it is {array[place]}. Remove those rows or fill them, as in np.nan_to_num({what})."
+        )
+
+
+def check_rows(x: np.ndarray, y: np.ndarray | None, w: np.ndarray | None) -> None:
+    """Raise `ValueError` if there are no rows, or not the same number everywhere."""
+    if y is not None and len(y) != len(x):
+        raise ValueError(f"x and y have one row per sample each: x has {len(x)} rows, y has {len(y)}.")
+    if w is not None and len(w) != len(x):
+        raise ValueError(f"sample_weight has one number per row of x: x has {len(x)} rows, sample_weight has {len(w)}.")
+    if len(x) == 0:
+        raise ValueError(f"x has no rows (its shape is {x.shape}): a step needs at least one.")
+
+
+def class_weights(y: np.ndarray, weights: Any) -> np.ndarray:
+    """A weight for each row by its class: `weights[label]`, 1 for classes that are not listed."""
+    if not isinstance(weights, dict):
+        raise TypeError(f"class_weight is a dict from class to weight, as in {{0: 1.0, 1: 2.0}}; received {weights!r}.")
+    labels = y.argmax(-1) if y.ndim > 1 and y.shape[-1] > 1 else y.reshape(len(y), -1)[:, 0]
+    if labels.ndim > 1:
+        raise ValueError(f"class_weight needs one label per row; the targets have shape {y.shape}: use sample_weight.")
+    table = {int(k): float(v) for k, v in weights.items()}
+    return np.array([table.get(int(label), 1.0) for label in labels], np.float32)
+
+
+def split(arrays: tuple[Any, ...], share: float) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """`arrays` without and with their last `share` of rows: the split is made before any shuffle."""
+    if not isinstance(share, (int, float)) or not 0 < share < 1:
+        raise ValueError(f"validation_split is a share between 0 and 1; received {share!r}.")
+    rows = len(arrays[0])
+    at = int(rows * (1 - share))
+    if at in (0, rows):
+        raise ValueError(f"validation_split={share} of {rows} rows leaves {at} for training and {rows - at} for validation.")
+    head = tuple(a[:at] if a is not None else None for a in arrays)
+    return head, tuple(a[at:] if a is not None else None for a in arrays)
+
+
+def whole(value: Any, what: str, least: int = 1) -> int:
+    """`value` as a whole number of at least `least`, or an error that names `what`."""
+    if isinstance(value, bool) or not hasattr(value, "__index__") or value < least:
+        raise ValueError(f"{what} is a whole number, {least} or more; received {value!r}.")
+    return int(value)
+
+
+class Batches:
+    """The rows of `x`, `y` and weights in batches, in order or shuffled anew for each pass.
+
+    `shuffle` is True (all rows), "batch" (the rows inside each run of a batch) or False. The last batch of a pass keeps
+    what is left. With `steps`, an epoch is that many batches and the next epoch goes on where it stopped.
+    """
+
+    def __init__(
+        self,
+        x: np.ndarray,
+        y: np.ndarray | None,
+        w: np.ndarray | None,
+        batch_size: int | None = None,
+        shuffle: bool | str = False,
+        rng: np.random.Generator | None = None,
+        steps: int | None = None,
+    ):
+        self.x, self.y, self.w = x, y, w
+        self.batch_size = 32 if batch_size is None else whole(batch_size, "batch_size")
+        if shuffle not in (True, False, "batch"):
+            raise ValueError(f"shuffle is True, False or 'batch'; received {shuffle!r}.")
+        self.shuffle, self.rng = shuffle, rng
+        self.limited = steps is not None
+        full = -(-len(x) // self.batch_size)
+        self.steps = full if steps is None else whole(steps, "steps")
+        self._stream = itertools.chain.from_iterable(self._pass() for _ in itertools.count())
+
+    def _pass(self) -> Iterator[Batch]:
+        rows, size = len(self.x), self.batch_size
+        order = None
+        if self.shuffle and self.rng is not None:
+            order = self.rng.permutation(rows) if self.shuffle is True else np.arange(rows)
+        for start in range(0, rows, size):
+            chosen: Any = slice(start, start + size)
+            if order is not None:
+                chosen = order[chosen]
+                if self.shuffle == "batch" and self.rng is not None:
+                    chosen = self.rng.permutation(chosen)
+            yield (
+                self.x[chosen],
+                self.y[chosen] if self.y is not None else None,
+                self.w[chosen] if self.w is not None else None,
+            )
+
+    def epoch(self) -> Iterator[Batch]:
+        """The batches of the next epoch."""
+        return itertools.islice(self._stream, self.steps) if self.limited else self._pass()

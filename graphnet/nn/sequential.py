@@ -1,0 +1,201 @@
+"""A chain of layers: the output of each is the input of the next."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import graphnet as gn
+from graphnet.nn.classic import ClassicLayer
+from graphnet.nn.layer import Layer, as_shape, phase, running
+from graphnet.nn.layers import InputLayer, table
+from graphnet.nn.summary import Summary
+from graphnet.nn.training import Model
+
+
+@table.add()
+class Sequential(Model):
+    """`layers[-1](... layers[1](layers[0](x)))`.
+
+    The weights are made when the shape of the input is known: from an `Input((64,))` in front, from `build((None, 64))`,
+    or from the first data. Models nest: a Sequential is a layer.
+
+    >>> import graphnet as gn
+    >>> model = gn.nn.Sequential([gn.nn.Input((4,)), gn.nn.Dense(3, activation="relu"), gn.nn.Dense(2)])
+    >>> model.count_params(), model.output_shape
+    (23, (None, 2))
+    >>> model(gn.input((5, 4))).shape
+    (5, 2)
+    """
+
+    def __init__(self, layers: Any = None, trainable: bool = True, name: str | None = None):
+        super().__init__(name=name, trainable=trainable)
+        self._layers: list[Layer] = []
+        self._input: InputLayer | None = None
+        self.output_shape: tuple[int | None, ...] | None = None
+        for layer in layers or ():
+            self.add(layer)
+
+    def add(self, layer: Any) -> None:
+        """Put `layer` at the end. The first may be an `Input`, or a classic `Layer(size=...)` that states its size."""
+        if isinstance(layer, type) and issubclass(layer, Layer):
+            raise TypeError(f"add takes a layer, not a class: write {layer.__name__}(...).")
+        if not isinstance(layer, Layer):
+            raise TypeError(f"a Sequential is made of layers; received {layer!r} ({type(layer).__name__}).")
+        if not self._layers and self._input is None and isinstance(layer, ClassicLayer):
+            for first in layer.as_first():
+                self.add(first)
+            return
+        if isinstance(layer, InputLayer):
+            if self._layers or self._input is not None:
+                raise ValueError(f"'{self.name}' has an input or layers already: an Input comes first, and once.")
+            self._input = layer
+            self.declared_shape = layer.declared_shape
+            return
+        if any(layer.name == other.name for other in self._layers):
+            raise ValueError(f"'{self.name}' has a layer named '{layer.name}' already: names in a Sequential differ.")
+        if not self._layers and self.declared_shape is None:
+            self.declared_shape = layer.declared_shape
+        self._layers.append(layer)
+        self._given["layers"] = [self._input, *self._layers] if self._input is not None else list(self._layers)
+        self._extend()
+
+    def pop(self) -> Layer:
+        """Take the last layer away, and give it."""
+        if not self._layers:
+            raise ValueError(f"'{self.name}' has no layers.")
+        layer = self._layers.pop()
+        self.built, self.output_shape = False, None
+        self._extend()
+        return layer
+
+    def _extend(self) -> None:
+        """Build now if the input's shape is known, so that weights and output shape are there."""
+        shape = self.declared_shape
+        if self._layers and shape is not None and None not in shape:
+            self.built = False
+            self.build((None, *shape))
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, without the Input."""
+        return list(self._layers)
+
+    @property
+    def input_shape(self) -> tuple[int | None, ...] | None:
+        """The shape of the input with None for the batch, if it is known."""
+        return self.built_shape if self.built else None
+
+    def get_config(self) -> dict[str, Any]:
+        """Name and layers, in a form that JSON can hold."""
+        front = [self._input] if self._input is not None else []
+        return {
+            "name": self.name,
+            "trainable": self.trainable,
+            "layers": [{"class_name": type(x).__name__, "config": x.get_config()} for x in (*front, *self._layers)],
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """The model with these layers, with new weights."""
+        return cls([table.get(c) for c in config["layers"]], config.get("trainable", True), config.get("name"))
+
+    def build(self, input_shape: Any = None) -> None:
+        """Make the weights for inputs of `input_shape`, batch first: `build((None, 64))`."""
+        shape = as_shape(input_shape) if input_shape is not None else (None, *(self.declared_shape or ()))
+        if len(shape) < 2 or None in shape[1:]:
+            raise ValueError(f"build needs the shape of the input, batch first, as in build((None, 64)); received {shape}.")
+        self.built_shape = (None, *shape[1:])
+        with running(False):
+            y = self._run(gn.input((1, *shape[1:]), self.dtype), False)  # type: ignore[arg-type]
+        self.built = True
+        self.output_shape = (None, *y.shape[1:])
+
+    def _run(self, x: gn.Tensor, training: bool) -> gn.Tensor:
+        for layer in self._layers:
+            x = layer(x, training=training)
+            layer.output_shape = (None, *x.shape[1:])  # type: ignore[attr-defined]
+        return x
+
+    def call(self, x: gn.Tensor, training: bool = False) -> gn.Tensor:
+        for layer in self._layers:
+            x = layer(x, training=training)
+        return x
+
+    def as_input(self, x: Any) -> gn.Tensor:
+        if isinstance(x, gn.Tensor):
+            return x
+        array = np.asarray(x)
+        return gn.tensor(array.astype(self.dtype) if array.dtype.kind == "f" else array)
+
+    def ensure_built(self, shape: tuple[int, ...]) -> None:
+        if not self._layers:
+            raise ValueError(f"'{self.name}' has no layers: add some first.")
+        if not self.built:
+            declared = self.declared_shape
+            if declared is not None:
+                self._check(shape, (None, *declared))
+            self.build((None, *shape[1:]))
+        else:
+            self._check(shape, self.built_shape or ())
+
+    def _check(self, shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> None:
+        fits = len(shape) == len(wanted) and all(n is None or n == m for n, m in zip(wanted, shape, strict=True))
+        if fits:
+            return
+        first = self._layers[0]
+        source = "the model's Input is" if self._input is not None else "the model was built for"
+        free = ", ".join("None" if n is None else str(n) for n in wanted)
+        hint = ""
+        if len(shape) == len(wanted) - 1 and shape == wanted[1:]:
+            hint = " One row alone needs a batch axis: x[None]."
+        elif len(shape) > len(wanted) and int(np.prod(shape[1:])) == np.prod([n or 1 for n in wanted[1:]]):
+            hint = f" x.reshape(len(x), -1), or a Flatten layer, makes {tuple(shape)} fit."
+        raise ValueError(
+            f"Layer 0 '{first.name}' ({first.described()}) was built for inputs (…, {wanted[-1]}) but got {tuple(shape)}: "
+            f"{source} ({free}).{hint}"
+        )
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """The layer of this name, or at this place."""
+        if (name is None) == (index is None):
+            raise ValueError("get_layer takes a name or an index.")
+        if index is not None:
+            if not -len(self._layers) <= index < len(self._layers):
+                raise ValueError(f"'{self.name}' has {len(self._layers)} layers; there is none at {index}.")
+            return self._layers[index]
+        for layer in self._layers:
+            if layer.name == name:
+                return layer
+        from graphnet.nn.lookup import unknown
+
+        raise unknown("layer name", name, [layer.name for layer in self._layers])
+
+    def summary(
+        self,
+        line_length: int | None = None,
+        print_fn: Any = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+    ) -> Summary:
+        """Print the table of layers, their output shapes and numbers of weights, and give it as an object."""
+        table_ = Summary(self, expand_nested, show_trainable, line_length)
+        (print if print_fn is None else print_fn)(str(table_))
+        return table_
+
+    def graph(self, batch_size: int = 32, training: bool = False) -> gn.Graph:
+        """The model's computation on a batch of this size, as a Graph."""
+        if not self.built:
+            raise ValueError(f"'{self.name}' has no shapes yet: call build((None, ...)), or put an Input first.")
+        shape = self.built_shape or ()
+        x = gn.input((batch_size, *shape[1:]), self.dtype, name="x")  # type: ignore[arg-type]
+        return gn.Graph([x], self(x, training=training))
+
+    def draw(self, path: Any = None, **options: Any) -> Any:
+        """A picture of the model's graph; `path` writes it to a file. Options are those of `Graph.draw`."""
+        return self.graph().draw(path, **options)
+
+    def __call__(self, x: Any, training: bool | None = None) -> gn.Tensor:
+        flag = phase.training if training is None else bool(training)
+        return super().__call__(x, training=flag)

@@ -1,0 +1,123 @@
+"""The training step: one pure function in tensor code, which the loops of `graphnet.nn.training` call batch by batch.
+
+`train_step(x, y, sample_weight, iteration)` predicts, computes loss and penalties, takes gradients, and assigns new
+values to parameters, optimizer state and metrics. It never looks at a number: the same code runs eagerly, or can be
+traced into a graph whose updates are those assignments.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import graphnet as gn
+from graphnet.nn import losses, metrics
+from graphnet.nn.layer import running
+from graphnet.nn.losses import Loss
+from graphnet.nn.optimizers import Optimizer
+
+
+class Steps:
+    """What `compile` fixed (optimizer, loss, metrics, penalty), and the steps over one batch that follow from it."""
+
+    def __init__(
+        self,
+        model: Any,
+        optimizer: Optimizer,
+        loss: Loss | str | None,
+        metric_words: list[Any],
+        weighted_words: list[Any],
+        penalty: Any = None,
+    ):
+        self.model, self.optimizer, self.loss_word, self.penalty = model, optimizer, loss, penalty
+        self.metric_words, self.weighted_words = metric_words, weighted_words
+        self.loss: Loss | None = loss if isinstance(loss, Loss) else None
+        self.loss_tracker = metrics.Mean(name="loss")
+        self.metrics: list[metrics.Metric] = []
+        self.weighted: list[metrics.Metric] = []
+        self.params: list[gn.Parameter] | None = None
+        self.constraints: dict[gn.Parameter, Any] = {}
+        self.penalties: list[tuple[Any, gn.Parameter]] = []
+        self.resolved_for: tuple[Any, Any] | None = None
+
+    def resolve(self, true: tuple[int, ...], pred: tuple[int, ...]) -> None:
+        """Settle what depends on the shapes of targets and predictions: words such as "accuracy"."""
+        if self.resolved_for is None:
+            if self.loss is None:
+                word = self.loss_word or losses.default_for(self.model, true, pred)
+                self.loss = losses.get(losses.crossentropy_for(true, pred) if word in losses.BY_SHAPE else word)
+            self.metrics = [metrics.resolve(m, true, pred) for m in self.metric_words]
+            self.weighted = [metrics.resolve(m, true, pred) for m in self.weighted_words]
+            names = [m.name for m in (*self.metrics, *self.weighted)]
+            for name in names:
+                if names.count(name) > 1 or name == "loss":
+                    raise ValueError(f"two metrics are named {name!r}: give one of them another name=.")
+            self.resolved_for = (true, pred)
+            self.settle()
+
+    def settle(self) -> None:
+        """Note, once the model has its weights, which of them learn, are penalised, are constrained."""
+        if self.params is None:
+            self.params = self.model.trainable_weights
+            learn = set(self.params)
+            for layer in self.model.walk():
+                self.penalties += [(r, w) for w, r in layer.regularizers.items() if w in learn]
+                self.constraints.update(layer.constraints)
+            if self.penalty is not None:
+                self.penalties += [(self.penalty, w) for w in self.params if w.ndim > 1]
+
+    def prepare(self) -> None:
+        """Give the optimizer the weights that learn, before the first training step."""
+        if not self.params:
+            raise ValueError(f"'{self.model.name}' has no weights that learn: its layers have none, or are not trainable.")
+        if [id(p) for p in self.optimizer.params] != [id(p) for p in self.params]:
+            self.optimizer.build(self.params)
+
+    def loss_of(self, y: gn.Tensor, y_pred: gn.Tensor, sample_weight: gn.Tensor | None) -> gn.Tensor:
+        """The loss of one batch, penalties included."""
+        assert self.loss is not None
+        with gn.region(self.loss.name, "Loss"):
+            total = self.loss(y, y_pred, sample_weight)
+            if total.shape != ():
+                total = gn.mean(total)
+        for regularizer, w in self.penalties:
+            total = total + regularizer(w).astype(total.dtype.name)
+        return total
+
+    def update_metrics(
+        self, y: gn.Tensor, y_pred: gn.Tensor, sample_weight: gn.Tensor | None, loss: gn.Tensor
+    ) -> None:
+        """Add the batch to the running values; its loss counts as often as it has rows."""
+        self.loss_tracker.update_state(loss, gn.tensor(float(y_pred.shape[0])))
+        for metric in self.metrics:
+            metric.update_state(y, y_pred)
+        for metric in self.weighted:
+            metric.update_state(y, y_pred, sample_weight)
+
+    def train_step(self, x: gn.Tensor, y: gn.Tensor, sample_weight: gn.Tensor | None, iteration: gn.Tensor) -> None:
+        """One step: predictions, loss, gradients, new values of everything."""
+        params = self.params
+        with running(True, iteration):
+            y_pred = self.model(x, training=True)
+            loss = self.loss_of(y, y_pred, sample_weight)
+        with gn.no_grad():
+            grads = gn.gradients(loss, params)
+            self.optimizer.apply(grads, iteration, self.constraints)
+            self.update_metrics(y, y_pred, sample_weight, loss)
+
+    def test_step(self, x: gn.Tensor, y: gn.Tensor, sample_weight: gn.Tensor | None) -> None:
+        """Predictions and loss, without learning. History is kept: the loss asks what the prediction was made from."""
+        with running(False):
+            y_pred = self.model(x, training=False)
+            loss = self.loss_of(y, y_pred, sample_weight)
+        with gn.no_grad():
+            self.update_metrics(y, y_pred, sample_weight, loss)
+
+    def reset(self) -> None:
+        """Start the running values anew."""
+        for metric in (self.loss_tracker, *self.metrics, *self.weighted):
+            metric.reset_state()
+
+    def logs(self) -> dict[str, float]:
+        """The running values, loss first, then the metrics as `compile` lists them."""
+        with gn.no_grad():
+            return {m.name: float(m.result()) for m in (self.loss_tracker, *self.metrics, *self.weighted)}

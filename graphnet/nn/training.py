@@ -1,0 +1,415 @@
+"""Models that learn: `compile`, and the loops of `fit`, `evaluate` and `predict` around the steps of `graphnet.nn.step`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+import graphnet as gn
+from graphnet.nn import data, losses, metrics, optimizers, regularizers, seeds
+from graphnet.nn.callbacks import CallbackList, as_list
+from graphnet.nn.data import Batches
+from graphnet.nn.history import History
+from graphnet.nn.layer import Layer, running
+from graphnet.nn.lookup import unknown
+from graphnet.nn.progress import Progress
+from graphnet.nn.step import Steps
+
+PENALTIES = {"ridge": regularizers.Ridge, "lasso": regularizers.Lasso}
+
+
+class Model(Layer):
+    """A layer that can be compiled, fitted, evaluated and asked for predictions. `Sequential` is one."""
+
+    steps: Steps | None = None
+    history: History | None = None
+    stop_training = False
+
+    @property
+    def layers(self) -> list[Layer]:
+        """Its layers."""
+        return self._children()
+
+    @property
+    def optimizer(self) -> Any:
+        """The optimizer that `compile` was given, or None."""
+        return self.steps.optimizer if self.steps is not None else None
+
+    @property
+    def loss(self) -> Any:
+        """The loss, or None before it is known."""
+        return self.steps.loss if self.steps is not None else None
+
+    @property
+    def metrics(self) -> list[metrics.Metric]:
+        """The metrics, once they are known."""
+        return [*self.steps.metrics, *self.steps.weighted] if self.steps is not None else []
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        *,
+        learning_rate: float | None = None,
+        penalty: str | None = None,
+        regularization: str | None = None,
+        weight_penalty: float | None = None,
+    ) -> None:
+        """Say how to learn. Calling it again starts the optimizer anew.
+
+        `optimizer`, `loss` and each of `metrics` is a word, a class, an object or (loss and metrics) a function of
+        `(y_true, y_pred)`. "accuracy" and "crossentropy" mean what fits the shapes. Metrics in `weighted_metrics` use
+        the weights of the samples. Without a loss it is the cross-entropy after a final softmax or sigmoid, for targets
+        that are labels or one-hot, else the mean squared error.
+
+        In the words of the library this one grew from: `learning_rate` alone means plain gradient descent (`SGD`), and
+        `penalty` (or `regularization`) "ridge" or "lasso" with `weight_penalty` l adds a term to the loss whose gradient
+        is `l * w` or `l * sign(w)` for every matrix of weights w, biases excepted. Keras' `kernel_regularizer=L2(l)`
+        adds `l * sum(w**2)` instead, with the gradient `2 * l * w`.
+
+        Raises `ValueError` for an unknown word, with the nearest known one.
+        """
+        if penalty is not None and regularization is not None and penalty != regularization:
+            raise ValueError(f"penalty={penalty!r} and regularization={regularization!r} say the same thing: give one.")
+        kind = penalty if penalty is not None else regularization
+        if kind is not None and kind not in PENALTIES:
+            raise unknown("penalty", kind, PENALTIES)
+        if kind is None and weight_penalty is not None:
+            raise ValueError(f"weight_penalty={weight_penalty!r} needs penalty='ridge' or penalty='lasso'.")
+        made = PENALTIES[kind](0.01 if weight_penalty is None else weight_penalty) if kind is not None else None
+        if learning_rate is not None:
+            if optimizer == "rmsprop":
+                optimizer = optimizers.SGD(learning_rate)
+            else:
+                optimizer = optimizers.get(optimizer)
+                optimizer.learning_rate = learning_rate
+        chosen = optimizers.get(optimizer)
+        known = loss if isinstance(loss, str) and loss in losses.BY_SHAPE else losses.get(loss)
+        words = [_metric(m) for m in _listed(metrics)]
+        weighted = [_metric(m) for m in _listed(weighted_metrics)]
+        chosen.params, chosen.state = [], []
+        chosen.iterations.assign(np.int64(0))
+        self.steps = Steps(self, chosen, known, words, weighted, made)
+
+    def _compiled(self) -> Steps:
+        if self.steps is None:
+            raise RuntimeError(
+                f"'{self.name}' has to know how to learn before it can: call compile(optimizer, loss, metrics) first, for "
+                "example model.compile('adam', 'sparse_categorical_crossentropy', metrics=['accuracy'])."
+            )
+        return self.steps
+
+    def _rows(
+        self, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None, what: str = ""
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """Data as checked arrays: x, y, weights of rows."""
+        xs = data.as_array(x, f"{what}x", self.dtype)
+        if y is None:
+            raise ValueError(f"targets are missing: give {what}y, one row per row of x.")
+        ys = data.as_array(y, f"{what}y", self.dtype)
+        if sample_weight is not None and class_weight is not None:
+            raise ValueError("class_weight and sample_weight can't both be given: multiply the one into the other.")
+        ws = data.as_array(sample_weight, "sample_weight") if sample_weight is not None else None
+        if class_weight is not None:
+            ws = data.class_weights(ys, class_weight)
+        data.check_rows(xs, ys, ws)
+        for array, name in ((xs, f"{what}x"), (ys, f"{what}y"), (ws, "sample_weight")):
+            data.check_finite(array, name)
+        return xs, ys, ws
+
+    @contextmanager
+    def _unbuilt_on_error(self) -> Iterator[None]:
+        """If checking the data fails, a model that was not built before is not built after."""
+        before = [(layer, layer.built, layer.built_shape, dict(layer.__dict__)) for layer in self.walk()]
+        weights = {id(layer): list(layer._weights) for layer, *_ in before}
+        steps = dict(vars(self.steps)) if self.steps is not None else {}
+        try:
+            yield
+        except Exception:
+            for layer, built, _, attributes in before:
+                if not built and layer.built:
+                    layer.__dict__.clear()
+                    layer.__dict__.update(attributes)
+                    layer._weights = weights[id(layer)]
+                    layer.regularizers, layer.constraints = {}, {}
+            if self.steps is not None and steps["resolved_for"] is None:
+                vars(self.steps).update(steps)
+                self.steps.penalties, self.steps.constraints = [], {}
+            raise
+
+    def _fit_targets(self, x: np.ndarray, *targets: np.ndarray) -> None:
+        """Build for `x`, settle loss and metrics, and check that targets fit, without computing a number."""
+        steps = self._compiled()
+        pred = self.predicted_spec(x)
+        steps.resolve((1, *targets[0].shape[1:]), (1, *pred.shape[1:]))
+        assert steps.loss is not None
+        for y in targets:
+            if type(steps.loss).__module__ == losses.__name__ and not isinstance(steps.loss, losses.LossFunctionWrapper):
+                rows = len(y)
+                y_spec = gn.input((rows, *y.shape[1:]), y.dtype)
+                steps.loss(y_spec, gn.input((rows, *pred.shape[1:]), pred.dtype))
+                steps.loss.check(y, pred.shape)
+
+    def predicted_spec(self, x: np.ndarray) -> gn.Tensor:
+        """The model's output for one row of `x`, as a symbolic tensor: its shape and dtype."""
+        with running(False):
+            return self(gn.input((1, *x.shape[1:]), x.dtype))
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: Any = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool | str = True,
+        class_weight: dict[int, float] | None = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int = 1,
+        *,
+        targets: Any = None,
+        iterations: int | None = None,
+        print_every: int | None = None,
+    ) -> History:
+        """Learn from rows of `x` and targets `y`, and give the History.
+
+        Each epoch goes once through all rows, shuffled anew, in batches of `batch_size` (32 unless given; the last one
+        keeps what is left). `validation_split` puts the last share of the rows aside before any shuffle;
+        `validation_data` is `(x, y)` or `(x, y, weights)`. With `steps_per_epoch` an epoch is that many batches.
+        `verbose` is 0 (silent), 1 (a bar, or a line per epoch where output is not a terminal) or 2 (a line per epoch).
+
+        In the words of the library this one grew from: `fit(x=, targets=, iterations=)` takes one step on all rows per
+        iteration.
+
+        Raises `ValueError` or `TypeError` for data that does not fit, before anything has changed. After Ctrl-C the
+        weights are those of the last whole step, the callbacks are closed, and `KeyboardInterrupt` goes on to the
+        caller; `model.history` has the epochs until then.
+
+        >>> import numpy as np, graphnet as gn
+        >>> gn.nn.set_random_seed(0)
+        >>> x = np.linspace(-1, 1, 64)[:, None]
+        >>> model = gn.nn.Sequential([gn.nn.Dense(1)])
+        >>> model.compile(gn.nn.optimizers.SGD(0.1), "mse")
+        >>> history = model.fit(x, 3 * x, epochs=30, verbose=0)
+        >>> history.history["loss"][-1] < 0.01
+        True
+        """
+        steps = self._compiled()
+        if targets is not None:
+            if y is not None:
+                raise ValueError("y and targets say the same thing: give one.")
+            y = targets
+        if iterations is not None:
+            batch_size, epochs, shuffle = len(x), data.whole(iterations, "iterations"), False
+        epochs = data.whole(epochs, "epochs", 0)
+        initial_epoch = data.whole(initial_epoch, "initial_epoch", 0)
+        validation_freq = data.whole(validation_freq, "validation_freq")
+        every = data.whole(print_every, "print_every") if print_every is not None else 1
+        if print_every is None and iterations is not None:
+            every = max(1, epochs // 10)
+        rows = self._rows(x, y, sample_weight, class_weight)
+        held: Any = None
+        if validation_data is not None:
+            if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
+                raise ValueError(f"validation_data is (x, y) or (x, y, weights); received {type(validation_data).__name__}.")
+            held = self._rows(*validation_data, what="validation ")
+        elif validation_split:
+            rows, held = data.split(rows, validation_split)
+        with self._unbuilt_on_error():
+            self._fit_targets(rows[0], rows[1])
+            if held is not None:
+                self._fit_targets(held[0], held[1])
+            rng = np.random.default_rng(seeds.draw_seed()) if shuffle else None
+            train = Batches(*rows, batch_size, shuffle, rng, steps_per_epoch)
+            validation = None
+            if held is not None:
+                validation = Batches(*held, validation_batch_size or train.batch_size, steps=validation_steps)
+            steps.prepare()
+
+        self.history = history = History()
+        progress = _progress(verbose, every)
+        params = {
+            "epochs": epochs,
+            "initial_epoch": initial_epoch,
+            "steps": train.steps,
+            "verbose": verbose,
+            "validation_steps": validation.steps if validation is not None else None,
+            "validation_freq": validation_freq,
+        }
+        listed = CallbackList([*as_list(callbacks), history, *progress], self, params)
+        self.stop_training = False
+        logs: dict[str, float] = {}
+        listed.call("on_train_begin", {})
+        try:
+            for epoch in range(initial_epoch, epochs):
+                steps.reset()
+                listed.call("on_epoch_begin", epoch, {})
+                self._train_epoch(steps, train, listed, progress)
+                logs = steps.logs()
+                if validation is not None and (epoch + 1) % validation_freq == 0:
+                    logs.update({f"val_{k}": v for k, v in self._test(steps, validation, listed, progress).items()})
+                listed.call("on_epoch_end", epoch, logs)
+                if self.stop_training:
+                    break
+        finally:
+            listed.call("on_train_end", logs)
+        return history
+
+    def _train_epoch(self, steps: Steps, batches: Batches, listed: CallbackList, progress: list[Progress]) -> None:
+        every_batch = any(
+            listed.listens(hook) and any(getattr(c, hook, None) in listed._called[hook] for c in listed.callbacks if c not in progress)
+            for hook in ("on_train_batch_end",)
+        )
+        for number, (xb, yb, wb) in enumerate(batches.epoch()):
+            listed.call("on_train_batch_begin", number, {})
+            steps.train_step(_tensor(xb), _tensor(yb), _tensor(wb), steps.optimizer.iterations)
+            wanted = every_batch or any(p.due() for p in progress)
+            listed.call("on_train_batch_end", number, steps.logs() if wanted else {})
+            if self.stop_training:
+                break
+
+    def _test(
+        self, steps: Steps, batches: Batches, listed: CallbackList, progress: list[Progress]
+    ) -> dict[str, float]:
+        steps.reset()
+        every_batch = listed.listens("on_test_batch_end")
+        listed.call("on_test_begin", {})
+        for number, (xb, yb, wb) in enumerate(batches.epoch()):
+            listed.call("on_test_batch_begin", number, {})
+            steps.test_step(_tensor(xb), _tensor(yb), _tensor(wb))
+            listed.call("on_test_batch_end", number, steps.logs() if every_batch else {})
+        logs = steps.logs()
+        listed.call("on_test_end", logs)
+        return logs
+
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        sample_weight: Any = None,
+        steps: int | None = None,
+        callbacks: Any = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """The loss on `x` and `y`, or `[loss, metric, ...]` where there are metrics, or a dict of them."""
+        compiled = self._compiled()
+        rows = self._rows(x, y, sample_weight)
+        with self._unbuilt_on_error():
+            self._fit_targets(rows[0], rows[1])
+            batches = Batches(*rows, batch_size, steps=steps)
+        progress = _progress(verbose, 1)
+        listed = CallbackList([*as_list(callbacks), *progress], self, {"steps": batches.steps, "verbose": verbose})
+        logs = self._test(compiled, batches, listed, progress)
+        if return_dict:
+            return logs
+        values = list(logs.values())
+        return values[0] if len(values) == 1 else values
+
+    def predict(
+        self, x: Any, batch_size: int | None = None, verbose: Any = 0, steps: int | None = None, callbacks: Any = None
+    ) -> np.ndarray:
+        """The outputs for the rows of `x`, as an array. Silent unless `verbose`; no rows give no rows."""
+        xs = data.as_array(x, "x", self.dtype)
+        spec = self.predicted_spec(xs)
+        batches = Batches(xs, None, None, batch_size, steps=steps)
+        progress = _progress(0 if verbose == "auto" else verbose, 1)
+        listed = CallbackList([*as_list(callbacks), *progress], self, {"steps": batches.steps, "verbose": verbose})
+        outputs = [np.zeros((0, *spec.shape[1:]), spec.dtype)]
+        listed.call("on_predict_begin", {})
+        for number, (xb, _, _) in enumerate(batches.epoch()):
+            listed.call("on_predict_batch_begin", number, {})
+            outputs.append(self._predicted(xb))
+            listed.call("on_predict_batch_end", number, {"outputs": outputs[-1]})
+        listed.call("on_predict_end", {})
+        return np.concatenate(outputs)
+
+    def _predicted(self, x: np.ndarray) -> np.ndarray:
+        with gn.no_grad(), running(False):
+            return self(gn.tensor(x), training=False).numpy()
+
+    def score(self, x: Any, target: Any, metric: str = "accuracy") -> float:
+        """One number for the predictions of `x`: "accuracy", "loss" (penalties included, as `evaluate` gives it), or
+        any other metric's name."""
+        if metric == "loss":
+            return float(self.evaluate(x, target, verbose=0, return_dict=True)["loss"])
+        xs, ys, _ = self._rows(x, target)
+        pred = self.predicted_spec(xs)
+        found = metrics.resolve(metrics.check(metric), (1, *ys.shape[1:]), (1, *pred.shape[1:]))
+        with gn.no_grad():
+            for xb, yb, _ in Batches(xs, ys, None, 256).epoch():
+                found.update_state(gn.tensor(yb), gn.tensor(self._predicted(xb)))
+            return float(found.result())
+
+    def train_on_batch(
+        self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
+    ) -> Any:
+        """One training step on these rows; gives the loss before it, or `[loss, metric, ...]`, of these rows alone."""
+        steps = self._compiled()
+        rows = self._rows(x, y, sample_weight, class_weight)
+        with self._unbuilt_on_error():
+            self._fit_targets(rows[0], rows[1])
+            steps.prepare()
+        steps.reset()
+        steps.train_step(_tensor(rows[0]), _tensor(rows[1]), _tensor(rows[2]), steps.optimizer.iterations)
+        return _answer(steps.logs(), return_dict)
+
+    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
+        """The loss, or `[loss, metric, ...]`, of these rows alone."""
+        steps = self._compiled()
+        rows = self._rows(x, y, sample_weight)
+        with self._unbuilt_on_error():
+            self._fit_targets(rows[0], rows[1])
+        steps.reset()
+        steps.test_step(_tensor(rows[0]), _tensor(rows[1]), _tensor(rows[2]))
+        return _answer(steps.logs(), return_dict)
+
+    def predict_on_batch(self, x: Any) -> np.ndarray:
+        """The outputs for these rows, in one batch."""
+        return self._predicted(data.as_array(x, "x", self.dtype))
+
+    def reset_metrics(self) -> None:
+        """Start the running loss and metrics anew."""
+        if self.steps is not None:
+            self.steps.reset()
+
+
+def _answer(logs: dict[str, float], return_dict: bool) -> Any:
+    if return_dict:
+        return logs
+    values = list(logs.values())
+    return values[0] if len(values) == 1 else values
+
+
+def _tensor(array: np.ndarray | None) -> Any:
+    return gn.tensor(array) if array is not None else None
+
+
+def _listed(given: Any) -> list[Any]:
+    if given is None:
+        return []
+    return list(given) if isinstance(given, (list, tuple)) else [given]
+
+
+def _metric(given: Any) -> Any:
+    return metrics.check(given)
+
+
+def _progress(verbose: Any, every: int) -> list[Progress]:
+    """The Progress for `verbose`, in a list; none if silent."""
+    if verbose not in (0, 1, 2, "auto"):
+        raise ValueError(f"verbose is 0 (silent), 1 (a bar), 2 (a line per epoch) or 'auto'; received {verbose!r}.")
+    return [Progress(2 if verbose == 2 else 1, every)] if verbose else []
