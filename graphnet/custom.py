@@ -36,9 +36,13 @@ def attached(*inputs, rule):
 class _Remembering:
     """A rule that is asked once per input for the same gradient, and computes once."""
 
-    def __init__(self, rule: Callable[[Tensor], Sequence[Tensor]]):
+    def __init__(self, rule: Callable[[Tensor], Sequence[Tensor]], name: str):
         self.rule = rule
+        self.name = name
         self.last: tuple[Any, Sequence[Tensor]] | None = None
+
+    def __repr__(self) -> str:
+        return f"<gradient of {self.name}>"
 
     def __call__(self, g: Tensor) -> Sequence[Tensor]:
         key = g if g.requires_grad else g._value
@@ -98,7 +102,7 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
                     grads.append(h)
                 return grads
 
-            return _Remembering(rule)
+            return _Remembering(rule, getattr(f, "__name__", "a function"))
 
         return rebuild_output([apply(attached.op, (_cut(y), *xs), {"rule": rule_for(n)}) for n, y in enumerate(ys)])
 
@@ -142,7 +146,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
                     results, _ = flatten(f(*rebuild(again)))
                 return _gradients([results[n]], [*again, *outer], [g], graph or g.requires_grad)
 
-            return _Remembering(rule)
+            return _Remembering(rule, getattr(f, "__name__", "a function"))
 
         kept = [_cut(y) if not any(x.is_symbolic for x in xs) else y for y in ys]
         return rebuild_output(

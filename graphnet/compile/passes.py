@@ -27,7 +27,8 @@ def rewritten(graph: Graph, rule: NodeRule) -> Graph:
     new: dict[Tensor, Tensor] = {}
     for node in graph.nodes:
         if node in given or node.op is None:
-            new[node] = node if node in given else rule(node, ()) or node
+            replacement = None if node in given else rule(node, ())
+            new[node] = node if replacement is None else replacement
             continue
         inputs = [new[t] for t in node.inputs]
         replacement = rule(node, inputs)

@@ -67,9 +67,9 @@ class CallbackList:
             for hook in HOOKS
         }
 
-    def listens(self, hook: str) -> bool:
-        """Whether some callback overrides `hook`."""
-        return bool(self._called[hook])
+    def listens(self, hook: str, besides: Any = ()) -> bool:
+        """Whether some callback, `besides` those, overrides `hook`."""
+        return any(getattr(f, "__self__", None) not in besides for f in self._called[hook])
 
     def call(self, hook: str, *args: Any) -> None:
         """Call `hook` of each."""

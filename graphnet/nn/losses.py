@@ -366,33 +366,44 @@ def share(value: float) -> float:
     return value
 
 
-BY_SHAPE = {"crossentropy", "ce"}
+@table.add("ce")
+class Crossentropy(Loss):
+    """The cross-entropy that fits the shapes: binary for one prediction per row, sparse for labels, else categorical."""
+
+    def __init__(self, reduction: str | None = SUM, name: str = "crossentropy", dtype: Any = None):
+        super().__init__(name, reduction, dtype)
+
+    def call(self, y_true: gn.Tensor, y_pred: gn.Tensor) -> gn.Tensor:
+        return crossentropy(y_true, y_pred)
+
+    def check(self, y: np.ndarray, pred: tuple[int, ...]) -> None:
+        if pred[-1] == 1:
+            BinaryCrossentropy().check(y, pred)
+        elif labels_fit(y.shape, pred):
+            SparseCategoricalCrossentropy().check(y, pred)
 
 
-def crossentropy_for(true: tuple[int, ...], pred: tuple[int, ...]) -> str:
-    """Which cross-entropy fits targets and predictions of these shapes."""
-    if pred[-1] == 1:
-        return "binary_crossentropy"
-    if labels_fit(true, pred):
-        return "sparse_categorical_crossentropy"
-    return "categorical_crossentropy"
-
-
-def default_for(model: Any, true: tuple[int, ...], pred: tuple[int, ...]) -> str:
-    """The loss where `compile` was given none, by the last activation: a cross-entropy after a softmax or sigmoid.
-
-    Whether targets are labels or one-hot is told by their shape. Anything else is compared by squared error.
-    """
-    last = next((layer for layer in reversed(model.layers) if getattr(layer, "activation", None) is not None), None)
-    word = getattr(last.activation, "__name__", "") if last is not None else ""
-    if word == "softmax":
-        return "sparse_categorical_crossentropy" if labels_fit(true, pred) else "categorical_crossentropy"
-    return "binary_crossentropy" if word == "sigmoid" else "mean_squared_error"
+def crossentropy(y_true: gn.Tensor, y_pred: gn.Tensor) -> gn.Tensor:
+    """The cross-entropy that fits the shapes."""
+    if y_pred.shape[-1] == 1:
+        return binary_crossentropy(y_true, y_pred)
+    fitting = sparse_categorical_crossentropy if labels_fit(y_true.shape, y_pred.shape) else categorical_crossentropy
+    return fitting(y_true, y_pred)
 
 
 def labels_fit(true: tuple[int, ...], pred: tuple[int, ...]) -> bool:
     """Whether targets of shape `true` are labels for predictions of shape `pred`."""
     return len(true) < len(pred) or (true[-1] == 1 and pred[-1] > 1)
+
+
+def default_for(model: Any) -> Loss:
+    """The loss where `compile` was given none, by the last activation: a cross-entropy after a softmax or sigmoid.
+
+    Targets of a softmax can be labels or one-hot. Anything else is compared by squared error.
+    """
+    last = next((layer for layer in reversed(model.layers) if getattr(layer, "activation", None) is not None), None)
+    word = getattr(last.activation, "__name__", "") if last is not None else ""
+    return Crossentropy() if word == "softmax" else BinaryCrossentropy() if word == "sigmoid" else MeanSquaredError()
 
 
 def get(given: Any) -> Loss | None:

@@ -17,7 +17,6 @@ from graphnet.nn.lookup import Configured, Table, snake
 from graphnet.nn.losses import as_tensor, labels_of, same_shape, squeezed, weights_like
 
 table = Table("metric")
-BY_SHAPE = {"accuracy", "acc", "zero_one_loss", "crossentropy", "ce"}
 
 
 class Metric(Configured):
@@ -130,6 +129,23 @@ def exact_accuracy(y_true: gn.Tensor, y_pred: gn.Tensor) -> gn.Tensor:
     return row_mean(gn.equal(squeezed(y_true, y_pred), y_pred))
 
 
+def fitting_accuracy(y_true: gn.Tensor, y_pred: gn.Tensor) -> gn.Tensor:
+    """The accuracy of each row that fits the shapes.
+
+    One prediction per row is binary; targets with an axis less, or with one value where the prediction has several,
+    are labels; anything else is one-hot.
+    """
+    if y_pred.shape[-1] == 1:
+        return binary_accuracy(y_true, y_pred)
+    labels = losses.labels_fit(y_true.shape, y_pred.shape)
+    return (sparse_categorical_accuracy if labels else categorical_accuracy)(y_true, y_pred)
+
+
+def zero_one_loss(y_true: gn.Tensor, y_pred: gn.Tensor) -> gn.Tensor:
+    """1 for each row that is predicted wrongly."""
+    return 1.0 - fitting_accuracy(y_true, y_pred)
+
+
 class FunctionMean(MeanMetricWrapper):
     """A MeanMetricWrapper whose function is part of the class."""
 
@@ -139,7 +155,6 @@ class FunctionMean(MeanMetricWrapper):
         super().__init__(type(self).function, name or snake(type(self).__name__), dtype, **options)
 
 
-@table.add()
 class Accuracy(FunctionMean):
     """The share of elements of `y_pred` that equal `y_true`."""
 
@@ -175,14 +190,20 @@ class SparseCategoricalAccuracy(FunctionMean):
     function = staticmethod(sparse_categorical_accuracy)
 
 
-class ZeroOneLoss(MeanMetricWrapper):
-    """The share of rows that are predicted wrongly: 1 minus the accuracy `fn` gives for each row."""
+@table.add("acc", "accuracy")
+class FittingAccuracy(FunctionMean):
+    """The accuracy that fits the shapes: what the word "accuracy" means."""
+
+    direction = "max"
+    function = staticmethod(fitting_accuracy)
+
+
+@table.add()
+class ZeroOneLoss(FunctionMean):
+    """The share of rows that are predicted wrongly: 1 minus the accuracy that fits the shapes."""
 
     direction = "min"
-
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
-        hits = self.fn(as_tensor(y_true), as_tensor(y_pred), **self.options)
-        Mean.update_state(self, 1.0 - hits, sample_weight)
+    function = staticmethod(zero_one_loss)
 
 
 @table.add("mse")
@@ -255,43 +276,21 @@ class BinaryCrossentropy(FunctionMean):
         self.from_logits, self.label_smoothing = from_logits, label_smoothing
 
 
-for _word in BY_SHAPE - {"accuracy"}:
-    table.entries.setdefault(_word, Accuracy)
+@table.add("ce")
+class Crossentropy(FunctionMean):
+    """The mean cross-entropy that fits the shapes."""
+
+    direction = "min"
+    function = staticmethod(losses.crossentropy)
 
 
-def accuracy_for(true: tuple[int, ...], pred: tuple[int, ...]) -> type[FunctionMean]:
-    """Which accuracy fits targets and predictions of these shapes.
-
-    One prediction per row is binary; targets with an axis less, or with one value where the prediction has several,
-    are labels; anything else is one-hot.
-    """
-    if pred[-1] == 1:
-        return BinaryAccuracy
-    if len(true) < len(pred) or (true[-1] == 1 and pred[-1] > 1):
-        return SparseCategoricalAccuracy
-    return CategoricalAccuracy
-
-
-def check(given: Any) -> Any:
-    """`given` itself if `resolve` will make a metric of it, or an error now."""
-    if not isinstance(given, str):
-        return table.get(given) if not isinstance(given, Metric) else given
-    if given not in BY_SHAPE:
-        table.find(given)
-    return given
-
-
-def resolve(given: Any, true: tuple[int, ...], pred: tuple[int, ...]) -> Metric:
-    """The Metric for a word, a function of `(y_true, y_pred)` or an object; a word is its name in the logs."""
-    if isinstance(given, Metric):
-        return given
-    if not isinstance(given, str):
-        found = table.get(given)
-        return found if isinstance(found, Metric) else MeanMetricWrapper(found)
-    if given in ("accuracy", "acc"):
-        return accuracy_for(true, pred)(name=given)
-    if given == "zero_one_loss":
-        return ZeroOneLoss(accuracy_for(true, pred).function, name=given)
-    if given in ("crossentropy", "ce"):
-        return table.find(losses.crossentropy_for(true, pred))(name=given)
-    return table.find(given)(name=given)
+def get(given: Any) -> Metric:
+    """The Metric for a word, a function of `(y_true, y_pred)`, a class or an object; a word is its name in the logs."""
+    if isinstance(given, str):
+        return table.find(given)(name=given)
+    found = table.get(given)
+    if isinstance(found, Metric):
+        return found
+    if found is None:
+        raise TypeError(f"a metric is one of the words {', '.join(table.words)}, a function or an object; received None")
+    return MeanMetricWrapper(found)

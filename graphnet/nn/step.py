@@ -23,47 +23,37 @@ class Steps:
         self,
         model: Any,
         optimizer: Optimizer,
-        loss: Loss | str | None,
-        metric_words: list[Any],
-        weighted_words: list[Any],
+        loss: Loss | None,
+        plain: list[metrics.Metric],
+        weighted: list[metrics.Metric],
         penalty: Any = None,
     ):
-        self.model, self.optimizer, self.loss_word, self.penalty = model, optimizer, loss, penalty
-        self.metric_words, self.weighted_words = metric_words, weighted_words
-        self.loss: Loss | None = loss if isinstance(loss, Loss) else None
+        self.model, self.optimizer, self.loss, self.penalty = model, optimizer, loss, penalty
         self.loss_tracker = metrics.Mean(name="loss")
-        self.metrics: list[metrics.Metric] = []
-        self.weighted: list[metrics.Metric] = []
-        self.params: list[gn.Parameter] | None = None
+        self.metrics, self.weighted = plain, weighted
+        names = ["loss", *(m.name for m in (*plain, *weighted))]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two metrics are named {name!r}: give one of them another name=.")
+        self.params: list[gn.Parameter] = []
         self.constraints: dict[gn.Parameter, Any] = {}
         self.penalties: list[tuple[Any, gn.Parameter]] = []
-        self.resolved_for: tuple[Any, Any] | None = None
-
-    def resolve(self, true: tuple[int, ...], pred: tuple[int, ...]) -> None:
-        """Settle what depends on the shapes of targets and predictions: words such as "accuracy"."""
-        if self.resolved_for is None:
-            if self.loss is None:
-                word = self.loss_word or losses.default_for(self.model, true, pred)
-                self.loss = losses.get(losses.crossentropy_for(true, pred) if word in losses.BY_SHAPE else word)
-            self.metrics = [metrics.resolve(m, true, pred) for m in self.metric_words]
-            self.weighted = [metrics.resolve(m, true, pred) for m in self.weighted_words]
-            names = [m.name for m in (*self.metrics, *self.weighted)]
-            for name in names:
-                if names.count(name) > 1 or name == "loss":
-                    raise ValueError(f"two metrics are named {name!r}: give one of them another name=.")
-            self.resolved_for = (true, pred)
-            self.settle()
+        self.settled = False
 
     def settle(self) -> None:
-        """Note, once the model has its weights, which of them learn, are penalised, are constrained."""
-        if self.params is None:
-            self.params = self.model.trainable_weights
-            learn = set(self.params)
-            for layer in self.model.walk():
-                self.penalties += [(r, w) for w, r in layer.regularizers.items() if w in learn]
-                self.constraints.update(layer.constraints)
-            if self.penalty is not None:
-                self.penalties += [(self.penalty, w) for w in self.params if w.ndim > 1]
+        """Note, once the model has its weights, which of them learn, are penalised, are constrained; and the loss."""
+        if self.settled:
+            return
+        self.settled = True
+        if self.loss is None:
+            self.loss = losses.default_for(self.model)
+        self.params = self.model.trainable_weights
+        learn = set(self.params)
+        for layer in self.model.walk():
+            self.penalties += [(r, w) for w, r in layer.regularizers.items() if w in learn]
+            self.constraints.update(layer.constraints)
+        if self.penalty is not None:
+            self.penalties += [(self.penalty, w) for w in self.params if w.ndim > 1]
 
     def prepare(self) -> None:
         """Give the optimizer the weights that learn, before the first training step."""

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 import graphnet as gn
-from graphnet.nn import data, losses, metrics, optimizers, regularizers, seeds
+from graphnet.nn import data, losses, optimizers, regularizers, seeds
+from graphnet.nn import metrics as metric_table
 from graphnet.nn.callbacks import CallbackList, as_list
 from graphnet.nn.data import Batches
 from graphnet.nn.history import History
@@ -44,8 +45,8 @@ class Model(Layer):
         return self.steps.loss if self.steps is not None else None
 
     @property
-    def metrics(self) -> list[metrics.Metric]:
-        """The metrics, once they are known."""
+    def metrics(self) -> list[metric_table.Metric]:
+        """The metrics that `compile` was given."""
         return [*self.steps.metrics, *self.steps.weighted] if self.steps is not None else []
 
     def compile(
@@ -89,12 +90,11 @@ class Model(Layer):
                 optimizer = optimizers.get(optimizer)
                 optimizer.learning_rate = learning_rate
         chosen = optimizers.get(optimizer)
-        known = loss if isinstance(loss, str) and loss in losses.BY_SHAPE else losses.get(loss)
-        words = [_metric(m) for m in _listed(metrics)]
-        weighted = [_metric(m) for m in _listed(weighted_metrics)]
+        plain = [metric_table.get(m) for m in as_list(metrics)]
+        weighted = [metric_table.get(m) for m in as_list(weighted_metrics)]
         chosen.params, chosen.state = [], []
         chosen.iterations.assign(np.int64(0))
-        self.steps = Steps(self, chosen, known, words, weighted, made)
+        self.steps = Steps(self, chosen, losses.get(loss), plain, weighted, made)
 
     def _compiled(self) -> Steps:
         if self.steps is None:
@@ -123,30 +123,26 @@ class Model(Layer):
         return xs, ys, ws
 
     @contextmanager
-    def _unbuilt_on_error(self) -> Iterator[None]:
-        """If checking the data fails, a model that was not built before is not built after."""
-        before = [(layer, layer.built, layer.built_shape, dict(layer.__dict__)) for layer in self.walk()]
-        weights = {id(layer): list(layer._weights) for layer, *_ in before}
-        steps = dict(vars(self.steps)) if self.steps is not None else {}
+    def _unchanged_on_error(self) -> Iterator[None]:
+        """If the block fails, a model that it built is not built after, and what `compile` fixed is not settled."""
+        fresh = [(layer, dict(layer.__dict__)) for layer in self.walk() if not layer.built]
+        steps = self._compiled()
+        settled = steps.settled
         try:
             yield
         except Exception:
-            for layer, built, _, attributes in before:
-                if not built and layer.built:
-                    layer.__dict__.clear()
-                    layer.__dict__.update(attributes)
-                    layer._weights = weights[id(layer)]
-                    layer.regularizers, layer.constraints = {}, {}
-            if self.steps is not None and steps["resolved_for"] is None:
-                vars(self.steps).update(steps)
-                self.steps.penalties, self.steps.constraints = [], {}
+            for layer, attributes in fresh:
+                layer.__dict__.clear()
+                layer.__dict__.update(attributes, _weights=[], regularizers={}, constraints={})
+            if not settled:
+                steps.settled, steps.params, steps.penalties, steps.constraints = False, [], [], {}
             raise
 
     def _fit_targets(self, x: np.ndarray, *targets: np.ndarray) -> None:
         """Build for `x`, settle loss and metrics, and check that targets fit, without computing a number."""
         steps = self._compiled()
         pred = self.predicted_spec(x)
-        steps.resolve((1, *targets[0].shape[1:]), (1, *pred.shape[1:]))
+        steps.settle()
         assert steps.loss is not None
         for y in targets:
             if type(steps.loss).__module__ == losses.__name__ and not isinstance(steps.loss, losses.LossFunctionWrapper):
@@ -227,7 +223,7 @@ class Model(Layer):
             held = self._rows(*validation_data, what="validation ")
         elif validation_split:
             rows, held = data.split(rows, validation_split)
-        with self._unbuilt_on_error():
+        with self._unchanged_on_error():
             self._fit_targets(rows[0], rows[1])
             if held is not None:
                 self._fit_targets(held[0], held[1])
@@ -268,15 +264,11 @@ class Model(Layer):
         return history
 
     def _train_epoch(self, steps: Steps, batches: Batches, listed: CallbackList, progress: list[Progress]) -> None:
-        every_batch = any(
-            listed.listens(hook) and any(getattr(c, hook, None) in listed._called[hook] for c in listed.callbacks if c not in progress)
-            for hook in ("on_train_batch_end",)
-        )
+        every_batch = listed.listens("on_train_batch_end", besides=progress)
         for number, (xb, yb, wb) in enumerate(batches.epoch()):
             listed.call("on_train_batch_begin", number, {})
             steps.train_step(_tensor(xb), _tensor(yb), _tensor(wb), steps.optimizer.iterations)
-            wanted = every_batch or any(p.due() for p in progress)
-            listed.call("on_train_batch_end", number, steps.logs() if wanted else {})
+            listed.call("on_train_batch_end", number, steps.logs() if every_batch or _due(progress) else {})
             if self.stop_training:
                 break
 
@@ -284,12 +276,12 @@ class Model(Layer):
         self, steps: Steps, batches: Batches, listed: CallbackList, progress: list[Progress]
     ) -> dict[str, float]:
         steps.reset()
-        every_batch = listed.listens("on_test_batch_end")
+        every_batch = listed.listens("on_test_batch_end", besides=progress)
         listed.call("on_test_begin", {})
         for number, (xb, yb, wb) in enumerate(batches.epoch()):
             listed.call("on_test_batch_begin", number, {})
             steps.test_step(_tensor(xb), _tensor(yb), _tensor(wb))
-            listed.call("on_test_batch_end", number, steps.logs() if every_batch else {})
+            listed.call("on_test_batch_end", number, steps.logs() if every_batch or _due(progress) else {})
         logs = steps.logs()
         listed.call("on_test_end", logs)
         return logs
@@ -308,16 +300,13 @@ class Model(Layer):
         """The loss on `x` and `y`, or `[loss, metric, ...]` where there are metrics, or a dict of them."""
         compiled = self._compiled()
         rows = self._rows(x, y, sample_weight)
-        with self._unbuilt_on_error():
+        with self._unchanged_on_error():
             self._fit_targets(rows[0], rows[1])
             batches = Batches(*rows, batch_size, steps=steps)
         progress = _progress(verbose, 1)
         listed = CallbackList([*as_list(callbacks), *progress], self, {"steps": batches.steps, "verbose": verbose})
         logs = self._test(compiled, batches, listed, progress)
-        if return_dict:
-            return logs
-        values = list(logs.values())
-        return values[0] if len(values) == 1 else values
+        return _answer(logs, return_dict)
 
     def predict(
         self, x: Any, batch_size: int | None = None, verbose: Any = 0, steps: int | None = None, callbacks: Any = None
@@ -347,8 +336,7 @@ class Model(Layer):
         if metric == "loss":
             return float(self.evaluate(x, target, verbose=0, return_dict=True)["loss"])
         xs, ys, _ = self._rows(x, target)
-        pred = self.predicted_spec(xs)
-        found = metrics.resolve(metrics.check(metric), (1, *ys.shape[1:]), (1, *pred.shape[1:]))
+        found = metric_table.get(metric)
         with gn.no_grad():
             for xb, yb, _ in Batches(xs, ys, None, 256).epoch():
                 found.update_state(gn.tensor(yb), gn.tensor(self._predicted(xb)))
@@ -360,7 +348,7 @@ class Model(Layer):
         """One training step on these rows; gives the loss before it, or `[loss, metric, ...]`, of these rows alone."""
         steps = self._compiled()
         rows = self._rows(x, y, sample_weight, class_weight)
-        with self._unbuilt_on_error():
+        with self._unchanged_on_error():
             self._fit_targets(rows[0], rows[1])
             steps.prepare()
         steps.reset()
@@ -371,7 +359,7 @@ class Model(Layer):
         """The loss, or `[loss, metric, ...]`, of these rows alone."""
         steps = self._compiled()
         rows = self._rows(x, y, sample_weight)
-        with self._unbuilt_on_error():
+        with self._unchanged_on_error():
             self._fit_targets(rows[0], rows[1])
         steps.reset()
         steps.test_step(_tensor(rows[0]), _tensor(rows[1]), _tensor(rows[2]))
@@ -398,14 +386,9 @@ def _tensor(array: np.ndarray | None) -> Any:
     return gn.tensor(array) if array is not None else None
 
 
-def _listed(given: Any) -> list[Any]:
-    if given is None:
-        return []
-    return list(given) if isinstance(given, (list, tuple)) else [given]
-
-
-def _metric(given: Any) -> Any:
-    return metrics.check(given)
+def _due(progress: list[Progress]) -> bool:
+    """Whether a bar wants to be redrawn."""
+    return bool(progress) and progress[0].due()
 
 
 def _progress(verbose: Any, every: int) -> list[Progress]:

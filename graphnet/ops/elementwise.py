@@ -297,10 +297,18 @@ def round(x, decimals=0):  # noqa: A001
     return np.round(x, decimals)
 
 
+def _to_winner(g, a, b, wins):
+    """`g` where `a` was chosen over `b`, half of it where they are equal, 0 elsewhere."""
+    return where(equal(a, b), g * 0.5, where(wins, g, 0))
+
+
 @elementwise(
     "minimum({a}, {b})",
     onnx="Min",
-    vjp=(lambda g, y, a, b: g * _share(a, b, less), lambda g, y, a, b: g * _share(b, a, less)),
+    vjp=(
+        lambda g, y, a, b: _to_winner(g, a, b, logical_or(less(a, b), isnan(a))),
+        lambda g, y, a, b: _to_winner(g, b, a, logical_or(less(b, a), isnan(b))),
+    ),
 )
 def minimum(a, b):
     """The smaller of two, NaN if one is NaN; equal ones share the gradient."""
@@ -310,7 +318,10 @@ def minimum(a, b):
 @elementwise(
     "maximum({a}, {b})",
     onnx="Max",
-    vjp=(lambda g, y, a, b: g * _share(a, b, greater), lambda g, y, a, b: g * _share(b, a, greater)),
+    vjp=(
+        lambda g, y, a, b: _to_winner(g, a, b, logical_or(greater(a, b), isnan(a))),
+        lambda g, y, a, b: _to_winner(g, b, a, logical_or(greater(b, a), isnan(b))),
+    ),
 )
 def maximum(a, b):
     """The larger of two, NaN if one is NaN; equal ones share the gradient.
@@ -322,19 +333,12 @@ def maximum(a, b):
     return np.maximum(a, b)
 
 
-def _share(a, b, wins):
-    """1 where `a` is chosen over `b`, 1/2 where they are equal, 0 elsewhere; a NaN is always chosen."""
-    return where(equal(a, b), 0.5, where(logical_or(wins(a, b), isnan(a)), 1.0, 0.0))
-
-
-def _share_not_nan(a, b, wins):
-    """As `_share`, but NaN is chosen only if both are NaN."""
-    return where(equal(a, b), 0.5, where(logical_or(wins(a, b), isnan(b)), 1.0, 0.0))
-
-
 @elementwise(
     "fmin({a}, {b})",
-    vjp=(lambda g, y, a, b: g * _share_not_nan(a, b, less), lambda g, y, a, b: g * _share_not_nan(b, a, less)),
+    vjp=(
+        lambda g, y, a, b: _to_winner(g, a, b, logical_or(less(a, b), isnan(b))),
+        lambda g, y, a, b: _to_winner(g, b, a, logical_or(less(b, a), isnan(a))),
+    ),
 )
 def fmin(a, b):
     """The smaller of two, the number where one is NaN."""
@@ -343,7 +347,10 @@ def fmin(a, b):
 
 @elementwise(
     "fmax({a}, {b})",
-    vjp=(lambda g, y, a, b: g * _share_not_nan(a, b, greater), lambda g, y, a, b: g * _share_not_nan(b, a, greater)),
+    vjp=(
+        lambda g, y, a, b: _to_winner(g, a, b, logical_or(greater(a, b), isnan(b))),
+        lambda g, y, a, b: _to_winner(g, b, a, logical_or(greater(b, a), isnan(a))),
+    ),
 )
 def fmax(a, b):
     """The larger of two, the number where one is NaN."""

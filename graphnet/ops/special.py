@@ -87,7 +87,7 @@ def sinc(x):
 
     >>> import graphnet as gn
     >>> gn.grad(gn.sinc)(0.0)
-    Tensor(-0.)
+    Tensor(0.)
     """
     near = less(absolute(x), 0.5)
     z = where(near, x, 0) * math.pi

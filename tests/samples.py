@@ -1,0 +1,492 @@
+"""One row per op: how to call it, what NumPy (or SciPy) gives, and inputs to try it on.
+
+`elementwise` rows draw inputs of any broadcasting shapes from a domain where the op is smooth; `row`s name their
+inputs. Whatever stands here is tested for value, shape and dtype, first and second gradients, symbolic use and graph
+passes, in float64 and float32, by `test_ops.py`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+import graphnet as gn
+from graphnet.op import OPS
+from graphnet.ops import linalg, reduce
+from graphnet.ops.index import getitem
+
+
+@dataclass
+class Sample:
+    """One call: float arrays that are differentiated, and keyword or static arguments that are not."""
+
+    arrays: tuple[np.ndarray, ...]
+    kwargs: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Row:
+    """`call(*arrays, **kwargs)` uses the op; `reference` is the same in NumPy."""
+
+    name: str
+    call: Callable[..., Any]
+    reference: Callable[..., Any] | None
+    samples: list[Sample] = field(default_factory=list)
+    domains: tuple[tuple[float, float], ...] = ()
+    differentiable: bool = True
+    rtol: float = 1e-14
+    #: where an op is smooth, but not at whole or half numbers, drawn values keep away from them
+    avoid: float | None = None
+    specials: bool = True
+
+    @property
+    def arity(self) -> int:
+        return len(self.domains)
+
+
+ROWS: dict[str, Row] = {}
+_RNG = np.random.default_rng(42)
+
+
+def normal(*shape: int) -> np.ndarray:
+    return _RNG.standard_normal(shape)
+
+
+def spread(*shape: int) -> np.ndarray:
+    """Distinct numbers, so that no two are equal and order does not change under a small step."""
+    size = math.prod(shape)
+    return (_RNG.permutation(size).reshape(shape) - size / 2) * 0.7 + 0.1
+
+
+def elementwise(name: str, reference: Any, *domains: tuple[float, float], call: Any = None, **options: Any) -> None:
+    ROWS[name] = Row(name, call or OPS[name].function, reference, domains=domains, **options)
+
+
+def row(name: str, call: Any, reference: Any, *samples: Any, **options: Any) -> None:
+    listed = [s if isinstance(s, Sample) else Sample(tuple(s) if isinstance(s, tuple) else (s,)) for s in samples]
+    ROWS[name] = Row(name, call, reference, listed, **options)
+
+
+def _no_nan(f: Callable[..., Any]) -> Callable[..., Any]:
+    def reference(g: Any, d: Any) -> Any:
+        return np.where(np.equal(g, 0), np.zeros((), np.result_type(g, d)), f(g, d))
+
+    return reference
+
+
+_ANY, _POSITIVE, _UNIT = (-2.0, 2.0), (0.2, 3.0), (-0.9, 0.9)
+
+elementwise("multiply_no_nan", _no_nan(np.multiply), _ANY, _ANY)
+elementwise("divide_no_nan", _no_nan(np.divide), _ANY, _POSITIVE)
+elementwise("add", np.add, _ANY, _ANY)
+elementwise("subtract", np.subtract, _ANY, _ANY)
+elementwise("multiply", np.multiply, _ANY, _ANY)
+elementwise("divide", np.divide, _ANY, _POSITIVE)
+elementwise("floor_divide", np.floor_divide, (0.1, 0.8), (1.0, 3.0), differentiable=False)
+elementwise("remainder", np.remainder, (3.1, 3.9), (0.8, 1.0))
+elementwise("fmod", np.fmod, (-3.9, -3.1), (0.8, 1.0))
+elementwise("power", np.power, _POSITIVE, _ANY)
+elementwise("negative", np.negative, _ANY)
+elementwise("positive", np.positive, _ANY)
+elementwise("absolute", np.absolute, _ANY, avoid=1.0)
+elementwise("sign", np.sign, _ANY, differentiable=False)
+elementwise("square", np.square, _ANY)
+elementwise("sqrt", np.sqrt, _POSITIVE)
+elementwise("cbrt", np.cbrt, _POSITIVE)
+elementwise("reciprocal", np.reciprocal, _POSITIVE)
+for _name in "equal not_equal less less_equal greater greater_equal logical_and logical_or logical_xor".split():
+    elementwise(_name, getattr(np, _name), _ANY, _ANY, differentiable=False)
+for _name in "logical_not isnan isinf isfinite floor ceil trunc rint".split():
+    elementwise(_name, getattr(np, _name), _ANY, differentiable=False)
+elementwise("round", np.round, _ANY, differentiable=False)
+elementwise("minimum", np.minimum, _ANY, _ANY, avoid=1.0)
+elementwise("maximum", np.maximum, _ANY, _ANY, avoid=1.0)
+elementwise("fmin", np.fmin, _ANY, _ANY, avoid=1.0)
+elementwise("fmax", np.fmax, _ANY, _ANY, avoid=1.0)
+elementwise(
+    "where",
+    lambda a, b: np.where(a + b > 0.123, a, b),
+    _ANY,
+    _ANY,
+    call=lambda a, b: gn.where(a + b > 0.123, a, b),
+    avoid=1.0,
+    specials=False,
+)
+elementwise("clip_to", np.clip, _ANY, (-1.5, -0.5), (0.5, 1.5), avoid=1.0)
+elementwise("clip_low", np.maximum, _ANY, _ANY, avoid=1.0)
+elementwise("clip_high", np.minimum, _ANY, _ANY, avoid=1.0)
+for _name in "exp exp2 expm1 sin cos arctan sinh cosh tanh arcsinh".split():
+    elementwise(_name, getattr(np, _name), _ANY)
+elementwise("tan", np.tan, (-1.2, 1.2))
+for _name in "log log2 log10 log1p".split():
+    elementwise(_name, getattr(np, _name), _POSITIVE)
+for _name in "arcsin arccos arctanh".split():
+    elementwise(_name, getattr(np, _name), _UNIT)
+elementwise("arccosh", np.arccosh, (1.2, 3.0))
+elementwise("arctan2", np.arctan2, _POSITIVE, _ANY)
+elementwise("hypot", np.hypot, _POSITIVE, _ANY)
+elementwise("logaddexp", np.logaddexp, _ANY, _ANY)
+elementwise("logaddexp2", np.logaddexp2, _ANY, _ANY)
+
+
+def _sigmoid(x: Any) -> Any:
+    with np.errstate(over="ignore", invalid="ignore"):
+        e = np.exp(-np.abs(x))
+        return np.where(np.asarray(x) >= 0, 1 / (1 + e), e / (1 + e)).astype(np.result_type(x, np.float32))
+
+
+elementwise("sigmoid", _sigmoid, _ANY, rtol=1e-13)
+elementwise("softplus", lambda x: np.logaddexp(x, np.zeros((), x.dtype)), _ANY, rtol=1e-13)
+elementwise("log_sigmoid", lambda x: -np.logaddexp(-x, np.zeros((), x.dtype)), _ANY, rtol=1e-13)
+_erf = np.vectorize(math.erf, otypes=[float])
+_erfc = np.vectorize(math.erfc, otypes=[float])
+elementwise("erf", lambda x: _erf(x.astype(float)).astype(x.dtype), _ANY, rtol=1e-15)
+elementwise("erfc", lambda x: _erfc(x.astype(float)).astype(x.dtype), _ANY, rtol=1e-14)
+elementwise("relu", lambda x: np.maximum(x, np.zeros((), x.dtype)), _ANY, avoid=1.0)
+elementwise("leaky_relu", lambda x: np.where(x > 0, x, x * x.dtype.type(0.2)), _ANY, avoid=1.0)
+elementwise("elu", lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, x.dtype.type(0)))), _ANY, avoid=1.0)
+
+
+def _axes(*shapes: tuple[int, ...], make: Any = normal) -> list[Sample]:
+    """Samples for a reduction: all axes, one, several, none; kept or not."""
+    samples = [Sample((make(*shape),), {"axis": axis}) for shape in shapes for axis in (None, 0, -1)]
+    samples += [Sample((make(2, 3, 2),), {"axis": a, "keepdims": k}) for a in ((0, 2), (-1, 1), ()) for k in (True, False)]
+    samples += [Sample((make(3, 1),), {"axis": 1}), Sample((make(),), {})]
+    return samples
+
+
+_EMPTY = [Sample((np.zeros((0, 3)),), {"axis": a}) for a in (None, 0)]
+for _name in ("sum", "mean"):
+    row(_name, getattr(gn, _name), getattr(np, _name), *_axes((4,), (2, 3)), Sample((np.zeros((0, 3)),), {"axis": 1}))
+ROWS["sum"].samples += _EMPTY
+row("prod", gn.prod, np.prod, *_axes((4,), (2, 3)), *_EMPTY, np.array([0.0, 2.0, 3.0]), np.array([0.0, 2.0, 0.0, 3.0]))
+row("max", gn.max, np.max, *_axes((4,), (2, 3), make=spread))
+row("min", gn.min, np.min, *_axes((4,), (2, 3), make=spread))
+row("var", gn.var, np.var, *_axes((4,), (2, 3))[:6], Sample((normal(2, 3, 2),), {"axis": (0, 2), "ddof": 1, "keepdims": True}))
+row("std", gn.std, np.std, *_axes((4,), (2, 3))[:5], Sample((normal(2, 3, 2),), {"axis": (0, 2), "ddof": 1}))
+
+
+def _norm2(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    return np.sqrt(np.sum(x * x, axis=axis, keepdims=keepdims))
+
+
+row("norm2", reduce.norm2, _norm2, *_axes((4,), (2, 3)), rtol=1e-13)
+
+
+def _lse(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    return np.log(np.sum(np.exp(x), axis=axis, keepdims=keepdims))
+
+
+row("logsumexp", gn.logsumexp, _lse, *_axes((4,), (2, 3)), rtol=1e-12)
+row("any", gn.any, np.any, *_axes((4,), (2, 3)), differentiable=False)
+row("all", gn.all, np.all, *_axes((4,), (2, 3)), differentiable=False)
+_single = [Sample((spread(2, 3),), {"axis": a, "keepdims": k}) for a in (None, 0, -1) for k in (True, False)]
+row("argmax", gn.argmax, np.argmax, *_single, differentiable=False)
+row("argmin", gn.argmin, np.argmin, *_single, differentiable=False)
+row("argsort", gn.argsort, np.argsort, spread(5), Sample((spread(3, 4),), {"axis": 0}), differentiable=False)
+row("cumsum", gn.cumsum, np.cumsum, *[Sample((normal(3, 4),), {"axis": a}) for a in (None, 0, -1)], np.zeros(0))
+
+
+def _log_softmax(x: Any, axis: int = -1) -> Any:
+    return x - np.log(np.exp(x).sum(axis, keepdims=True))
+
+
+row("log_softmax", gn.log_softmax, _log_softmax, normal(4), *[Sample((normal(3, 4),), {"axis": a}) for a in (0, 1)], rtol=1e-12)
+
+row("identity", gn.identity, np.positive, normal(2, 3), normal())
+row("stop_gradient", gn.stop_gradient, np.positive, normal(2, 3), differentiable=False)
+row("astype", lambda x: gn.astype(x, "float32"), lambda x: x.astype("float32"), np.array([0.5, -1.0]), differentiable=False)
+row(
+    "reshape",
+    lambda x, shape: gn.reshape(x, shape),
+    lambda x, shape: np.reshape(x, shape),
+    *[Sample((normal(2, 6),), {"shape": s}) for s in (12, (3, -1), (2, 1, 6), (-1, 2, 2))],
+    Sample((np.zeros((0, 2)),), {"shape": (2, 0)}),
+    Sample((normal(),), {"shape": (1, 1)}),
+)
+row(
+    "transpose",
+    gn.transpose,
+    np.transpose,
+    normal(2, 3),
+    normal(3),
+    *[Sample((normal(2, 3, 4),), {"axes": a}) for a in (None, (1, 2, 0), (0, -1, 1))],
+)
+row(
+    "broadcast_to",
+    gn.broadcast_to,
+    np.broadcast_to,
+    *[Sample((normal(3, 1),), {"shape": s}) for s in ((3, 4), (2, 3, 1), (5, 3, 2), (0, 3, 2))],
+    Sample((normal(),), {"shape": (2, 2)}),
+)
+row(
+    "concatenate",
+    lambda *xs, axis=0: gn.concatenate(xs, axis=axis),
+    lambda *xs, axis=0: np.concatenate(xs, axis=axis),
+    (normal(2, 3), normal(1, 3), np.zeros((0, 3))),
+    Sample((normal(2, 1), normal(2, 2)), {"axis": -1}),
+    Sample((normal(2, 1), normal(3)), {"axis": None}),
+)
+row(
+    "stack",
+    lambda *xs, axis=0: gn.stack(xs, axis=axis),
+    lambda *xs, axis=0: np.stack(xs, axis=axis),
+    (normal(2, 3), normal(2, 3)),
+    Sample((normal(2), normal(2), normal(2)), {"axis": -1}),
+    (normal(),),
+)
+row(
+    "pad",
+    gn.pad,
+    np.pad,
+    *[Sample((normal(2, 3),), {"pad_width": w}) for w in (1, (1, 2), ((0, 1), (2, 0)))],
+    *[Sample((normal(3, 4),), {"pad_width": 2, "mode": m}) for m in ("edge", "reflect", "symmetric", "wrap")],
+)
+row("flip", gn.flip, np.flip, *[Sample((normal(2, 3),), {"axis": a}) for a in (None, 0, -1, (0, 1))])
+row(
+    "roll",
+    gn.roll,
+    np.roll,
+    Sample((normal(2, 3),), {"shift": 2}),
+    Sample((normal(2, 3),), {"shift": -1, "axis": 1}),
+    Sample((normal(2, 3),), {"shift": (1, 2), "axis": (0, 1)}),
+)
+_KEYS: list[Any] = [
+    1,
+    (slice(None), -1),
+    (Ellipsis, None, slice(None, None, -2)),
+    [0, 2, 2],
+    (slice(None), [3, 0, 3]),
+    ([0, 1, 1], [3, 3, 3]),
+    (np.array([[0], [2]]), [0, 1]),
+    np.arange(12).reshape(3, 4) % 5 > 1,
+    (slice(0, 0),),
+    ([1, 1], slice(None), None),
+    np.zeros(0, int),
+]
+row("getitem", getitem, lambda x, key: x[key], *[Sample((normal(3, 4),), {"key": k}) for k in _KEYS])
+
+
+def _scatter(x: Any, key: Any) -> Any:
+    y = np.zeros((3, 4), x.dtype)
+    np.add.at(y, key, x)
+    return y
+
+
+row(
+    "scatter_add",
+    lambda x, key: gn.add_at(gn.zeros((3, 4), x.dtype), key, x),
+    _scatter,
+    Sample((normal(3),), {"key": (slice(None), 1)}),
+    Sample((normal(3, 3),), {"key": (slice(None), [0, 0, 3])}),
+)
+
+
+def _set(x: Any, value: Any, key: Any) -> Any:
+    y = x.copy()
+    y[key] = value
+    return y
+
+
+row(
+    "setitem",
+    lambda x, value, key: gn.set_at(x, key, value),
+    _set,
+    Sample((normal(3, 4), normal(4)), {"key": 1}),
+    Sample((normal(3, 4), normal()), {"key": (slice(None), [2, 0])}),
+    Sample((normal(3, 4), normal(3, 1)), {"key": (slice(None), slice(1, 3))}),
+)
+row(
+    "matmul",
+    gn.matmul,
+    np.matmul,
+    (normal(2, 3), normal(3, 4)),
+    (normal(3), normal(3)),
+    (normal(3), normal(3, 2)),
+    (normal(2, 3), normal(3)),
+    (normal(5, 2, 3), normal(3, 4)),
+    (normal(3, 2), normal(4, 2, 3)),
+    (normal(2, 1, 2, 3), normal(4, 3, 1)),
+    (normal(4, 2, 3), normal(3)),
+    (normal(3), normal(4, 3, 2)),
+    (np.zeros((2, 0)), np.zeros((0, 3))),
+    rtol=1e-12,
+)
+_SPELLINGS = [
+    ("ij,jk->ik", (2, 3), (3, 4)),
+    ("ij,jk", (2, 3), (3, 4)),
+    ("ii->i", (3, 3)),
+    ("ii", (3, 3)),
+    ("iij->j", (2, 2, 3)),
+    ("ij->", (2, 3)),
+    ("ji", (2, 3)),
+    ("...ij,...jk->...ik", (4, 2, 3), (3, 2)),
+    ("b...,b...->...", (2, 3, 4), (2, 3, 4)),
+    ("ij,ij,i->j", (2, 3), (2, 3), (2,)),
+    ("i,j->ij", (2,), (3,)),
+    ("ij,j->i", (1, 3), (3,)),
+    (",i->i", (), (3,)),
+]
+row(
+    "einsum",
+    lambda *xs, spelling: gn.einsum(spelling, *xs),
+    lambda *xs, spelling: np.einsum(spelling, *xs),
+    *[Sample(tuple(normal(*s) for s in sizes), {"spelling": text}) for text, *sizes in _SPELLINGS],
+    rtol=1e-12,
+)
+#: functions made of the ops above, tested the same way
+COMPOSITES: dict[str, Row] = {}
+
+
+def composite(name: str, call: Any, reference: Any, *samples: Any, **options: Any) -> None:
+    row(name, call, reference, *samples, **options)
+    COMPOSITES[name] = ROWS.pop(name)
+
+
+def _softmax(x: Any, axis: int = -1) -> Any:
+    e = np.exp(x - x.max(axis, keepdims=True))
+    return e / e.sum(axis, keepdims=True)
+
+
+_VALUES = np.array([-2.7, -1.3, -0.4, 0.3, 0.6, 1.7, 2.9])
+composite("softmax", gn.softmax, _softmax, normal(4), Sample((normal(3, 4),), {"axis": 0}), rtol=1e-13)
+composite("gelu", gn.gelu, lambda x: (x * (1 + _erf(x / math.sqrt(2))) / 2).astype(x.dtype), _VALUES, rtol=1e-13)
+composite(
+    "gelu_tanh",
+    lambda x: gn.gelu(x, approximate=True),
+    lambda x: 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))),
+    _VALUES,
+    rtol=1e-13,
+)
+composite("silu", gn.silu, lambda x: x * _sigmoid(x), _VALUES, rtol=1e-13)
+composite("mish", gn.mish, lambda x: x * np.tanh(np.log1p(np.exp(x))), _VALUES, rtol=1e-13)
+composite(
+    "selu",
+    gn.selu,
+    lambda x: 1.0507009873554805 * np.where(x > 0, x, 1.6732632423543772 * np.expm1(x)),
+    _VALUES,
+    rtol=1e-13,
+)
+composite("softsign", gn.softsign, lambda x: x / (1 + np.abs(x)), _VALUES)
+composite("relu6", gn.relu6, lambda x: np.clip(x, 0, 6), np.array([-1.0, 2.0, 7.0]))
+composite("hard_sigmoid", gn.hard_sigmoid, lambda x: np.clip((x + 3) / 6, 0, 1), np.array([-4.0, -1.0, 2.0, 4.0]), rtol=1e-13)
+composite("hard_silu", gn.hard_silu, lambda x: x * np.clip((x + 3) / 6, 0, 1), np.array([-4.0, -1.0, 2.0, 4.0]), rtol=1e-13)
+composite("sinc", gn.sinc, np.sinc, np.array([0.0, 0.1, -0.3, 0.49, 0.51, 1.0, 2.5, -3.2]), rtol=1e-12)
+composite(
+    "norm",
+    gn.norm,
+    np.linalg.norm,
+    normal(4),
+    normal(2, 3),
+    *[Sample((spread(4),), {"ord": o}) for o in (1, 2, 3, np.inf, -np.inf, 2.5)],
+    *[Sample((spread(3, 4),), {"ord": o, "axis": (0, 1)}) for o in ("fro", 1, -1, np.inf, -np.inf)],
+    *[Sample((spread(3, 4),), {"axis": a, "keepdims": True}) for a in (0, 1, (0, 1))],
+    rtol=1e-12,
+)
+composite("dot", gn.dot, np.dot, (normal(3), normal(3)), (normal(2, 2, 3), normal(4, 3, 2)), (normal(), normal(2)), rtol=1e-12)
+composite("inner", gn.inner, np.inner, (normal(2, 3), normal(4, 3)), (normal(3), normal(3)), rtol=1e-12)
+composite("outer", gn.outer, np.outer, (normal(2), normal(3)), (normal(2, 2), normal(3)))
+composite("vdot", gn.vdot, np.vdot, (normal(2, 3), normal(2, 3)), rtol=1e-12)
+composite(
+    "tensordot",
+    gn.tensordot,
+    np.tensordot,
+    (normal(2, 3, 4), normal(3, 4, 2)),
+    Sample((normal(2, 3, 4), normal(4, 2)), {"axes": ((2, 0), (0, 1))}),
+    Sample((normal(2), normal(3)), {"axes": 0}),
+    rtol=1e-12,
+)
+composite("linalg_trace", linalg.trace, np.trace, normal(3, 2), Sample((normal(2, 3, 4),), {"offset": 1, "axis1": 1, "axis2": 2}))
+composite("diag", gn.diag, np.diag, normal(3), normal(3, 2), Sample((normal(3),), {"k": -1}), Sample((normal(2, 4),), {"k": 1}))
+composite("tril", gn.tril, np.tril, normal(3, 4), Sample((normal(2, 3, 3),), {"k": -1}))
+composite("triu", gn.triu, np.triu, normal(3, 4), Sample((normal(2, 3, 3),), {"k": 1}))
+composite("swapaxes", gn.swapaxes, np.swapaxes, Sample((normal(2, 3, 4),), {"axis1": 0, "axis2": -1}))
+composite(
+    "moveaxis",
+    gn.moveaxis,
+    np.moveaxis,
+    Sample((normal(2, 3, 4),), {"source": 0, "destination": -1}),
+    Sample((normal(2, 3, 4),), {"source": (0, 2), "destination": (1, 0)}),
+)
+composite("expand_dims", gn.expand_dims, np.expand_dims, Sample((normal(2, 3),), {"axis": 1}), Sample((normal(2),), {"axis": (0, -1)}))
+composite("squeeze", gn.squeeze, np.squeeze, normal(1, 3, 1), Sample((normal(1, 3, 1),), {"axis": 0}))
+composite("ravel", gn.ravel, np.ravel, normal(2, 3))
+composite(
+    "tile",
+    gn.tile,
+    np.tile,
+    *[Sample((normal(2, 3),), {"reps": r}) for r in (2, (2, 1), (2, 1, 3), (0, 1))],
+)
+composite(
+    "repeat",
+    gn.repeat,
+    np.repeat,
+    Sample((normal(2, 3),), {"repeats": 2}),
+    Sample((normal(2, 3),), {"repeats": [1, 0, 2], "axis": 1}),
+)
+composite("split", lambda x: gn.split(x, 3)[1], lambda x: np.split(x, 3)[1], normal(6, 2))
+composite(
+    "array_split",
+    lambda x: gn.array_split(x, [1, 4], axis=1)[1],
+    lambda x: np.array_split(x, [1, 4], axis=1)[1],
+    normal(2, 6),
+)
+composite(
+    "take",
+    gn.take,
+    np.take,
+    Sample((normal(3, 4),), {"indices": [1, 1, -1], "axis": 1}),
+    Sample((normal(3, 4),), {"indices": [[0, 5], [5, 11]]}),
+)
+composite(
+    "take_along_axis",
+    gn.take_along_axis,
+    np.take_along_axis,
+    Sample((normal(3, 4),), {"indices": np.array([[0], [3], [3]]), "axis": 1}),
+    Sample((normal(3, 4),), {"indices": np.array([[2, 0, 0, 1]]), "axis": 0}),
+)
+composite("sort", gn.sort, np.sort, spread(5), Sample((spread(3, 4),), {"axis": 0}))
+composite("clip", gn.clip, np.clip, Sample((spread(5),), {"a_min": -1.0, "a_max": 1.0}), Sample((spread(5),), {"a_min": None, "a_max": 0.5}))
+
+
+def _random_reference(key: Any, shape: Any, dtype: str = "float32") -> np.ndarray:
+    """SplitMix64 in Python integers, one element at a time."""
+    mask, gamma = (1 << 64) - 1, 0x9E3779B97F4A7C15
+
+    def mixed(z: int) -> int:
+        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9 & mask
+        z = (z ^ (z >> 27)) * 0x94D049BB133111EB & mask
+        return z ^ (z >> 31)
+
+    start = mixed((int(key) + gamma) & mask)
+    count = math.prod(shape)
+    if dtype == "float64":
+        numbers = [(mixed((start + (i + 1) * gamma) & mask) >> 11) * 2.0**-53 for i in range(count)]
+    else:
+        numbers = [
+            ((mixed((start + (i // 2 + 1) * gamma) & mask) >> (32 * (i % 2)) & 0xFFFFFFFF) >> 8) * 2.0**-24
+            for i in range(count)
+        ]
+    return np.array(numbers, dtype).reshape(shape)
+
+
+row(
+    "random_uniform",
+    gn.random_uniform,
+    _random_reference,
+    Sample((np.array(3),), {"shape": (3, 5)}),
+    Sample((np.array(2**62),), {"shape": (4,), "dtype": "float64"}),
+    differentiable=False,
+)
+
+
+@gn.custom_gradient
+def _attached(x: Any) -> Any:
+    return gn.sin(x), lambda g: g * gn.cos(x)
+
+
+row("attached", _attached, np.sin, normal(3))
