@@ -109,7 +109,7 @@ class Layer(Configured):
             raise ValueError(f"{type(self).__name__}: a name is a string without '/'; received {name!r}")
         self._name = name or unique_name(self.kind)
         self._trainable = bool(trainable)
-        self.dtype = np.dtype(dtype or FLOAT).name
+        self._dtype = np.dtype(dtype or FLOAT)
         self.declared_shape = as_shape(input_shape) if input_shape is not None else None
         if input_dim is not None:
             self.declared_shape = (int(input_dim),)
@@ -129,6 +129,11 @@ class Layer(Configured):
         """Its name, in errors, pictures and the summary."""
         return self._name
 
+    @property
+    def dtype(self) -> str:
+        """The dtype of its weights, to which its inputs are cast."""
+        return self._dtype.name
+
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments, name included, in a form that JSON can hold."""
         return {**super().get_config(), "name": self.name, "trainable": self.trainable, "dtype": self.dtype}
@@ -142,7 +147,7 @@ class Layer(Configured):
         layer = cls(**{k: v for k, v in config.items() if k in parameters})
         layer._name = config.get("name", layer._name)
         layer._trainable = config.get("trainable", layer._trainable)
-        layer.dtype = config.get("dtype", layer.dtype)
+        layer._dtype = np.dtype(config.get("dtype", layer.dtype))
         return layer
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
@@ -294,7 +299,7 @@ class Layer(Configured):
         """`x` as a tensor of the layer's dtype."""
         if not isinstance(x, gn.Tensor):
             x = gn.tensor(np.asarray(x))
-        return x.astype(self.dtype) if self.casts and x.dtype.name != self.dtype else x
+        return x.astype(self._dtype) if self.casts and x.dtype != self._dtype else x
 
     def __call__(self, x: Any, training: bool | None = None) -> gn.Tensor:
         tensor = self.as_input(x)

@@ -11,6 +11,7 @@ agree wherever Keras does not clip.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -85,7 +86,7 @@ def same_shape(y_true: gn.Tensor, y_pred: gn.Tensor, what: str) -> gn.Tensor:
     y_true = squeezed(y_true, y_pred)
     if y_true.shape != y_pred.shape:
         raise ValueError(mismatch(what, y_true.shape, y_pred.shape, y_true.dtype.kind))
-    return y_true if y_true.dtype == y_pred.dtype else y_true.astype(y_pred.dtype.name)
+    return y_true if y_true.dtype == y_pred.dtype else y_true.astype(y_pred.dtype)
 
 
 def mismatch(what: str, true: tuple[int, ...], pred: tuple[int, ...], kind: str = "f") -> str:
@@ -139,7 +140,7 @@ def sparse_categorical_crossentropy(
     labels = labels_of(y_true, y_pred)
     log_p = log_probabilities(y_pred, from_logits)
     return -gn.sum(gn.where(one_hot(labels, y_pred.shape[-1]), log_p, 0.0), axis=-1) * (
-        1.0 if ignore_class is None else gn.not_equal(labels, ignore_class).astype(y_pred.dtype.name)
+        1.0 if ignore_class is None else gn.not_equal(labels, ignore_class).astype(y_pred.dtype)
     )
 
 
@@ -154,7 +155,12 @@ def labels_of(y_true: gn.Tensor, y_pred: gn.Tensor) -> gn.Tensor:
 
 def one_hot(labels: gn.Tensor, classes: int) -> gn.Tensor:
     """True at each row's label: `(batch, ...)` to `(batch, ..., classes)`."""
-    return gn.equal(gn.expand_dims(labels, -1), gn.tensor(range(classes), dtype="int32"))
+    return gn.equal(gn.expand_dims(labels, -1), _classes(classes))
+
+
+@lru_cache(maxsize=64)
+def _classes(count: int) -> gn.Tensor:
+    return gn.tensor(np.arange(count, dtype=np.int32))
 
 
 def binary_crossentropy(
@@ -216,7 +222,7 @@ def weights_like(values: gn.Tensor, sample_weight: Any) -> gn.Tensor:
     """`sample_weight` in the dtype of `values`, with axes of size one so that it broadcasts from the left."""
     w = sample_weight if isinstance(sample_weight, gn.Tensor) else gn.tensor(sample_weight)
     if w.dtype != values.dtype:
-        w = w.astype(values.dtype.name)
+        w = w.astype(values.dtype)
     if w.ndim == values.ndim + 1 and w.shape[-1] == 1:
         w = gn.squeeze(w, -1)
     if w.ndim < values.ndim:

@@ -139,8 +139,8 @@ class Optimizer(Configured):
         for p, g, slots in zip(self.params, self.clipped(list(grads)), self.state, strict=True):
             value: gn.Tensor = p
             if self.weight_decay:
-                value = value - value * (lr * self.weight_decay).astype(p.dtype.name)
-            value, new = self.update(value, g, slots, shared.astype(p.dtype.name))
+                value = value - value * (lr * self.weight_decay).astype(p.dtype)
+            value, new = self.update(value, g, slots, shared.astype(p.dtype))
             if constraints and p in constraints:
                 value = constraints[p](value)
             p.assign(value)

@@ -70,7 +70,7 @@ class Steps:
             if total.shape != ():
                 total = gn.mean(total)
         for regularizer, w in self.penalties:
-            total = total + regularizer(w).astype(total.dtype.name)
+            total = total + regularizer(w).astype(total.dtype)
         return total
 
     def update_metrics(

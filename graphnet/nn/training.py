@@ -139,17 +139,15 @@ class Model(Layer):
             raise
 
     def _fit_targets(self, x: np.ndarray, *targets: np.ndarray) -> None:
-        """Build for `x`, settle loss and metrics, and check that targets fit, without computing a number."""
+        """Build for `x`, settle the loss, and check that targets fit, without computing a number."""
         steps = self._compiled()
         pred = self.predicted_spec(x)
         steps.settle()
         assert steps.loss is not None
         for y in targets:
             if type(steps.loss).__module__ == losses.__name__ and not isinstance(steps.loss, losses.LossFunctionWrapper):
-                rows = len(y)
-                y_spec = gn.input((rows, *y.shape[1:]), y.dtype)
-                steps.loss(y_spec, gn.input((rows, *pred.shape[1:]), pred.dtype))
-                steps.loss.check(y, pred.shape)
+                steps.loss(gn.input(y.shape, y.dtype), gn.input((len(y), *pred.shape[1:]), pred.dtype))
+            steps.loss.check(y, pred.shape)
 
     def predicted_spec(self, x: np.ndarray) -> gn.Tensor:
         """The model's output for one row of `x`, as a symbolic tensor: its shape and dtype."""
