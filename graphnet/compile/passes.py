@@ -124,13 +124,12 @@ def _neutral(node: Tensor, inputs: Sequence[Tensor]) -> Tensor | None:
     if name == "multiply" and _all_equal(a, 1):
         return _first(node, b)
     if name == "multiply_no_nan":
-        # 0 * d is 0 for every d here, so that only the side that is known tells.
-        if _all_equal(a, 1):
-            return _first(node, b)
-        if _is_constant(b) and b.dtype.kind == "f" and bool(np.isfinite(b._value).all()):
-            if _all_equal(b, 1):
-                return _first(node, a)
-            return made(OPS["multiply"], (a, b), {}, like=node)
+        # Like any product, unless a zero can meet an infinity or NaN.
+        for known, other in ((a, b), (b, a)):
+            if _all_equal(known, 1):
+                return _first(node, other)
+            if _is_constant(known) and bool((np.isfinite(known._value) & (known._value != 0)).all()):
+                return made(OPS["multiply"], (a, b), {}, like=node)
     if name == "divide_no_nan" and _is_constant(b) and not bool((np.isnan(b._value) | (b._value == 0)).any()):
         return made(OPS["divide"], (a, b), {}, like=node)
     if name == "subtract" and _all_equal(b, 0.0, sign=True):

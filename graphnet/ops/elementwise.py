@@ -1,7 +1,8 @@
 """Elementwise arithmetic and comparison, and the two products that gradient rules are written with.
 
 `times(g, d)` and `over(g, d)` are `g * d` and `g / d`, but 0 wherever `g` is 0, even if `d` is infinite or NaN: a
-gradient that is zero stays zero on its way through a branch that was not taken.
+gradient that is zero stays zero on its way through a branch that was not taken. An infinite `g` times 0 is 0 too:
+where the outer derivative of a chain is infinite and the inner one 0, 0 is a slope of the whole.
 """
 
 from __future__ import annotations
@@ -12,31 +13,31 @@ from graphnet.op import OPS, apply, elementwise
 from graphnet.tensor import KINDS, ndarray, state
 
 
-def _zeros_stay(g, y):
-    """`y` with 0 where `g` is 0, if that makes a difference."""
-    if not np.isnan(y).any():
-        return y
-    return np.where(np.equal(g, 0), np.zeros((), np.asarray(y).dtype), y)
-
-
 @elementwise(
-    "(0 if {g} == 0 else {g} * {d})",
+    "zero_safe({g} * {d}, {g} == 0 or ({d} == 0 and isinf({g})))",
     vjp=(lambda h, y, g, d: times(h, d), lambda h, y, g, d: times(h, g)),
 )
 def multiply_no_nan(g, d):
-    """`g * d`, and 0 wherever `g` is 0, whatever `d` is."""
+    """`g * d`, and 0 where `g` is 0, whatever `d` is, and where `d` is 0 and `g` infinite."""
     with np.errstate(all="ignore"):
-        return _zeros_stay(g, np.multiply(g, d))
+        y = np.multiply(g, d)
+        bad = np.isnan(y)
+        if not bad.any():
+            return y
+        zero = np.equal(g, 0) | (np.equal(d, 0) & np.isinf(g))
+        return np.where(bad & zero, np.zeros((), y.dtype), y)
 
 
 @elementwise(
-    "(0 if {g} == 0 else {g} / {d})",
+    "zero_safe({g} / {d}, {g} == 0)",
     vjp=(lambda h, y, g, d: over(h, d), lambda h, y, g, d: over(times(h, -y), d)),
 )
 def divide_no_nan(g, d):
-    """`g / d`, and 0 wherever `g` is 0, whatever `d` is."""
+    """`g / d`, and 0 where `g` is 0, whatever `d` is."""
     with np.errstate(all="ignore"):
-        return _zeros_stay(g, np.divide(g, d))
+        y = np.divide(g, d)
+        bad = np.isnan(y)
+        return np.where(bad & np.equal(g, 0), np.zeros((), y.dtype), y) if bad.any() else y
 
 
 def times(g, d):

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from graphnet import shapes
-from graphnet.op import op, reduction
+from graphnet.op import OPS, op, reduction
 from graphnet.ops.elementwise import equal, isinf, over, times, where
 from graphnet.ops.transcendental import exp
 
@@ -27,6 +27,10 @@ def sum(x, axis=None, keepdims=False):  # noqa: A001
 def mean(x, axis=None, keepdims=False):
     """Arithmetic mean over `axis`."""
     return np.mean(x, axis=axis, keepdims=keepdims)
+
+
+def stop_gradient(x):
+    return OPS["stop_gradient"].function(x)
 
 
 def _others(x):
@@ -127,15 +131,16 @@ def norm2(x, axis=None, keepdims=False):
     return y if keepdims else np.reshape(y, shapes.reduced(np.shape(x), shapes.axes_indices(axis, np.ndim(x)), False))
 
 
-def _weights(y, x, axis):
-    """exp(x - y); where `y` is infinite, equal shares among those as large."""
-    endless = isinf(y)
-    finite = exp(where(endless, 0, x) - where(endless, 0, y))
-    hits = equal(x, y).astype(x.dtype)
-    return where(endless, hits / sum(hits, axis=axis, keepdims=True), finite)
+def _weights(x, axis):
+    """The softmax of `x`; where the largest is infinite, equal shares among those as large."""
+    top = stop_gradient(max(x, axis=axis, keepdims=True))
+    endless = isinf(top)
+    e = exp(where(endless, 0, x) - where(endless, 0, top))
+    hits = equal(x, top).astype(x.dtype)
+    return where(endless, hits / sum(hits, axis=axis, keepdims=True), e / sum(e, axis=axis, keepdims=True))
 
 
-@reduction(onnx="ReduceLogSumExp", vjp=lambda g, y, x, axis: times(g, _weights(y, x, axis)))
+@reduction(onnx="ReduceLogSumExp", vjp=lambda g, y, x, axis: times(g, _weights(x, axis)))
 def logsumexp(x, axis=None, keepdims=False):
     """`log(sum(exp(x)))` over `axis`, at any size."""
     top = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
