@@ -8,8 +8,9 @@ import numpy as np
 
 import graphnet as gn
 from graphnet.nn.classic import ClassicLayer
-from graphnet.nn.layer import Layer, as_shape, phase, running
+from graphnet.nn.layer import Layer, as_shape, running
 from graphnet.nn.layers import InputLayer, table
+from graphnet.nn.lookup import unknown
 from graphnet.nn.summary import Summary
 from graphnet.nn.training import Model
 
@@ -58,7 +59,6 @@ class Sequential(Model):
         if not self._layers and self.declared_shape is None:
             self.declared_shape = layer.declared_shape
         self._layers.append(layer)
-        self._given["layers"] = [self._input, *self._layers] if self._input is not None else list(self._layers)
         self._extend()
 
     def pop(self) -> Layer:
@@ -168,8 +168,6 @@ class Sequential(Model):
         for layer in self._layers:
             if layer.name == name:
                 return layer
-        from graphnet.nn.lookup import unknown
-
         raise unknown("layer name", name, [layer.name for layer in self._layers])
 
     def summary(
@@ -195,7 +193,3 @@ class Sequential(Model):
     def draw(self, path: Any = None, **options: Any) -> Any:
         """A picture of the model's graph; `path` writes it to a file. Options are those of `Graph.draw`."""
         return self.graph().draw(path, **options)
-
-    def __call__(self, x: Any, training: bool | None = None) -> gn.Tensor:
-        flag = phase.training if training is None else bool(training)
-        return super().__call__(x, training=flag)

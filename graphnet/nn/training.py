@@ -14,6 +14,7 @@ from graphnet.nn import metrics as metric_table
 from graphnet.nn.callbacks import CallbackList, as_list
 from graphnet.nn.data import Batches
 from graphnet.nn.history import History
+from graphnet.nn.interrupt import Interruption
 from graphnet.nn.layer import Layer, running
 from graphnet.nn.lookup import unknown
 from graphnet.nn.progress import Progress
@@ -125,7 +126,12 @@ class Model(Layer):
     @contextmanager
     def _unchanged_on_error(self) -> Iterator[None]:
         """If the block fails, a model that it built is not built after, and what `compile` fixed is not settled."""
-        fresh = [(layer, dict(layer.__dict__)) for layer in self.walk() if not layer.built]
+        kept = {list: list, dict: dict}
+        fresh = [
+            (layer, {k: kept.get(type(v), lambda same: same)(v) for k, v in layer.__dict__.items()})
+            for layer in self.walk()
+            if not layer.built
+        ]
         steps = self._compiled()
         settled = steps.settled
         try:
@@ -133,7 +139,7 @@ class Model(Layer):
         except Exception:
             for layer, attributes in fresh:
                 layer.__dict__.clear()
-                layer.__dict__.update(attributes, _weights=[], regularizers={}, constraints={})
+                layer.__dict__.update(attributes)
             if not settled:
                 steps.settled, steps.params, steps.penalties, steps.constraints = False, [], [], {}
             raise
@@ -247,26 +253,35 @@ class Model(Layer):
         logs: dict[str, float] = {}
         listed.call("on_train_begin", {})
         try:
-            for epoch in range(initial_epoch, epochs):
-                steps.reset()
-                listed.call("on_epoch_begin", epoch, {})
-                self._train_epoch(steps, train, listed, progress)
-                logs = steps.logs()
-                if validation is not None and (epoch + 1) % validation_freq == 0:
-                    logs.update({f"val_{k}": v for k, v in self._test(steps, validation, listed, progress).items()})
-                listed.call("on_epoch_end", epoch, logs)
-                if self.stop_training:
-                    break
+            with Interruption() as interruption:
+                for epoch in range(initial_epoch, epochs):
+                    steps.reset()
+                    listed.call("on_epoch_begin", epoch, {})
+                    self._train_epoch(steps, train, listed, progress, interruption)
+                    logs = steps.logs()
+                    if validation is not None and (epoch + 1) % validation_freq == 0:
+                        logs.update({f"val_{k}": v for k, v in self._test(steps, validation, listed, progress).items()})
+                    listed.call("on_epoch_end", epoch, logs)
+                    if self.stop_training:
+                        break
         finally:
             listed.call("on_train_end", logs)
         return history
 
-    def _train_epoch(self, steps: Steps, batches: Batches, listed: CallbackList, progress: list[Progress]) -> None:
+    def _train_epoch(
+        self,
+        steps: Steps,
+        batches: Batches,
+        listed: CallbackList,
+        progress: list[Progress],
+        interruption: Interruption,
+    ) -> None:
         every_batch = listed.listens("on_train_batch_end", besides=progress)
         for number, (xb, yb, wb) in enumerate(batches.epoch()):
             listed.call("on_train_batch_begin", number, {})
             steps.train_step(_tensor(xb), _tensor(yb), _tensor(wb), steps.optimizer.iterations)
             listed.call("on_train_batch_end", number, steps.logs() if every_batch or _due(progress) else {})
+            interruption.check()
             if self.stop_training:
                 break
 
