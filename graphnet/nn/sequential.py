@@ -183,12 +183,16 @@ class Sequential(Model):
         return table_
 
     def graph(self, batch_size: int = 32, training: bool = False) -> gn.Graph:
-        """The model's computation on a batch of this size, as a Graph."""
+        """The model's computation on a batch of this size, as a Graph of the input; in training also of the step."""
         if not self.built:
             raise ValueError(f"'{self.name}' has no shapes yet: call build((None, ...)), or put an Input first.")
         shape = self.built_shape or ()
         x = gn.input((batch_size, *shape[1:]), self.dtype, name="x")  # type: ignore[arg-type]
-        return gn.Graph([x], self(x, training=training))
+        if not training:
+            return gn.Graph([x], self(x, training=False))
+        step = gn.input((), "int64", name="step")
+        with running(True, step):
+            return gn.Graph([x, step], self(x))
 
     def draw(self, path: Any = None, **options: Any) -> Any:
         """A picture of the model's graph; `path` writes it to a file. Options are those of `Graph.draw`."""

@@ -156,9 +156,9 @@ class Model(Layer):
             steps.loss.check(y, pred.shape)
 
     def predicted_spec(self, x: np.ndarray) -> gn.Tensor:
-        """The model's output for one row of `x`, as a symbolic tensor: its shape and dtype."""
+        """The model's output for `x` as a symbolic tensor: its shape and dtype, or an error if `x` does not fit."""
         with running(False):
-            return self(gn.input((1, *x.shape[1:]), x.dtype))
+            return self(gn.input(x.shape, x.dtype))
 
     def fit(
         self,
