@@ -36,7 +36,9 @@ def test_the_script_of_the_original_runs_and_learns(word, kind, capsys):
     assert model.score(x[200:], labels[200:], metric="accuracy") > 0.9
     one_hot = to_categorical(labels[200:], 6)
     assert model.score(x[200:], one_hot, metric="accuracy") == model.score(x[200:], labels[200:])
-    assert model.score(x[200:], one_hot, metric="loss") == pytest.approx(model.score(x[200:], labels[200:], metric="loss"))
+    assert model.score(x[200:], one_hot, metric="loss") == pytest.approx(
+        model.score(x[200:], labels[200:], metric="loss")
+    )
     assert model.score(x[200:], labels[200:], "zero_one_loss") == pytest.approx(1 - model.score(x[200:], labels[200:]))
     assert history.history["loss"][-1] < 0.5 * history.history["loss"][0]
 

@@ -98,17 +98,42 @@ MISTAKES = {
         ValueError,
         "labels from 0 to 2",
     ),
-    "validation data is not a pair": (lambda m: m.fit(X, LABELS, validation_data=X, verbose=0), None, ValueError, r"\(x, y\)"),
-    "text in x": (lambda m: m.fit([["a", "b"]], [0], verbose=0), None, TypeError, "x is an array of numbers; received text"),
+    "validation data is not a pair": (
+        lambda m: m.fit(X, LABELS, validation_data=X, verbose=0),
+        None,
+        ValueError,
+        r"\(x, y\)",
+    ),
+    "text in x": (
+        lambda m: m.fit([["a", "b"]], [0], verbose=0),
+        None,
+        TypeError,
+        "x is an array of numbers; received text",
+    ),
     "text labels": (lambda m: m.fit(X, list("abcabc"), verbose=0), None, TypeError, r"return_inverse=True"),
     "ragged rows": (lambda m: m.fit([[1.0], [1.0, 2.0]], [0, 1], verbose=0), None, TypeError, "rows of one length"),
     "objects": (lambda m: m.fit([[object()] * 4], [0], verbose=0), None, TypeError, "objects"),
-    "missing values": (lambda m: m.fit([[None, 1, 1, 1]], [0], verbose=0), None, ValueError, r"at x\[0, 0\]: it is nan"),
+    "missing values": (
+        lambda m: m.fit([[None, 1, 1, 1]], [0], verbose=0),
+        None,
+        ValueError,
+        r"at x\[0, 0\]: it is nan",
+    ),
     "one number": (lambda m: m.predict(3.0), None, TypeError, "single number"),
     "no targets": (lambda m: m.fit(X, verbose=0), None, ValueError, "targets are missing"),
-    "bad batch size": (lambda m: m.fit(X, LABELS, batch_size=0, verbose=0), None, ValueError, "batch_size is a whole number"),
+    "bad batch size": (
+        lambda m: m.fit(X, LABELS, batch_size=0, verbose=0),
+        None,
+        ValueError,
+        "batch_size is a whole number",
+    ),
     "bad epochs": (lambda m: m.fit(X, LABELS, epochs=1.5, verbose=0), None, ValueError, "epochs is a whole number"),
-    "bad shuffle": (lambda m: m.fit(X, LABELS, shuffle="yes", verbose=0), None, ValueError, "shuffle is True, False or"),
+    "bad shuffle": (
+        lambda m: m.fit(X, LABELS, shuffle="yes", verbose=0),
+        None,
+        ValueError,
+        "shuffle is True, False or",
+    ),
     "bad verbose": (lambda m: m.fit(X, LABELS, verbose=7), None, ValueError, "verbose is 0"),
     "bad split": (lambda m: m.fit(X, LABELS, validation_split=1.5, verbose=0), None, ValueError, "between 0 and 1"),
     "bad class weights": (lambda m: m.fit(X, LABELS, class_weight=[1, 2], verbose=0), None, TypeError, "a dict"),
@@ -147,7 +172,10 @@ def test_not_compiled():
 @pytest.mark.parametrize(
     ("make", "text"),
     [
-        (lambda: model("categorical_crossentropyy"), "Unknown loss 'categorical_crossentropyy'. Did you mean 'categorical_cr"),
+        (
+            lambda: model("categorical_crossentropyy"),
+            "Unknown loss 'categorical_crossentropyy'. Did you mean 'categorical_cr",
+        ),
         (lambda: nn.optimizers.get("adm"), "Unknown optimizer 'adm'. Did you mean 'adam'"),
         (lambda: model(metrics=["acuracy"]), "Unknown metric 'acuracy'. Did you mean 'accuracy'"),
         (lambda: Dense(1, activation="sigmiod"), "Unknown activation 'sigmiod'. Did you mean 'sigmoid'"),
@@ -170,7 +198,10 @@ def test_not_compiled():
         (lambda: nn.regularizers.L2(-1.0), "0 or more"),
         (lambda: nn.losses.MeanSquaredError(reduction="avg"), "a reduction is one of"),
         (lambda: nn.losses.BinaryCrossentropy(label_smoothing=2), "from 0 to 1"),
-        (lambda: nn.losses.MeanSquaredError()(np.ones((2, 1)), np.ones((2, 1)), np.ones((3,))), "sample_weight has shape"),
+        (
+            lambda: nn.losses.MeanSquaredError()(np.ones((2, 1)), np.ones((2, 1)), np.ones((3,))),
+            "sample_weight has shape",
+        ),
     ],
 )
 def test_bad_words_and_numbers(make, text):

@@ -1,5 +1,7 @@
 """Layers, Sequential and the random op: formulas, shapes, weights, names, configurations."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -126,7 +128,7 @@ def test_random_uniform_is_uniform_and_keys_are_independent(dtype):
         assert stats.kstest(u[:5000], "uniform").pvalue > 1e-4
         assert abs(np.corrcoef(u[:-1], u[1:])[0, 1]) < 5 / n**0.5
         assert abs(np.corrcoef(u[:-2], u[2:])[0, 1]) < 5 / n**0.5
-    for u, v in zip(draws, draws[1:], strict=False):
+    for u, v in pairwise(draws):
         assert abs(np.corrcoef(u, v)[0, 1]) < 5 / n**0.5
         grid = np.histogram2d(u, v, 16, [(0, 1), (0, 1)])[0].ravel()
         assert stats.chisquare(grid).pvalue > 1e-4
@@ -219,7 +221,7 @@ def test_weights_can_be_taken_and_put_back():
     assert all((a == b + 1).all() for a, b in zip(model.get_weights(), weights, strict=True))
     weights[0][:] = 9
     assert (model.get_weights()[0] != 9).all()
-    with pytest.raises(ValueError, match="needs 4 arrays.*received 1"):
+    with pytest.raises(ValueError, match=r"needs 4 arrays.*received 1"):
         model.set_weights(weights[:1])
     before = model.get_weights()
     with pytest.raises(ValueError, match=r"has shape \(1,\); received \(5,\)"):
@@ -229,7 +231,7 @@ def test_weights_can_be_taken_and_put_back():
 
 def test_names():
     first, second = Dense(1), Dense(1)
-    stem, n = (first.name.rsplit("_", 1) + ["0"])[:2] if "_" in first.name else (first.name, "0")
+    stem, n = [*first.name.rsplit("_", 1), "0"][:2] if "_" in first.name else (first.name, "0")
     assert stem == "dense" and second.name == f"dense_{int(n) + 1}"
     with pytest.raises(ValueError, match="layer named 'a' already"):
         Sequential([Dense(1, name="a"), Dense(2, name="a")])
@@ -241,7 +243,9 @@ def test_configurations_make_the_same_object_again():
         [
             Input((4, 2)),
             Flatten(),
-            Dense(3, "relu", kernel_initializer=nn.initializers.HeNormal(seed=1), kernel_regularizer="l2", name="hidden"),
+            Dense(
+                3, "relu", kernel_initializer=nn.initializers.HeNormal(seed=1), kernel_regularizer="l2", name="hidden"
+            ),
             Dropout(0.5, seed=3),
             Activation("softmax"),
         ],

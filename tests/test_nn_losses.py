@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import graphnet as gn
-from graphnet.nn import Dense, Sequential, losses, metrics
+from graphnet.nn import Dense, Sequential, crossentropy, losses, metrics
 
 ONE_HOT = [[0, 1, 0], [0, 0, 1]]
 PROBABILITIES = [[0.05, 0.95, 0.0], [0.1, 0.8, 0.1]]
@@ -121,16 +121,16 @@ def test_loss_of_a_saturated_softmax_is_the_same_in_training_and_evaluation():
 def test_only_the_output_of_a_softmax_is_traced_back():
     z = gn.Parameter([[1.0, 2.0, 3.0]])
     p = gn.softmax(z)
-    assert losses.softmax_input(p) is z
-    assert losses.softmax_input(p * 1.0) is None
-    assert losses.softmax_input(gn.softmax(z, axis=0)) is None
-    assert losses.softmax_input(gn.tensor([[0.5, 0.5]])) is None
+    assert crossentropy.softmax_input(p) is z
+    assert crossentropy.softmax_input(p * 1.0) is None
+    assert crossentropy.softmax_input(gn.softmax(z, axis=0)) is None
+    assert crossentropy.softmax_input(gn.tensor([[0.5, 0.5]])) is None
     hidden = z * 2
-    assert losses.softmax_input(gn.softmax(hidden)) is hidden
-    assert losses.sigmoid_input(gn.sigmoid(hidden)) is hidden
-    assert losses.sigmoid_input(1 - gn.sigmoid(hidden)) is None
+    assert crossentropy.softmax_input(gn.softmax(hidden)) is hidden
+    assert crossentropy.sigmoid_input(gn.sigmoid(hidden)) is hidden
+    assert crossentropy.sigmoid_input(1 - gn.sigmoid(hidden)) is None
     twice = gn.softmax(p)
-    assert losses.softmax_input(twice) is p
+    assert crossentropy.softmax_input(twice) is p
 
 
 def test_probability_and_logits_paths_agree():

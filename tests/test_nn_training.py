@@ -105,7 +105,7 @@ def test_shuffle_keeps_every_row_and_orders_anew(shuffle):
     step = model.steps.train_step
     model.steps.train_step = lambda xb, *rest: (seen.append(xb.numpy().ravel().tolist()), step(xb, *rest))
     model.fit(x, y, batch_size=4, epochs=2, shuffle=shuffle, verbose=0)
-    epochs = [sum(seen[:3], []), sum(seen[3:], [])]
+    epochs = [[v for batch in part for v in batch] for part in (seen[:3], seen[3:])]
     assert [sorted(e) for e in epochs] == [list(range(12))] * 2
     assert epochs[0] != epochs[1] != list(range(12))
     if shuffle == "batch":

@@ -220,7 +220,13 @@ class ReduceLROnPlateau(Watcher):
         super().__init__(monitor, mode, min_delta)
         if factor >= 1:
             raise ValueError(f"ReduceLROnPlateau: factor is less than 1; received {factor!r}.")
-        self.factor, self.patience, self.verbose, self.cooldown, self.min_lr = factor, patience, verbose, cooldown, min_lr
+        self.factor, self.patience, self.verbose, self.cooldown, self.min_lr = (
+            factor,
+            patience,
+            verbose,
+            cooldown,
+            min_lr,
+        )
 
     def on_train_begin(self, logs: Logs = None) -> None:
         self.sign, self.wait, self.resting = 0, 0, 0

@@ -48,7 +48,9 @@ class ClassicLayer(Dense):
         if type is not None and type not in TYPES:
             raise unknown("layer type", type, TYPES)
         if dropout_keep_prob is not None and type != "dropout":
-            raise ValueError(f"Layer: dropout_keep_prob={dropout_keep_prob!r} goes with type='dropout'; type is {type!r}")
+            raise ValueError(
+                f"Layer: dropout_keep_prob={dropout_keep_prob!r} goes with type='dropout'; type is {type!r}"
+            )
         keep = 0.5 if type == "dropout" and dropout_keep_prob is None else dropout_keep_prob
         if keep is not None and (isinstance(keep, bool) or not isinstance(keep, (int, float)) or not 0 < keep <= 1):
             raise ValueError(

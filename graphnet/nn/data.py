@@ -27,7 +27,9 @@ def as_array(value: Any, what: str, dtype: Any = "float32") -> np.ndarray:
     try:
         array = np.asarray(value)
     except ValueError as error:
-        raise TypeError(f"{what} is an array of numbers with rows of one length; received rows that differ: {error}.") from None
+        raise TypeError(
+            f"{what} is an array of numbers with rows of one length; received rows that differ: {error}."
+        ) from None
     if array.dtype.kind == "O":
         try:
             array = array.astype(np.float64)
@@ -87,7 +89,9 @@ def split(arrays: tuple[Any, ...], share: float) -> tuple[tuple[Any, ...], tuple
     rows = len(arrays[0])
     at = int(rows * (1 - share))
     if at in (0, rows):
-        raise ValueError(f"validation_split={share} of {rows} rows leaves {at} for training and {rows - at} for validation.")
+        raise ValueError(
+            f"validation_split={share} of {rows} rows leaves {at} for training and {rows - at} for validation."
+        )
     head = tuple(a[:at] if a is not None else None for a in arrays)
     return head, tuple(a[at:] if a is not None else None for a in arrays)
 

@@ -42,7 +42,9 @@ class History(Callback):
             if values and len(values) < len(self.epoch):
                 frequency = (self.params or {}).get("validation_freq") or 1
                 due = [i for i, e in enumerate(self.epoch) if (e + 1) % frequency == 0]
-                places[key] = due if len(due) == len(values) else list(range(len(self.epoch) - len(values), len(self.epoch)))
+                places[key] = (
+                    due if len(due) == len(values) else list(range(len(self.epoch) - len(values), len(self.epoch)))
+                )
         return places
 
     def to_csv(self, path: Any) -> None:
@@ -62,7 +64,10 @@ class History(Callback):
             from matplotlib.ticker import MaxNLocator
         except ImportError:
             raise ImportError("history.plot needs matplotlib: pip install 'graphnet[viz]'") from None
-        groups = [["loss"], [k for k in self.history if not k.startswith("val_") and k not in ("loss", "learning_rate")]]
+        groups = [
+            ["loss"],
+            [k for k in self.history if not k.startswith("val_") and k not in ("loss", "learning_rate")],
+        ]
         groups = [[k for k in names if k in self.history] for names in groups]
         groups = [names for names in groups if names]
         figure = Figure(figsize=(4.8 * max(1, len(groups)), 3.4), layout="constrained", facecolor="white")
@@ -74,7 +79,9 @@ class History(Callback):
                     points = [(row["epoch"] + 1, row[key]) for row in rows if key in row]
                     if points:
                         marker = "o" if len(points) == 1 else None
-                        axes.plot(*zip(*points, strict=True), style, color=f"C{number}", label=key, lw=1.8, marker=marker)
+                        axes.plot(
+                            *zip(*points, strict=True), style, color=f"C{number}", label=key, lw=1.8, marker=marker
+                        )
             axes.set_xlabel("epoch")
             axes.set_ylabel(names[0] if len(names) == 1 else "")
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))

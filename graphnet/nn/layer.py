@@ -11,7 +11,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -53,7 +53,7 @@ def unique_name(kind: str) -> str:
     return f"{base}_{count}" if count else base
 
 
-@lru_cache(maxsize=None)
+@cache
 def _takes_training(cls: type) -> bool:
     parameters = inspect.signature(cls.call).parameters  # type: ignore[attr-defined]
     return "training" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
@@ -83,7 +83,7 @@ class Layer(Configured):
     ...     def call(self, x):
     ...         return x * self.scale
     >>> Scale()([[1.0, 2.0]])
-    Tensor([[1., 2.]], dtype=float32, requires_grad=True)
+    Tensor([[1., 2.]], dtype=float32)
     """
 
     fixed_axes: tuple[int, ...] = ()
@@ -283,7 +283,9 @@ class Layer(Configured):
             return
         for axis in self.fixed_axes:
             if len(shape) < -axis or (built[axis] is not None and built[axis] != shape[axis]):
-                wanted = ", ".join("…" if i - len(built) not in self.fixed_axes else str(n) for i, n in enumerate(built))
+                wanted = ", ".join(
+                    "…" if i - len(built) not in self.fixed_axes else str(n) for i, n in enumerate(built)
+                )
                 raise self.misfit(f"was built for inputs ({wanted}) but got {tuple(shape)}")
 
     def misfit(self, what: str) -> ValueError:

@@ -28,8 +28,12 @@ class InputLayer(Layer):
         super().__init__(name=name, dtype=dtype or FLOAT)
         if isinstance(shape, int):
             shape = (shape,)
-        if not isinstance(shape, (tuple, list)) or any(n is not None and (not hasattr(n, "__index__") or n < 1) for n in shape):
-            raise ValueError(f"Input: shape is a tuple of sizes without the batch, as in Input((64,)); received {shape!r}")
+        if not isinstance(shape, (tuple, list)) or any(
+            n is not None and (not hasattr(n, "__index__") or n < 1) for n in shape
+        ):
+            raise ValueError(
+                f"Input: shape is a tuple of sizes without the batch, as in Input((64,)); received {shape!r}"
+            )
         self.shape = self.declared_shape = as_shape(shape)
         self.batch_size = batch_size
 
@@ -37,9 +41,7 @@ class InputLayer(Layer):
         return x
 
 
-def Input(  # noqa: N802
-    shape: Any = None, batch_size: int | None = None, dtype: Any = None, name: str | None = None
-) -> InputLayer:
+def Input(shape: Any = None, batch_size: int | None = None, dtype: Any = None, name: str | None = None) -> InputLayer:
     """The first entry of a Sequential: the shape of one row of its input, as in `Input((64,))`."""
     return InputLayer(shape, batch_size, dtype, name)
 

@@ -10,7 +10,7 @@ import difflib
 import inspect
 import re
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -93,7 +93,7 @@ class Table:
         )
 
 
-@lru_cache(maxsize=None)
+@cache
 def _signature(cls: type) -> inspect.Signature:
     return inspect.signature(cls.__init__)
 

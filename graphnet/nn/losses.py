@@ -2,111 +2,27 @@
 
 `y_true` and `y_pred` are `(batch, ...)`; a loss function gives one value per row (the last axis is used up), and a Loss
 object weighs and reduces them. `"sum_over_batch_size"` is `sum(values * weights) / number of values`, as in Keras.
-
-A cross-entropy that takes probabilities uses the numbers that went into the final softmax or sigmoid, where the
-prediction is exactly the output of one. Value and gradient are then right however far the prediction is off; Keras'
-formula from probabilities, which clips them to [1e-7, 1 - 1e-7] and has no gradient beyond, is used otherwise. The two
-agree wherever Keras does not clip.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 import graphnet as gn
+from graphnet.nn.crossentropy import (
+    binary_crossentropy,
+    categorical_crossentropy,
+    crossentropy,
+    sparse_categorical_crossentropy,
+)
 from graphnet.nn.lookup import Configured, Table
+from graphnet.nn.targets import labels_fit, last_mean, same_shape
 
-EPSILON = 1e-7
 table = Table("loss")
 SUM = "sum_over_batch_size"
 REDUCTIONS = (SUM, "sum", "mean_with_sample_weight", "mean", "none", None)
-
-
-def softmax_input(y: gn.Tensor) -> gn.Tensor | None:
-    """The tensor that `y` is the softmax of (over the last axis), if `y` is exactly that."""
-    region = y.region
-    if y.op is None or region is None or region.kind != "softmax":
-        return y.inputs[0] if y.op is not None and y.op.name == "softmax" and _last_axis(y, y.attrs) else None
-    if not _last_axis(y, region.attrs):
-        return None
-    entering: dict[gn.Tensor, None] = {}
-    waiting, seen = [y], {y}
-    while waiting:
-        for t in waiting.pop().inputs:
-            if t in seen:
-                continue
-            seen.add(t)
-            if t.op is not None and t.region is region:
-                waiting.append(t)
-            elif t.shape == y.shape:
-                entering[t] = None
-            elif t.op is not None or isinstance(t, gn.Parameter):
-                return None
-    return next(iter(entering)) if len(entering) == 1 else None
-
-
-def _last_axis(y: gn.Tensor, attrs: dict[str, Any]) -> bool:
-    axis = attrs.get("axis", -1)
-    axis = axis[0] if isinstance(axis, tuple) and len(axis) == 1 else axis
-    return axis in (-1, y.ndim - 1)
-
-
-def sigmoid_input(y: gn.Tensor) -> gn.Tensor | None:
-    """The tensor that `y` is the sigmoid of, if `y` is exactly that."""
-    return y.inputs[0] if y.op is not None and y.op.name == "sigmoid" else None
-
-
-def clipped(p: gn.Tensor) -> gn.Tensor:
-    """Probabilities away from 0 and 1, where the logarithm is finite."""
-    return gn.clip(p, EPSILON, 1 - EPSILON)
-
-
-def log_probabilities(y_pred: gn.Tensor, from_logits: bool) -> gn.Tensor:
-    """The logarithms of the class probabilities, over the last axis."""
-    logits = y_pred if from_logits else softmax_input(y_pred)
-    if logits is not None:
-        return gn.log_softmax(logits)
-    return gn.log(clipped(y_pred / gn.sum(y_pred, axis=-1, keepdims=True)))
-
-
-def squeezed(y_true: gn.Tensor, y_pred: gn.Tensor) -> gn.Tensor:
-    """`y_true` with an axis of size one added or taken away, where that gives it the rank of `y_pred`."""
-    if y_true.ndim == y_pred.ndim - 1 and y_pred.shape[-1] == 1:
-        return gn.expand_dims(y_true, -1)
-    if y_true.ndim == y_pred.ndim + 1 and y_true.shape[-1] == 1:
-        return gn.squeeze(y_true, -1)
-    return y_true
-
-
-def same_shape(y_true: gn.Tensor, y_pred: gn.Tensor, what: str) -> gn.Tensor:
-    """`y_true` in the shape and dtype of `y_pred`; nothing broadcasts."""
-    y_true = squeezed(y_true, y_pred)
-    if y_true.shape != y_pred.shape:
-        raise ValueError(mismatch(what, y_true.shape, y_pred.shape, y_true.dtype.kind))
-    return y_true if y_true.dtype == y_pred.dtype else y_true.astype(y_pred.dtype)
-
-
-def mismatch(what: str, true: tuple[int, ...], pred: tuple[int, ...], kind: str = "f") -> str:
-    """What is wrong with targets of shape `true` for predictions of shape `pred`, and what to do."""
-    n = "N" if not pred else str(pred[0])
-    if what == "categorical_crossentropy" and (len(true) == len(pred) - 1 or true == (*pred[:-1], 1)):
-        labels = "int labels" if kind in "iub" else "targets"
-        return (
-            f"loss='{what}' needs one-hot y of shape ({n}, {pred[-1]}); got {labels} of shape {true}. "
-            f"Use loss='sparse_categorical_crossentropy', or y = gn.nn.to_categorical(y, {pred[-1]})."
-        )
-    if what == "sparse_categorical_crossentropy":
-        return (
-            f"loss='{what}' needs integer labels of shape {pred[:-1]}; got targets of shape {true}. "
-            f"{'Use loss=' + repr('categorical_crossentropy') + ', or y = y.argmax(-1).' if true == pred else ''}"
-        ).rstrip()
-    return (
-        f"loss='{what}' compares targets and predictions element by element: the model gives {pred}, the targets are "
-        f"{true}. Give targets of shape {pred}, or a last layer with {true[-1] if len(true) > 1 else 1} units."
-    )
 
 
 def mean_squared_error(y_true: gn.Tensor, y_pred: gn.Tensor) -> gn.Tensor:
@@ -118,71 +34,6 @@ def mean_squared_error(y_true: gn.Tensor, y_pred: gn.Tensor) -> gn.Tensor:
 def mean_absolute_error(y_true: gn.Tensor, y_pred: gn.Tensor) -> gn.Tensor:
     """`mean(|y_pred - y_true|)` over the last axis."""
     return last_mean(gn.abs(y_pred - same_shape(y_true, y_pred, "mean_absolute_error")))
-
-
-def categorical_crossentropy(
-    y_true: gn.Tensor, y_pred: gn.Tensor, from_logits: bool = False, label_smoothing: float = 0.0
-) -> gn.Tensor:
-    """`-sum(y_true * log(p))` over the last axis, for one-hot targets or any class probabilities.
-
-    `label_smoothing` s puts `y * (1 - s) + s / classes` in place of y.
-    """
-    y_true = same_shape(y_true, y_pred, "categorical_crossentropy")
-    if label_smoothing:
-        y_true = y_true * (1 - label_smoothing) + label_smoothing / y_pred.shape[-1]
-    return -gn.sum(y_true * log_probabilities(y_pred, from_logits), axis=-1)
-
-
-def sparse_categorical_crossentropy(
-    y_true: gn.Tensor, y_pred: gn.Tensor, from_logits: bool = False, ignore_class: int | None = None
-) -> gn.Tensor:
-    """`-log(p[label])`, for integer labels; 0 for rows with the label `ignore_class`."""
-    labels = labels_of(y_true, y_pred)
-    log_p = log_probabilities(y_pred, from_logits)
-    return -gn.sum(gn.where(one_hot(labels, y_pred.shape[-1]), log_p, 0.0), axis=-1) * (
-        1.0 if ignore_class is None else gn.not_equal(labels, ignore_class).astype(y_pred.dtype)
-    )
-
-
-def labels_of(y_true: gn.Tensor, y_pred: gn.Tensor) -> gn.Tensor:
-    """Integer labels of shape `y_pred.shape[:-1]`."""
-    if y_true.ndim == y_pred.ndim and y_true.shape[-1] == 1:
-        y_true = gn.squeeze(y_true, -1)
-    if y_true.shape != y_pred.shape[:-1]:
-        raise ValueError(mismatch("sparse_categorical_crossentropy", y_true.shape, y_pred.shape))
-    return y_true
-
-
-def one_hot(labels: gn.Tensor, classes: int) -> gn.Tensor:
-    """True at each row's label: `(batch, ...)` to `(batch, ..., classes)`."""
-    return gn.equal(gn.expand_dims(labels, -1), _classes(classes))
-
-
-@lru_cache(maxsize=64)
-def _classes(count: int) -> gn.Tensor:
-    return gn.tensor(np.arange(count, dtype=np.int32))
-
-
-def binary_crossentropy(
-    y_true: gn.Tensor, y_pred: gn.Tensor, from_logits: bool = False, label_smoothing: float = 0.0
-) -> gn.Tensor:
-    """`mean(-y * log(p) - (1 - y) * log(1 - p))` over the last axis.
-
-    `label_smoothing` s puts `y * (1 - s) + s / 2` in place of y. From logits z it is `mean(softplus(z) - y * z)`.
-    """
-    y = same_shape(y_true, y_pred, "binary_crossentropy")
-    if label_smoothing:
-        y = y * (1 - label_smoothing) + label_smoothing / 2
-    z = y_pred if from_logits else sigmoid_input(y_pred)
-    if z is not None:
-        return last_mean(gn.softplus(z) - y * z)
-    p = clipped(y_pred)
-    return -last_mean(y * gn.log(p) + (1 - y) * gn.log(1 - p))
-
-
-def last_mean(values: gn.Tensor) -> gn.Tensor:
-    """The mean over the last axis; values without an axis but the batch stay."""
-    return gn.mean(values, axis=-1) if values.ndim > 1 else values
 
 
 class Loss(Configured):
@@ -387,19 +238,6 @@ class Crossentropy(Loss):
             BinaryCrossentropy().check(y, pred)
         elif labels_fit(y.shape, pred):
             SparseCategoricalCrossentropy().check(y, pred)
-
-
-def crossentropy(y_true: gn.Tensor, y_pred: gn.Tensor) -> gn.Tensor:
-    """The cross-entropy that fits the shapes."""
-    if y_pred.shape[-1] == 1:
-        return binary_crossentropy(y_true, y_pred)
-    fitting = sparse_categorical_crossentropy if labels_fit(y_true.shape, y_pred.shape) else categorical_crossentropy
-    return fitting(y_true, y_pred)
-
-
-def labels_fit(true: tuple[int, ...], pred: tuple[int, ...]) -> bool:
-    """Whether targets of shape `true` are labels for predictions of shape `pred`."""
-    return len(true) < len(pred) or (true[-1] == 1 and pred[-1] > 1)
 
 
 def default_for(model: Any) -> Loss:

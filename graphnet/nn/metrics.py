@@ -14,7 +14,8 @@ import numpy as np
 import graphnet as gn
 from graphnet.nn import losses
 from graphnet.nn.lookup import Configured, Table, snake
-from graphnet.nn.losses import as_tensor, labels_of, same_shape, squeezed, weights_like
+from graphnet.nn.losses import as_tensor, weights_like
+from graphnet.nn.targets import labels_fit, labels_of, same_shape, squeezed
 
 table = Table("metric")
 
@@ -87,7 +88,9 @@ class Mean(Metric):
         self.count.assign(self.count + count)
 
     def result(self) -> gn.Tensor:
-        return gn.where(gn.equal(self.count, 0.0), 0.0, self.total / gn.where(gn.equal(self.count, 0.0), 1.0, self.count))
+        return gn.where(
+            gn.equal(self.count, 0.0), 0.0, self.total / gn.where(gn.equal(self.count, 0.0), 1.0, self.count)
+        )
 
 
 class MeanMetricWrapper(Mean):
@@ -137,7 +140,7 @@ def fitting_accuracy(y_true: gn.Tensor, y_pred: gn.Tensor) -> gn.Tensor:
     """
     if y_pred.shape[-1] == 1:
         return binary_accuracy(y_true, y_pred)
-    labels = losses.labels_fit(y_true.shape, y_pred.shape)
+    labels = labels_fit(y_true.shape, y_pred.shape)
     return (sparse_categorical_accuracy if labels else categorical_accuracy)(y_true, y_pred)
 
 
@@ -292,5 +295,7 @@ def get(given: Any) -> Metric:
     if isinstance(found, Metric):
         return found
     if found is None:
-        raise TypeError(f"a metric is one of the words {', '.join(table.words)}, a function or an object; received None")
+        raise TypeError(
+            f"a metric is one of the words {', '.join(table.words)}, a function or an object; received None"
+        )
     return MeanMetricWrapper(found)

@@ -24,7 +24,9 @@ def get(given: Any) -> Any:
     """The optimiser for a word (`"adam"`), a class or an object."""
     found = table.get(given)
     if not isinstance(found, Optimizer):
-        raise TypeError(f"an optimizer is one of the words {', '.join(table.words)}, or an Optimizer; received {given!r}")
+        raise TypeError(
+            f"an optimizer is one of the words {', '.join(table.words)}, or an Optimizer; received {given!r}"
+        )
     return found
 
 
@@ -80,7 +82,9 @@ class Optimizer(Configured):
             self.schedule = value
             return
         if self.schedule:
-            raise ValueError(f"{type(self).__name__}: the learning rate follows a schedule; it can't be set to {value!r}")
+            raise ValueError(
+                f"{type(self).__name__}: the learning rate follows a schedule; it can't be set to {value!r}"
+            )
         number = value.item() if isinstance(value, (gn.Tensor, np.ndarray)) else value
         self._rate.assign(positive(number, f"{type(self).__name__}: learning_rate", zero=True))
 
@@ -132,7 +136,9 @@ class Optimizer(Configured):
             return [limited(g, gn.sqrt(total), self.global_clipnorm) for g in grads]
         return grads
 
-    def apply(self, grads: Sequence[gn.Tensor], iteration: gn.Tensor, constraints: dict[Any, Any] | None = None) -> None:
+    def apply(
+        self, grads: Sequence[gn.Tensor], iteration: gn.Tensor, constraints: dict[Any, Any] | None = None
+    ) -> None:
         """One step: assign new values to the parameters, their slots and the count of steps."""
         lr = self.schedule(iteration) if self.schedule else self._rate
         shared = self.rate(lr, iteration)

@@ -199,7 +199,7 @@ class Progress(Callback):
         text = plain
         if self.colour and done + open_:
             at = len(head)
-            text = f"{plain[:at]}\x1b[32m{done}\x1b[0m\x1b[90m{open_}\x1b[0m{plain[at + WIDTH:]}"
+            text = f"{plain[:at]}\x1b[32m{done}\x1b[0m\x1b[90m{open_}\x1b[0m{plain[at + WIDTH :]}"
         if self.display == "terminal":
             self.write(f"\r{text}\x1b[K")
         else:

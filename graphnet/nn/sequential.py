@@ -105,7 +105,9 @@ class Sequential(Model):
         """Make the weights for inputs of `input_shape`, batch first: `build((None, 64))`."""
         shape = as_shape(input_shape) if input_shape is not None else (None, *(self.declared_shape or ()))
         if len(shape) < 2 or None in shape[1:]:
-            raise ValueError(f"build needs the shape of the input, batch first, as in build((None, 64)); received {shape}.")
+            raise ValueError(
+                f"build needs the shape of the input, batch first, as in build((None, 64)); received {shape}."
+            )
         self.built_shape = (None, *shape[1:])
         with running(False):
             y = self._run(gn.input((1, *shape[1:]), self.dtype), False)  # type: ignore[arg-type]

@@ -58,7 +58,9 @@ class Steps:
     def prepare(self) -> None:
         """Give the optimizer the weights that learn, before the first training step."""
         if not self.params:
-            raise ValueError(f"'{self.model.name}' has no weights that learn: its layers have none, or are not trainable.")
+            raise ValueError(
+                f"'{self.model.name}' has no weights that learn: its layers have none, or are not trainable."
+            )
         if [id(p) for p in self.optimizer.params] != [id(p) for p in self.params]:
             self.optimizer.build(self.params)
 
@@ -73,9 +75,7 @@ class Steps:
             total = total + regularizer(w).astype(total.dtype)
         return total
 
-    def update_metrics(
-        self, y: gn.Tensor, y_pred: gn.Tensor, sample_weight: gn.Tensor | None, loss: gn.Tensor
-    ) -> None:
+    def update_metrics(self, y: gn.Tensor, y_pred: gn.Tensor, sample_weight: gn.Tensor | None, loss: gn.Tensor) -> None:
         """Add the batch to the running values; its loss counts as often as it has rows."""
         self.loss_tracker.update_state(loss, gn.tensor(float(y_pred.shape[0])))
         for metric in self.metrics:

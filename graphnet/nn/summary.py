@@ -55,12 +55,12 @@ class Summary:
 
     def table(self) -> list[tuple[str, ...]]:
         """The rows as text."""
-        lines = []
+        lines: list[tuple[str, ...]] = []
         for row in self.rows:
             indent = "   " * row["depth"] + "└ " * bool(row["depth"])
             shape = "?" if row["output_shape"] is None else str(tuple(row["output_shape"]))
             params = "0 (unbuilt)" if row["params"] is None else f"{row['params']:,}"
-            line = (f"{indent}{row['name']} ({row['kind']})", shape, params)
+            line: tuple[str, ...] = (f"{indent}{row['name']} ({row['kind']})", shape, params)
             if self.show_trainable:
                 line += ("-" if row["trainable"] is None else "Y" if row["trainable"] else "N",)
             lines.append(line)
@@ -75,7 +75,9 @@ class Summary:
             f"({size_text(self.total_bytes - self.trainable_bytes)})",
         ]
         if self.optimizer_params:
-            lines.append(f"Optimizer params, beside the model: {self.optimizer_params:,} ({size_text(self.optimizer_bytes)})")
+            lines.append(
+                f"Optimizer params, beside the model: {self.optimizer_params:,} ({size_text(self.optimizer_bytes)})"
+            )
         return lines
 
     def __str__(self) -> str:

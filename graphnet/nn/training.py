@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -12,6 +10,7 @@ import graphnet as gn
 from graphnet.nn import data, losses, optimizers, regularizers, seeds
 from graphnet.nn import metrics as metric_table
 from graphnet.nn.callbacks import CallbackList, as_list
+from graphnet.nn.checking import check_fit, checked_rows, unchanged_on_error
 from graphnet.nn.data import Batches
 from graphnet.nn.history import History
 from graphnet.nn.interrupt import Interruption
@@ -105,56 +104,6 @@ class Model(Layer):
             )
         return self.steps
 
-    def _rows(
-        self, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None, what: str = ""
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-        """Data as checked arrays: x, y, weights of rows."""
-        xs = data.as_array(x, f"{what}x", self.dtype)
-        if y is None:
-            raise ValueError(f"targets are missing: give {what}y, one row per row of x.")
-        ys = data.as_array(y, f"{what}y", self.dtype)
-        if sample_weight is not None and class_weight is not None:
-            raise ValueError("class_weight and sample_weight can't both be given: multiply the one into the other.")
-        ws = data.as_array(sample_weight, "sample_weight") if sample_weight is not None else None
-        if class_weight is not None:
-            ws = data.class_weights(ys, class_weight)
-        data.check_rows(xs, ys, ws)
-        for array, name in ((xs, f"{what}x"), (ys, f"{what}y"), (ws, "sample_weight")):
-            data.check_finite(array, name)
-        return xs, ys, ws
-
-    @contextmanager
-    def _unchanged_on_error(self) -> Iterator[None]:
-        """If the block fails, a model that it built is not built after, and what `compile` fixed is not settled."""
-        kept = {list: list, dict: dict}
-        fresh = [
-            (layer, {k: kept.get(type(v), lambda same: same)(v) for k, v in layer.__dict__.items()})
-            for layer in self.walk()
-            if not layer.built
-        ]
-        steps = self._compiled()
-        settled = steps.settled
-        try:
-            yield
-        except Exception:
-            for layer, attributes in fresh:
-                layer.__dict__.clear()
-                layer.__dict__.update(attributes)
-            if not settled:
-                steps.settled, steps.params, steps.penalties, steps.constraints = False, [], [], {}
-            raise
-
-    def _fit_targets(self, x: np.ndarray, *targets: np.ndarray) -> None:
-        """Build for `x`, settle the loss, and check that targets fit, without computing a number."""
-        steps = self._compiled()
-        pred = self.predicted_spec(x)
-        steps.settle()
-        assert steps.loss is not None
-        for y in targets:
-            if type(steps.loss).__module__ == losses.__name__ and not isinstance(steps.loss, losses.LossFunctionWrapper):
-                steps.loss(gn.input(y.shape, y.dtype), gn.input((len(y), *pred.shape[1:]), pred.dtype))
-            steps.loss.check(y, pred.shape)
-
     def predicted_spec(self, x: np.ndarray) -> gn.Tensor:
         """The model's output for `x` as a symbolic tensor: its shape and dtype, or an error if `x` does not fit."""
         with running(False):
@@ -219,18 +168,20 @@ class Model(Layer):
         every = data.whole(print_every, "print_every") if print_every is not None else 1
         if print_every is None and iterations is not None:
             every = max(1, epochs // 10)
-        rows = self._rows(x, y, sample_weight, class_weight)
+        rows = checked_rows(self, x, y, sample_weight, class_weight)
         held: Any = None
         if validation_data is not None:
             if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
-                raise ValueError(f"validation_data is (x, y) or (x, y, weights); received {type(validation_data).__name__}.")
-            held = self._rows(*validation_data, what="validation ")
+                raise ValueError(
+                    f"validation_data is (x, y) or (x, y, weights); received {type(validation_data).__name__}."
+                )
+            held = checked_rows(self, *validation_data, what="validation ")
         elif validation_split:
             rows, held = data.split(rows, validation_split)
-        with self._unchanged_on_error():
-            self._fit_targets(rows[0], rows[1])
+        with unchanged_on_error(self):
+            check_fit(self, rows[0], rows[1])
             if held is not None:
-                self._fit_targets(held[0], held[1])
+                check_fit(self, held[0], held[1])
             rng = np.random.default_rng(seeds.draw_seed()) if shuffle else None
             train = Batches(*rows, batch_size, shuffle, rng, steps_per_epoch)
             validation = None
@@ -285,9 +236,7 @@ class Model(Layer):
             if self.stop_training:
                 break
 
-    def _test(
-        self, steps: Steps, batches: Batches, listed: CallbackList, progress: list[Progress]
-    ) -> dict[str, float]:
+    def _test(self, steps: Steps, batches: Batches, listed: CallbackList, progress: list[Progress]) -> dict[str, float]:
         steps.reset()
         every_batch = listed.listens("on_test_batch_end", besides=progress)
         listed.call("on_test_begin", {})
@@ -312,9 +261,9 @@ class Model(Layer):
     ) -> Any:
         """The loss on `x` and `y`, or `[loss, metric, ...]` where there are metrics, or a dict of them."""
         compiled = self._compiled()
-        rows = self._rows(x, y, sample_weight)
-        with self._unchanged_on_error():
-            self._fit_targets(rows[0], rows[1])
+        rows = checked_rows(self, x, y, sample_weight)
+        with unchanged_on_error(self):
+            check_fit(self, rows[0], rows[1])
             batches = Batches(*rows, batch_size, steps=steps)
         progress = _progress(verbose, 1)
         listed = CallbackList([*as_list(callbacks), *progress], self, {"steps": batches.steps, "verbose": verbose})
@@ -348,7 +297,7 @@ class Model(Layer):
         any other metric's name."""
         if metric == "loss":
             return float(self.evaluate(x, target, verbose=0, return_dict=True)["loss"])
-        xs, ys, _ = self._rows(x, target)
+        xs, ys, _ = checked_rows(self, x, target)
         found = metric_table.get(metric)
         with gn.no_grad():
             for xb, yb, _ in Batches(xs, ys, None, 256).epoch():
@@ -360,9 +309,9 @@ class Model(Layer):
     ) -> Any:
         """One training step on these rows; gives the loss before it, or `[loss, metric, ...]`, of these rows alone."""
         steps = self._compiled()
-        rows = self._rows(x, y, sample_weight, class_weight)
-        with self._unchanged_on_error():
-            self._fit_targets(rows[0], rows[1])
+        rows = checked_rows(self, x, y, sample_weight, class_weight)
+        with unchanged_on_error(self):
+            check_fit(self, rows[0], rows[1])
             steps.prepare()
         steps.reset()
         steps.train_step(_tensor(rows[0]), _tensor(rows[1]), _tensor(rows[2]), steps.optimizer.iterations)
@@ -371,9 +320,9 @@ class Model(Layer):
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """The loss, or `[loss, metric, ...]`, of these rows alone."""
         steps = self._compiled()
-        rows = self._rows(x, y, sample_weight)
-        with self._unchanged_on_error():
-            self._fit_targets(rows[0], rows[1])
+        rows = checked_rows(self, x, y, sample_weight)
+        with unchanged_on_error(self):
+            check_fit(self, rows[0], rows[1])
         steps.reset()
         steps.test_step(_tensor(rows[0]), _tensor(rows[1]), _tensor(rows[2]))
         return _answer(steps.logs(), return_dict)
