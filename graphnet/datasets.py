@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gzip
 import math
+import struct
+import sys
 import zlib
 from importlib import resources
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -61,33 +63,60 @@ def load_digits(test_fraction: float = 0.2, seed: int = 0, flat: bool = True) ->
 def load_idx(path: str | Path) -> np.ndarray:
     """The array in an IDX file, gzipped or not, in this machine's byte order.
 
-    Raises `FileNotFoundError`, or `ValueError` for a file that is no IDX file, is cut short or damaged, or holds more or
-    less than its header says; nothing is allocated before the header has been compared with the data.
+    Raises `FileNotFoundError`, or `ValueError` for a file that is no IDX file, is cut short or damaged, or holds more
+    or less than its header says. No more is unpacked or allocated than there is data for, whatever the header claims.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "tiny-idx2-ubyte")
+    ...     _ = path.write_bytes(bytes([0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 3]) + bytes([1, 2, 3, 4, 5, 6]))
+    ...     load_idx(path)
+    array([[1, 2, 3],
+           [4, 5, 6]], dtype=uint8)
     """
     path = Path(path)
-    raw = path.read_bytes()
-    if raw[:2] == b"\x1f\x8b":
+    with path.open("rb") as file:
+        # The content tells whether it is gzip: programs that unpack files do not always rename them.
+        zipped = file.read(2) == b"\x1f\x8b"
+        file.seek(0)
+        if not zipped:
+            return _read_idx(file, path)
         try:
-            raw = gzip.decompress(raw)
-        except (EOFError, OSError, zlib.error) as error:
+            with gzip.GzipFile(fileobj=file) as unpacked:
+                return _read_idx(unpacked, path)
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise ValueError(f"{path}: the gzip data is damaged or cut short ({error})") from None
-    if len(raw) < 4 or raw[:2] != b"\0\0" or raw[2] not in _IDX_DTYPES:
+
+
+def _read_idx(file: BinaryIO | gzip.GzipFile, path: Path) -> np.ndarray:
+    magic = file.read(4)
+    if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _IDX_DTYPES:
         raise ValueError(
             f"{path}: not an IDX file: it should begin with two zero bytes, a type code and the number of axes; "
-            f"it begins with {raw[:4].hex(' ') or 'nothing'}"
+            f"it begins with {magic.hex(' ') or 'nothing'}"
         )
-    dtype, rank = np.dtype(_IDX_DTYPES[raw[2]]), raw[3]
-    start = 4 + 4 * rank
-    if len(raw) < start:
-        raise ValueError(f"{path}: cut short: the header of {rank} axes has {start} bytes, the file {len(raw)}")
-    shape = tuple(int.from_bytes(raw[4 + 4 * i : 8 + 4 * i], "big") for i in range(rank))
-    expected = math.prod(shape) * dtype.itemsize
-    if len(raw) - start != expected:
+    dtype, rank = np.dtype(_IDX_DTYPES[magic[2]]), magic[3]
+    if rank > 64:
+        raise ValueError(f"{path}: the header says {rank} axes; NumPy's arrays have at most 64")
+    header = file.read(4 * rank)
+    if len(header) < 4 * rank:
         raise ValueError(
-            f"{path}: the header says {dtype.name}{list(shape)}, which is {expected} bytes; "
-            f"{len(raw) - start} bytes follow it"
+            f"{path}: cut short: the header of {rank} axes has {4 + 4 * rank} bytes, the file {4 + len(header)}"
         )
-    return np.frombuffer(raw, dtype, offset=start).reshape(shape).astype(dtype.newbyteorder("="))
+    shape = struct.unpack(f">{rank}I", header)
+    claim = f"{path}: the header says {dtype.name}{list(shape)}"
+    # Without the zeros, because NumPy refuses sizes whose product is too large even where an axis is empty.
+    if math.prod(n for n in shape if n) * dtype.itemsize > sys.maxsize:
+        raise ValueError(f"{claim}, which is too large for any array")
+    expected = math.prod(shape) * dtype.itemsize
+    data = bytearray()
+    # One byte more than expected, to see the end: there gzip compares its checksum.
+    while block := file.read(min(1 << 20, expected + 1 - len(data))):
+        data += block
+    if len(data) != expected:
+        follow = f"{len(data)} bytes follow it" if len(data) < expected else "more than that follow it"
+        raise ValueError(f"{claim}, which is {expected} bytes; {follow}")
+    return np.frombuffer(data, dtype).reshape(shape).astype(dtype.newbyteorder("="), copy=False)
 
 
 def _find(folder: Path, names: list[str]) -> Path | None:
@@ -114,6 +143,8 @@ def load_idx_folder(folder: str | Path, letters: str | None = None) -> Split:
     of another set, or for images and labels that do not match.
     """
     folder = Path(folder)
+    if letters is not None:
+        _check_letters(letters)
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: no such folder")
     sets = ["emnist-letters", "emnist-balanced", "emnist-byclass", "emnist-bymerge", "emnist-digits", "emnist-mnist"]
@@ -142,9 +173,12 @@ def load_idx_folder(folder: str | Path, letters: str | None = None) -> Split:
     return _only_letters(split, letters) if letters else split
 
 
-def _only_letters(split: Split, letters: str) -> Split:
-    if not all("a" <= c <= "z" for c in letters) or len(set(letters)) != len(letters):
+def _check_letters(letters: str) -> None:
+    if not letters or not all("a" <= c <= "z" for c in letters) or len(set(letters)) != len(letters):
         raise ValueError(f"letters are different ones from a to z, like 'adeghp'; received {letters!r}")
+
+
+def _only_letters(split: Split, letters: str) -> Split:
     wanted = [ord(c) - ord("a") + 1 for c in letters]
     kept: list[np.ndarray] = []
     for x, y in ((split.x_train, split.y_train), (split.x_test, split.y_test)):

@@ -1,4 +1,4 @@
-"""The embedded digits, IDX files of every kind and in every state of damage, and folders of MNIST's and EMNIST's files."""
+"""The embedded digits, IDX files of every kind and in every state of damage, and folders of MNIST's and EMNIST's."""
 
 import gzip
 import math
@@ -15,8 +15,6 @@ from hypothesis.extra import numpy as hnp
 from graphnet.datasets import load_digits, load_idx, load_idx_folder
 
 CODES = {"uint8": 0x08, "int8": 0x09, "int16": 0x0B, "int32": 0x0C, "float32": 0x0D, "float64": 0x0E}
-# Of `load_digits(0.2)`: they may never change, or published accuracies would.
-FIRST_TEST_LABELS = 
 MNIST = Path(__file__).parents[2] / "shared" / "data" / "mnist"
 
 
@@ -39,47 +37,47 @@ def scratch(tmp_path_factory):
 
 
 class TestDigits:
+    @staticmethod
+    def rows(x, y):
+        """Each image with its label as bytes, to compare sets of them."""
+        return sorted(bytes([label]) + image.tobytes() for image, label in zip(x, y, strict=True))
+
     def test_equal_scikit_learns(self):
         reference = pytest.importorskip("sklearn.datasets", reason="scikit-learn has the images to compare with")
         expected = reference.load_digits()
-        x, y = load_digits()
-        assert (x.shape, x.dtype, y.shape, y.dtype) == ((1797, 8, 8), np.uint8, (1797,), np.uint8)
-        np.testing.assert_array_equal(x, expected.images)
-        np.testing.assert_array_equal(y, expected.target)
+        s = load_digits(flat=False)
+        found = self.rows(np.concatenate([s.x_train, s.x_test]), np.concatenate([s.y_train, s.y_test]))
+        assert found == self.rows((expected.images / 16).astype(np.float32), expected.target)
 
-    @pytest.mark.parametrize("fraction", [0.0001, 0.2, 0.5, 0.9999])
-    def test_split_is_a_stratified_partition(self, fraction):
-        x, y = load_digits()
-        (x_train, y_train), (x_test, y_test) = load_digits(fraction)
-        images = [bytes([label]) + image.tobytes() for image, label in zip(x, y, strict=True)]
-        parts = ((x_train, y_train), (x_test, y_test))
-        split = [bytes([label]) + i.tobytes() for xs, ys in parts for i, label in zip(xs, ys, strict=True)]
-        assert sorted(images) == sorted(split)
-        counts = np.bincount(y, minlength=10)
-        expected = np.clip([round(fraction * int(n)) for n in counts], 1, counts - 1)
-        np.testing.assert_array_equal(np.bincount(y_test, minlength=10), expected)
+    @pytest.mark.parametrize("flat, shape", [(True, (64,)), (False, (8, 8))])
+    def test_shapes_and_dtypes(self, flat, shape):
+        s = load_digits(flat=flat)
+        assert (s.x_train.shape, s.x_test.shape) == ((1438, *shape), (359, *shape))
+        assert (s.x_train.dtype, s.y_train.dtype) == (np.float32, np.int64)
+        assert (s.x_train.min(), s.x_train.max()) == (0, 1)
+        assert set(s.y_train) == set(range(10))
+
+    @pytest.mark.parametrize("fraction", [0.1, 0.2, 0.5, 0.9])
+    def test_each_digit_has_its_share_of_the_test_part(self, fraction):
+        s = load_digits(fraction)
+        train, test = np.bincount(s.y_train, minlength=10), np.bincount(s.y_test, minlength=10)
+        assert (np.abs(test - fraction * (train + test)) <= 1.5).all()
 
     def test_split_is_shuffled(self):
-        (_, y_train), (_, y_test) = load_digits(0.2)
-        for labels in (y_train, y_test):
+        s = load_digits()
+        for labels in (s.y_train, s.y_test):
             assert set(labels[:100]) == set(labels[-100:]) == set(range(10))
-            assert (np.diff(labels.astype(int)) < 0).mean() > 0.3
+            assert (np.diff(labels) < 0).mean() > 0.3
 
     def test_seed_fixes_the_split(self):
-        (x_train, y_train), (x_test, y_test) = load_digits(0.2, seed=0)
-        again = load_digits(0.2, seed=0)
-        np.testing.assert_array_equal(x_train, again[0][0])
-        np.testing.assert_array_equal(y_test, again[1][1])
-        assert (load_digits(0.2, seed=1)[1][0] != x_test).any()
-        assert y_test[:12].tolist() == FIRST_TEST_LABELS
-
-    def test_callers_may_write(self):
-        load_digits()[0][:] = 0
-        assert load_digits()[0].any()
+        first, again, other = load_digits(seed=0), load_digits(seed=0), load_digits(seed=1)
+        for one, two in zip(first, again, strict=True):
+            np.testing.assert_array_equal(one, two)
+        assert (first.x_test != other.x_test).any()
 
     @pytest.mark.parametrize("fraction", [0, 1, -0.1, 1.5, float("nan")])
     def test_fraction_out_of_range(self, fraction):
-        with pytest.raises(ValueError, match=r"test_fraction.*expected a number between 0 and 1.*received"):
+        with pytest.raises(ValueError, match="test_fraction is between 0 and 1; received"):
             load_digits(fraction)
 
 
@@ -111,7 +109,7 @@ class TestIdx:
         path = tmp_path / "short"
         for length in range(len(whole)):
             path.write_bytes(whole[:length])
-            with pytest.raises(ValueError, match=r"short: .*expected.*received"):
+            with pytest.raises(ValueError, match=r"short: "):
                 load_idx(path)
 
     @given(place=st.integers(10, 300), flip=st.integers(1, 255))
@@ -121,7 +119,7 @@ class TestIdx:
         data[place] ^= flip
         path = scratch / "damaged.gz"
         path.write_bytes(data)
-        with pytest.raises(ValueError, match=r"damaged\.gz: .*expected.*received"):
+        with pytest.raises(ValueError, match=r"damaged\.gz: "):
             load_idx(path)
 
     @pytest.mark.parametrize("zipped", [False, True])
@@ -129,7 +127,9 @@ class TestIdx:
         data = idx_bytes(np.zeros((2, 3), np.uint8)) + b"\0"
         path = tmp_path / "long"
         path.write_bytes(gzip.compress(data) if zipped else data)
-        with pytest.raises(ValueError, match=r"long: the file goes on .* shape \(2, 3\), so 6 bytes .* at least 7$"):
+        with pytest.raises(
+            ValueError, match=r"long: the header says uint8\[2, 3\], which is 6 bytes; more than that follow"
+        ):
             load_idx(path)
 
     @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ class TestIdx:
     def test_no_idx_file(self, tmp_path, data):
         path = tmp_path / "other"
         path.write_bytes(data)
-        with pytest.raises(ValueError, match=r"other: not an IDX file: expected.*received"):
+        with pytest.raises(ValueError, match=r"other: not an IDX file: it should begin with .* it begins with"):
             load_idx(path)
 
     @pytest.mark.parametrize("zipped", [False, True])
@@ -150,7 +150,25 @@ class TestIdx:
         path.write_bytes(gzip.compress(data) if zipped else data)
         tracemalloc.start()
         try:
-            with pytest.raises(ValueError, match=r"claim: .*expected"):
+            with pytest.raises(ValueError, match=r"claim: the header says"):
+                load_idx(path)
+            assert tracemalloc.get_traced_memory()[1] < 8 << 20
+        finally:
+            tracemalloc.stop()
+
+    def test_an_empty_shape_that_overflows(self, tmp_path):
+        shape = (0, *(2**32 - 1,) * 8)
+        path = tmp_path / "empty"
+        path.write_bytes(bytes([0, 0, 8, len(shape)]) + struct.pack(f">{len(shape)}I", *shape))
+        with pytest.raises(ValueError, match=r"empty: the header says uint8\[0, 4294967295.* too large"):
+            load_idx(path)
+
+    def test_gzip_is_unpacked_no_further_than_the_header_says(self, tmp_path):
+        path = tmp_path / "bomb.gz"
+        path.write_bytes(gzip.compress(idx_bytes(np.zeros((2, 3), np.uint8)) + bytes(64 << 20)))
+        tracemalloc.start()
+        try:
+            with pytest.raises(ValueError, match=r"bomb\.gz: the header says uint8\[2, 3\], which is 6 bytes"):
                 load_idx(path)
             assert tracemalloc.get_traced_memory()[1] < 8 << 20
         finally:
@@ -159,7 +177,7 @@ class TestIdx:
     def test_more_axes_than_numpy_has(self, tmp_path):
         path = tmp_path / "deep"
         path.write_bytes(bytes([0, 0, 8, 65]) + struct.pack(">65I", *[1] * 65) + b"\7")
-        with pytest.raises(ValueError, match=r"deep: expected at most 64 axes, received .* 65"):
+        with pytest.raises(ValueError, match=r"deep: .*65 axes.* at most 64"):
             load_idx(path)
         path.write_bytes(bytes([0, 0, 8, 64]) + struct.pack(">64I", *[1] * 64) + b"\7")
         assert load_idx(path).shape == (1,) * 64
@@ -205,129 +223,107 @@ def emnist(tmp_path, rng):
     return tmp_path, parts
 
 
+def pairs(split):
+    """`(x_train, y_train), (x_test, y_test)` of a split."""
+    return (split.x_train, split.y_train), (split.x_test, split.y_test)
+
+
 class TestFolder:
     def test_mnist_is_given_as_stored(self, mnist):
         folder, parts = mnist
-        for found, expected in zip(load_idx_folder(folder), parts, strict=True):
-            np.testing.assert_array_equal(found[0], expected[0])
-            np.testing.assert_array_equal(found[1], expected[1])
+        for (x, y), (images, labels) in zip(pairs(load_idx_folder(folder)), parts, strict=True):
+            np.testing.assert_array_equal(x, images)
+            np.testing.assert_array_equal(y, labels)
+            assert (x.dtype, y.dtype) == (np.uint8, np.int64)
 
     def test_names_with_a_dot(self, mnist):
         folder, parts = mnist
-        for path in folder.iterdir():
+        for path in list(folder.iterdir()):
             path.rename(folder / path.name.replace("-idx", ".idx"))
-        np.testing.assert_array_equal(load_idx_folder(str(folder))[1][0], parts[1][0])
+        np.testing.assert_array_equal(load_idx_folder(str(folder)).x_test, parts[1][0])
 
-    def test_emnist_is_turned_upright_and_counts_from_zero(self, emnist):
+    def test_emnist_is_turned_upright(self, emnist):
         folder, parts = emnist
-        for (x, y), (upright, labels) in zip(load_idx_folder(folder), parts, strict=True):
+        for (x, y), (upright, labels) in zip(pairs(load_idx_folder(folder)), parts, strict=True):
             np.testing.assert_array_equal(x, upright)
-            np.testing.assert_array_equal(y, labels - 1)
-            assert x.flags.c_contiguous and (x.dtype, y.dtype) == (np.uint8, np.uint8)
+            np.testing.assert_array_equal(y, labels)
+            assert x.flags.c_contiguous
 
     @pytest.mark.parametrize("letters", ["adeghp", "pa", "z", "abcdefghijklmnopqrstuvwxyz"])
     def test_letters_choose_and_order_classes(self, emnist, letters):
         folder, parts = emnist
         numbers = [ord(c) - ord("a") + 1 for c in letters]
-        for (x, y), (upright, labels) in zip(load_idx_folder(folder, letters=letters), parts, strict=True):
+        for (x, y), (upright, labels) in zip(pairs(load_idx_folder(folder, letters=letters)), parts, strict=True):
             kept = np.isin(labels, numbers)
             np.testing.assert_array_equal(x, upright[kept])
             assert [numbers[i] for i in y] == labels[kept].tolist() == x[:, 0, 0].tolist()
             assert set(y) == set(range(len(letters)))
 
-    def test_other_emnist_data_sets_keep_their_labels(self, tmp_path, rng):
-        x, y = stored_letters(rng, [0, 46, 3])
-        for part in ("train", "test"):
-            write_part(tmp_path, "emnist-balanced-", part, x.swapaxes(1, 2), y, ".gz")
-        (x_train, y_train), _ = load_idx_folder(tmp_path)
-        np.testing.assert_array_equal(x_train, x)
-        np.testing.assert_array_equal(y_train, y)
-        with pytest.raises(ValueError, match=r"letters choose classes of emnist-letters, received .* emnist-balanced"):
-            load_idx_folder(tmp_path, letters="a")
-
-    def test_several_data_sets_in_one_folder(self, mnist, rng):
-        folder, parts = mnist
+    def test_letters_come_from_the_letters_where_mnist_lies_beside_them(self, mnist, rng):
+        folder, _ = mnist
         x, y = stored_letters(rng, [1, 2, 26])
         for part in ("train", "test"):
             write_part(folder, "emnist-letters-", part, x.swapaxes(1, 2), y)
-        with pytest.raises(ValueError, match=r"expected one data set, received mnist, emnist-letters: say which"):
-            load_idx_folder(folder)
-        np.testing.assert_array_equal(load_idx_folder(folder, dataset="mnist")[0][0], parts[0][0])
-        assert load_idx_folder(folder, dataset="emnist-letters")[0][1].tolist() == [0, 1, 25]
-        assert load_idx_folder(folder, letters="za")[0][1].tolist() == [1, 0]
+        assert load_idx_folder(folder, letters="za").y_train.tolist() == [1, 0]
 
-    @pytest.mark.parametrize("letters, named", [("aD", "'D'"), ("a1", "'1'"), ("aé", "'é'"), ("", "an empty string")])
-    def test_unknown_letters(self, emnist, letters, named):
-        with pytest.raises(ValueError, match=rf"expected letters from a to z, received .*{named}"):
+    def test_other_emnist_data_sets(self, tmp_path, rng):
+        x, y = stored_letters(rng, [0, 46, 3])
+        for part in ("train", "test"):
+            write_part(tmp_path, "emnist-balanced-", part, x.swapaxes(1, 2), y, ".gz")
+        split = load_idx_folder(tmp_path)
+        np.testing.assert_array_equal(split.x_train, x)
+        np.testing.assert_array_equal(split.y_train, y)
+        with pytest.raises(FileNotFoundError, match="emnist-letters-train-images-idx3-ubyte"):
+            load_idx_folder(tmp_path, letters="a")
+
+    @pytest.mark.parametrize("letters", ["aD", "a1", "aé", "", "adda"])
+    def test_letters_that_are_none_or_stand_twice(self, emnist, letters):
+        with pytest.raises(ValueError, match=f"different ones from a to z.*received {letters!r}"):
             load_idx_folder(emnist[0], letters=letters)
 
-    def test_repeated_letters(self, emnist):
-        with pytest.raises(ValueError, match=r"expected each letter once, received 'adda' with a, d repeated"):
-            load_idx_folder(emnist[0], letters="adda")
-
-    def test_letters_that_are_no_string(self, emnist):
-        with pytest.raises(TypeError, match=r"expected letters as one string, .* received \['a', 'de'\]"):
-            load_idx_folder(emnist[0], letters=["a", "de"])
-
     def test_letters_of_digits(self, mnist):
-        with pytest.raises(ValueError, match=r"letters choose classes of emnist-letters, received a folder with mnist"):
+        with pytest.raises(FileNotFoundError, match="emnist-letters-train-images-idx3-ubyte"):
             load_idx_folder(mnist[0], letters="a")
-        with pytest.raises(ValueError, match=r"letters choose classes of emnist-letters, received dataset='mnist'"):
-            load_idx_folder(mnist[0], dataset="mnist", letters="a")
 
-    def test_letters_without_training_images(self, tmp_path, rng):
+    def test_letters_without_images(self, tmp_path, rng):
         x, y = stored_letters(rng, [1, 4])
         for part in ("train", "test"):
             write_part(tmp_path, "emnist-letters-", part, x.swapaxes(1, 2), y)
-        with pytest.raises(ValueError, match=r"expected training images of each of 'adz', received none of z"):
+        with pytest.raises(ValueError, match="no images of z among labels 1 to 4"):
             load_idx_folder(tmp_path, letters="adz")
-
-    def test_labels_that_are_no_letters(self, emnist):
-        folder = emnist[0]
-        write_idx(folder / "emnist-letters-test-labels-idx1-ubyte", np.arange(26, dtype=np.uint8))
-        with pytest.raises(ValueError, match=r"expected labels .* from 1 \(a\) to 26 \(z\), received 0 to 25"):
-            load_idx_folder(folder)
 
     @pytest.mark.parametrize("part", ["train", "t10k"])
     @pytest.mark.parametrize("kind", ["images-idx3", "labels-idx1"])
     def test_missing_file(self, mnist, part, kind):
         folder = mnist[0]
         (folder / f"{part}-{kind}-ubyte.gz").unlink()
-        with pytest.raises(FileNotFoundError, match=rf"{part}-{kind}-ubyte: expected this file of mnist.*missing"):
+        with pytest.raises(FileNotFoundError, match=f"none of {part}-{kind}-ubyte"):
             load_idx_folder(folder)
 
     def test_nothing_there(self, tmp_path):
-        with pytest.raises(FileNotFoundError, match="expected the IDX files of MNIST .* received a folder with none"):
+        with pytest.raises(FileNotFoundError, match="none of train-images-idx3-ubyte"):
             load_idx_folder(tmp_path)
-        with pytest.raises(FileNotFoundError, match="there is no such folder"):
+        with pytest.raises(FileNotFoundError, match="absent: no such folder"):
             load_idx_folder(tmp_path / "absent")
-        file = write_idx(tmp_path / "file", np.zeros(1, np.uint8))
-        with pytest.raises(NotADirectoryError, match="it is a file"):
-            load_idx_folder(file)
-
-    def test_unknown_data_set(self, mnist):
-        with pytest.raises(ValueError, match=r"expected a dataset among mnist, emnist-balanced.*received 'mnits'"):
-            load_idx_folder(mnist[0], dataset="mnits")
 
     def test_counts_that_differ(self, mnist):
         folder = mnist[0]
         write_idx(folder / "t10k-labels-idx1-ubyte.gz", np.zeros(4, np.uint8))
-        with pytest.raises(ValueError, match=r"t10k-images.*received 3 images and 4 labels"):
+        with pytest.raises(ValueError, match=r"test images have shape \(3, 4, 3\), their labels \(4,\)"):
             load_idx_folder(folder)
 
     def test_labels_where_images_belong(self, mnist):
         folder = mnist[0]
         write_idx(folder / "train-images-idx3-ubyte.gz", np.zeros(7, np.uint8))
-        with pytest.raises(ValueError, match=r"train-images.*expected images with 3 axes, received .* shape \(7,\)"):
+        with pytest.raises(ValueError, match=r"train images have shape \(7,\), their labels \(7,\)"):
             load_idx_folder(folder)
 
 
 @pytest.mark.skipif(not MNIST.is_dir(), reason="the files of MNIST are not beside this repository")
 def test_the_real_mnist():
-    (x_train, y_train), (x_test, y_test) = load_idx_folder(MNIST)
+    x_train, y_train, x_test, y_test = load_idx_folder(MNIST)
     assert (x_train.shape, y_train.shape) == ((60000, 28, 28), (60000,))
     assert (x_test.shape, y_test.shape) == ((10000, 28, 28), (10000,))
-    assert all(a.dtype == np.uint8 for a in (x_train, y_train, x_test, y_test))
     assert np.bincount(y_train).tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
     assert np.bincount(y_test).tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
     # The mean and standard deviation that everyone normalises MNIST with.
