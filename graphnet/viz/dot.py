@@ -1,0 +1,99 @@
+"""A scene as DOT text, through the `graphviz` package: no program is needed for that."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphnet.viz.scene import LOOKS, Box, Scene
+
+FONT = "Helvetica,Arial,sans-serif"
+
+
+def _label(lines: list[str]) -> str:
+    import graphviz
+
+    # Without `nohtml`, text that begins with < and ends with > would be read as markup.
+    return graphviz.nohtml("\\n".join(graphviz.escape(line) for line in lines))
+
+
+def dot_source(scene: Scene, rankdir: str = "TB", legend: bool = True) -> Any:
+    """The `graphviz.Digraph` of a scene."""
+    import graphviz
+
+    if rankdir not in ("TB", "LR", "BT", "RL"):
+        raise ValueError(f"rankdir is TB, LR, BT or RL; received {rankdir!r}")
+    font = {"fontname": FONT}
+    title = _label([scene.title] + ([scene.caption] if scene.caption else []))
+    dot = graphviz.Digraph(
+        "graph",
+        graph_attr={
+            "rankdir": rankdir,
+            "bgcolor": "transparent",
+            "label": title,
+            "labelloc": "t",
+            "fontcolor": "#808080",
+            "fontsize": "12",
+            "nodesep": "0.3",
+            "ranksep": "0.35",
+            **font,
+        },
+        node_attr={"style": "filled", "fontsize": "11", "fontcolor": "#1a202c", "margin": "0.12,0.06", **font},
+        edge_attr={"color": "#8a8a8a", "fontcolor": "#808080", "fontsize": "9", "arrowsize": "0.7", **font},
+    )
+    children: dict[str | None, list[Box]] = {}
+    for box in scene.boxes:
+        children.setdefault(box.parent, []).append(box)
+    inside: dict[str | None, list[Any]] = {}
+    for node in scene.nodes:
+        inside.setdefault(node.box, []).append(node)
+
+    def filled(body: Any, box_id: str | None) -> None:
+        for node in inside.get(box_id, ()):
+            _, shape, fill, border = LOOKS[node.kind]
+            style = "rounded,filled" if shape == "box" else "filled,dashed" if node.kind == "folded" else "filled"
+            body.node(
+                node.id,
+                label=_label(node.lines),
+                tooltip=_label(node.tooltip.split("\n")) or " ",
+                shape=shape,
+                style=style,
+                fillcolor=fill,
+                color=border,
+            )
+        for box in children.get(box_id, ()):
+            with body.subgraph(name=f"cluster_{box.id}") as inner:
+                inner.attr(
+                    label=_label([box.label]),
+                    style="rounded",
+                    color="#c98aa0" if box.gradient else "#86b79c",
+                    fontcolor="#808080",
+                    fontsize="10",
+                    tooltip=_label([box.label]),
+                )
+                filled(inner, box.id)
+
+    filled(dot, None)
+    for edge in scene.edges:
+        if edge.tie:
+            dot.edge(edge.tail, edge.head, style="dashed", color="#d08aa4", arrowhead="none", constraint="false")
+        else:
+            dot.edge(edge.tail, edge.head, label=_label([f" {edge.text}"]) if edge.text else "")
+    if legend and len(scene.kinds) > 1:
+        with dot.subgraph(name="cluster_legend") as key:
+            key.attr(label="legend", style="dotted", color="#a0a0a0", fontcolor="#808080", fontsize="9")
+            for kind in reversed(scene.kinds):
+                meaning, shape, fill, border = LOOKS[kind]
+                style = "rounded,filled" if shape == "box" else "filled"
+                key.node(
+                    f"legend {kind}",
+                    label=meaning,
+                    shape=shape,
+                    style=style,
+                    fillcolor=fill,
+                    color=border,
+                    fontsize="9",
+                    margin="0.08,0.03",
+                    height="0.2",
+                    tooltip=meaning,
+                )
+    return dot
