@@ -28,8 +28,8 @@ MISTAKES = {
         lambda m: m.fit(X, LABELS, verbose=0),
         "categorical_crossentropy",
         ValueError,
-        r"needs one-hot y of shape \(6, 3\); got int labels of shape \(6,\)\. Use loss='sparse_categorical_crossentropy', "
-        r"or y = gn\.nn\.to_categorical\(y, 3\)",
+        r"needs one-hot y of shape \(6, 3\); got int labels of shape \(6,\)\. Use loss='sparse_categorical_"
+        r"crossentropy', or y = gn\.nn\.to_categorical\(y, 3\)",
     ),
     "one-hot for labels": (
         lambda m: m.fit(X, ONE_HOT, verbose=0),
@@ -65,7 +65,8 @@ MISTAKES = {
         lambda m: m.fit(np.ones((6, 5)), LABELS, verbose=0),
         None,
         ValueError,
-        r"Layer 0 'hidden' \(Dense\(5\)\) was built for inputs \(…, 4\) but got \(6, 5\): the model's Input is \(None, 4\)",
+        r"Layer 0 'hidden' \(Dense\(5\)\) was built for inputs \(…, 4\) but got \(6, 5\): "
+        r"the model's Input is \(None, 4\)",
     ),
     "one row without a batch": (lambda m: m.predict(np.ones(4)), None, ValueError, r"x\[None\]"),
     "images not flattened": (lambda m: m.predict(np.ones((6, 2, 2))), None, ValueError, r"x\.reshape\(len\(x\), -1\)"),

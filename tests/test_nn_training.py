@@ -391,3 +391,32 @@ def test_penalties_are_part_of_every_reported_loss():
     assert model.evaluate(x, y, verbose=0, return_dict=True) == {"loss": 3.5, "first": 1.5}
     history = model.fit(x, y, validation_data=(x, y), verbose=0)
     assert history.history == {"first": [1.5], "loss": [3.5], "val_first": [1.5], "val_loss": [3.5]}
+
+
+def test_layers_added_after_training_learn_too():
+    model = Sequential([Input((1,)), Dense(2)])
+    model.compile("sgd", "mse")
+    x = np.ones((4, 1))
+    model.fit(x, np.ones((4, 2)), verbose=0)
+    model.add(Dense(1))
+    before = model.get_weights()
+    model.fit(x, 5 * np.ones((4, 1)), verbose=0)
+    assert all((a != b).any() for a, b in zip(before, model.get_weights(), strict=True))
+    model.pop()
+    model.fit(x, np.ones((4, 2)), verbose=0)
+
+
+def test_a_model_can_be_copied():
+    import copy
+    import pickle
+
+    x, y = blobs(64)
+    model = network()
+    model.fit(x, y, verbose=0)
+    for copied in (copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))):
+        other = copied(model)
+        assert (other.predict(x) == model.predict(x)).all()
+        assert other.train_on_batch(x, y) == model.train_on_batch(x, y)
+        assert (other.predict(x) == model.predict(x)).all()
+        other.set_weights([w + 1 for w in other.get_weights()])
+        assert (other.predict(x) != model.predict(x)).any()

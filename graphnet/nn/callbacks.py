@@ -8,7 +8,9 @@ adds to `logs` at the end of an epoch is recorded and printed.
 from __future__ import annotations
 
 import csv
+import inspect
 import math
+import os
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -121,8 +123,8 @@ class Watcher(Callback):
             direction = "max"
         if direction is None:
             raise ValueError(
-                f"{type(self).__name__}: it is not known whether {self.monitor!r} should rise or fall: give mode='min' or "
-                "mode='max'."
+                f"{type(self).__name__}: it is not known whether {self.monitor!r} should rise or fall: "
+                "give mode='min' or mode='max'."
             )
         self.sign = 1 if direction == "max" else -1
 
@@ -265,8 +267,6 @@ class LearningRateScheduler(Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         optimizer = self.model.optimizer
-        import inspect
-
         takes_rate = len(inspect.signature(self.schedule).parameters) > 1
         rate = self.schedule(epoch, float(optimizer.learning_rate)) if takes_rate else self.schedule(epoch)
         optimizer.learning_rate = float(rate)
@@ -296,10 +296,8 @@ class CSVLogger(Callback):
         self.filename, self.separator, self.append = filename, separator, append
 
     def on_train_begin(self, logs: Logs = None) -> None:
-        import os
-
         old = self.append and os.path.exists(self.filename) and os.path.getsize(self.filename) > 0
-        self.file = open(self.filename, "a" if self.append else "w", newline="", encoding="utf-8")
+        self.file = open(self.filename, "a" if self.append else "w", newline="", encoding="utf-8")  # noqa: SIM115
         self.keys: list[str] | None = None
         self.header = not old
 

@@ -2,8 +2,8 @@
 
 One that takes probabilities uses the numbers that went into the final softmax or sigmoid, where the prediction is
 exactly the output of one. Value and gradient are then right however far the prediction is off; Keras' formula from
-probabilities, which clips them to [1e-7, 1 - 1e-7] and has no gradient beyond, is used otherwise. The two agree wherever
-Keras does not clip.
+probabilities, which clips them to [1e-7, 1 - 1e-7] and has no gradient beyond, is used otherwise. The two agree
+wherever Keras does not clip.
 """
 
 from __future__ import annotations

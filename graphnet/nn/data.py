@@ -56,8 +56,9 @@ def check_finite(array: np.ndarray | None, what: str) -> None:
     if count:
         place = tuple(int(i) for i in np.argwhere(bad)[0])
         raise ValueError(
-            f"{what} holds {count} value{'s' * (count > 1)} that {'are' if count > 1 else 'is'} NaN or infinite, the first "
-            f"at {what}{list(place)}: it is {array[place]}. Remove those rows or fill them, as in np.nan_to_num({what})."
+            f"{what} holds {count} value{'s' * (count > 1)} that {'are' if count > 1 else 'is'} NaN or infinite, "
+            f"the first at {what}{list(place)}: it is {array[place]}. Remove those rows or fill them, as in "
+            f"np.nan_to_num({what})."
         )
 
 

@@ -119,7 +119,7 @@ class TruncatedNormal(Initializer):
 
 @table.add()
 class VarianceScaling(Initializer):
-    """Variance `scale / n`, with n the inputs ("fan_in"), outputs ("fan_out") or the mean of both ("fan_avg") of a unit.
+    """Variance `scale / n`, with n the inputs ("fan_in") or outputs ("fan_out") of a unit or their mean ("fan_avg").
 
     `distribution` is "uniform" (limit `sqrt(3 scale / n)`), "untruncated_normal", or "truncated_normal", whose standard
     deviation is divided by 0.8796 so that after the cut at two standard deviations the variance is as said.

@@ -1,7 +1,8 @@
 """The base class of layers: names, weights, building on first use, and the call that serves eager and symbolic alike.
 
-A layer states its formula in `call` and the shapes of its weights in `build`. It knows nothing of how it is run, trained,
-saved or drawn. `Layer(size=...)`, in the words of the library this one grew from, gives a fully connected layer.
+A layer states its formula in `call` and the shapes of its weights in `build`. It knows nothing of how it is run,
+trained, saved or drawn. `Layer(size=...)`, in the words of the library this one grew from, gives a fully connected
+layer.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ class Table:
         return found
 
     def get(self, given: Any) -> Any:
-        """The object for a word, a class, a `{"class_name": ..., "config": ...}` dict, or an object, which stays itself.
+        """The object for a word, a class or a `{"class_name": ..., "config": ...}` dict; an object stays itself.
 
         None stays None. Raises `ValueError` for an unknown word, `TypeError` for anything else that can't be called.
         """

@@ -184,9 +184,9 @@ class SparseCategoricalCrossentropy(Loss):
         low, high = labels.min(), labels.max()
         if low < 0 or high >= pred[-1]:
             raise ValueError(
-                f"loss='{self.name}' needs labels from 0 to {pred[-1] - 1}, one for each of the {pred[-1]} units of the "
-                f"last layer; the targets go from {low:g} to {high:g}. Give the last layer {int(high) + 1} units, or "
-                "number the classes from 0: np.unique(y, return_inverse=True)[1]."
+                f"loss='{self.name}' needs labels from 0 to {pred[-1] - 1}, one for each of the {pred[-1]} units of "
+                f"the last layer; the targets go from {low:g} to {high:g}. Give the last layer {int(high) + 1} units, "
+                "or number the classes from 0: np.unique(y, return_inverse=True)[1]."
             )
 
 
@@ -225,7 +225,7 @@ def share(value: float) -> float:
 
 @table.add("ce")
 class Crossentropy(Loss):
-    """The cross-entropy that fits the shapes: binary for one prediction per row, sparse for labels, else categorical."""
+    """The cross-entropy that fits the shapes: binary for one prediction per row, sparse for labels, or categorical."""
 
     def __init__(self, reduction: str | None = SUM, name: str = "crossentropy", dtype: Any = None):
         super().__init__(name, reduction, dtype)

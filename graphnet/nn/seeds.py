@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-_generator: list[np.random.Generator] = [np.random.default_rng()]
+_generator: list[np.random.Generator] = []
 
 
 def set_random_seed(seed: int) -> None:
@@ -22,11 +22,13 @@ def set_random_seed(seed: int) -> None:
     """
     if not isinstance(seed, (int, np.integer)) or isinstance(seed, bool) or seed < 0:
         raise ValueError(f"a random seed is a whole number, 0 or more; received {seed!r}")
-    _generator[0] = np.random.default_rng(int(seed))
+    _generator[:] = [np.random.default_rng(int(seed))]
 
 
 def draw_seed() -> int:
     """A seed below 2**62, so that a count of steps can be added to it without leaving 64 bits."""
+    if not _generator:
+        _generator.append(np.random.default_rng())
     return int(_generator[0].integers(2**62))
 
 

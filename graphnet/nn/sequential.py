@@ -19,8 +19,8 @@ from graphnet.nn.training import Model
 class Sequential(Model):
     """`layers[-1](... layers[1](layers[0](x)))`.
 
-    The weights are made when the shape of the input is known: from an `Input((64,))` in front, from `build((None, 64))`,
-    or from the first data. Models nest: a Sequential is a layer.
+    The weights are made when the shape of the input is known: from an `Input((64,))` in front, from
+    `build((None, 64))`, or from the first data. Models nest: a Sequential is a layer.
 
     >>> import graphnet as gn
     >>> model = gn.nn.Sequential([gn.nn.Input((4,)), gn.nn.Dense(3, activation="relu"), gn.nn.Dense(2)])
@@ -59,6 +59,8 @@ class Sequential(Model):
         if not self._layers and self.declared_shape is None:
             self.declared_shape = layer.declared_shape
         self._layers.append(layer)
+        if self.steps is not None:
+            self.steps.unsettle()
         self._extend()
 
     def pop(self) -> Layer:
@@ -66,6 +68,8 @@ class Sequential(Model):
         if not self._layers:
             raise ValueError(f"'{self.name}' has no layers.")
         layer = self._layers.pop()
+        if self.steps is not None:
+            self.steps.unsettle()
         self.built, self.output_shape = False, None
         self._extend()
         return layer
@@ -155,8 +159,8 @@ class Sequential(Model):
         elif len(shape) > len(wanted) and int(np.prod(shape[1:])) == np.prod([n or 1 for n in wanted[1:]]):
             hint = f" x.reshape(len(x), -1), or a Flatten layer, makes {tuple(shape)} fit."
         raise ValueError(
-            f"Layer 0 '{first.name}' ({first.described()}) was built for inputs (…, {wanted[-1]}) but got {tuple(shape)}: "
-            f"{source} ({free}).{hint}"
+            f"Layer 0 '{first.name}' ({first.described()}) was built for inputs (…, {wanted[-1]}) but got "
+            f"{tuple(shape)}: {source} ({free}).{hint}"
         )
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:

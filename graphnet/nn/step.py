@@ -35,10 +35,15 @@ class Steps:
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"two metrics are named {name!r}: give one of them another name=.")
+        self.unsettle()
+
+    def unsettle(self) -> None:
+        """Forget the model's weights: it changed, and `settle` will look again."""
+        self.settled = False
         self.params: list[gn.Parameter] = []
         self.constraints: dict[gn.Parameter, Any] = {}
         self.penalties: list[tuple[Any, gn.Parameter]] = []
-        self.settled = False
+        self.checked: dict[Any, tuple[int, ...]] = {}
 
     def settle(self) -> None:
         """Note, once the model has its weights, which of them learn, are penalised, are constrained; and the loss."""

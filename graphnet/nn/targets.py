@@ -1,4 +1,4 @@
-"""How targets fit predictions: the shapes that belong together, labels and one-hot rows, and what to say if they don't."""
+"""How targets fit predictions: shapes that belong together, labels and one-hot rows, and what to say if they don't."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Models that learn: `compile`, and the loops of `fit`, `evaluate` and `predict` around the steps of `graphnet.nn.step`."""
+"""Models that learn: `compile`, and the loops of `fit`, `evaluate`, `predict` around the steps of `nn.step`."""
 
 from __future__ import annotations
 
@@ -69,9 +69,9 @@ class Model(Layer):
         that are labels or one-hot, else the mean squared error.
 
         In the words of the library this one grew from: `learning_rate` alone means plain gradient descent (`SGD`), and
-        `penalty` (or `regularization`) "ridge" or "lasso" with `weight_penalty` l adds a term to the loss whose gradient
-        is `l * w` or `l * sign(w)` for every matrix of weights w, biases excepted. Keras' `kernel_regularizer=L2(l)`
-        adds `l * sum(w**2)` instead, with the gradient `2 * l * w`.
+        `penalty` (or `regularization`) "ridge" or "lasso" with `weight_penalty` l adds a term to the loss whose
+        gradient is `l * w` or `l * sign(w)` for every matrix of weights w, biases excepted. Keras'
+        `kernel_regularizer=L2(l)` adds `l * sum(w**2)` instead, with the gradient `2 * l * w`.
 
         Raises `ValueError` for an unknown word, with the nearest known one.
         """
@@ -99,8 +99,8 @@ class Model(Layer):
     def _compiled(self) -> Steps:
         if self.steps is None:
             raise RuntimeError(
-                f"'{self.name}' has to know how to learn before it can: call compile(optimizer, loss, metrics) first, for "
-                "example model.compile('adam', 'sparse_categorical_crossentropy', metrics=['accuracy'])."
+                f"'{self.name}' has to know how to learn before it can: call compile(optimizer, loss, metrics) first, "
+                "for example model.compile('adam', 'sparse_categorical_crossentropy', metrics=['accuracy'])."
             )
         return self.steps
 
@@ -161,7 +161,7 @@ class Model(Layer):
                 raise ValueError("y and targets say the same thing: give one.")
             y = targets
         if iterations is not None:
-            batch_size, epochs, shuffle = len(x), data.whole(iterations, "iterations"), False
+            epochs, shuffle = data.whole(iterations, "iterations"), False
         epochs = data.whole(epochs, "epochs", 0)
         initial_epoch = data.whole(initial_epoch, "initial_epoch", 0)
         validation_freq = data.whole(validation_freq, "validation_freq")
@@ -178,6 +178,8 @@ class Model(Layer):
             held = checked_rows(self, *validation_data, what="validation ")
         elif validation_split:
             rows, held = data.split(rows, validation_split)
+        if iterations is not None:
+            batch_size = len(rows[0])
         with unchanged_on_error(self):
             check_fit(self, rows[0], rows[1])
             if held is not None:

@@ -28,6 +28,7 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
     classes = int(whole.max()) + 1 if num_classes is None and whole.size else int(num_classes or 0)
     if whole.size and (whole.min() < 0 or whole.max() >= classes):
         raise ValueError(
-            f"to_categorical: labels go from {whole.min()} to {whole.max()}; with {classes} classes they are 0 to {classes - 1}"
+            f"to_categorical: labels go from {whole.min()} to {whole.max()}; with {classes} classes they are 0 "
+            f"to {classes - 1}"
         )
     return np.eye(classes, dtype=np.float32)[whole]
