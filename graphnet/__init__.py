@@ -9,8 +9,49 @@ from graphnet.custom import checkpoint, custom_gradient
 from graphnet.debug import debug
 from graphnet.grad import elementwise_grad, grad, gradients, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from graphnet.op import OPS, Op, composite, elementwise, op, reduction
-from graphnet.ops import *  # noqa: F403
-from graphnet.graph import Graph, trace  # isort: skip  (`trace` here is the graph's, not NumPy's)
-from graphnet.tensor import Parameter, Region, Tensor, input, no_grad, region, tensor, toposort  # noqa: A004
+from graphnet.ops import *
+from graphnet.tensor import Parameter, Region, Tensor, input, no_grad, region, tensor, toposort
+from graphnet.version import __version__
 
-__version__ = "0.1.0"
+# These use the names above.
+from graphnet.graph import Graph, trace  # isort: skip
+from graphnet import datasets, nn, viz  # isort: skip
+
+__all__ = [
+    *ops.__all__,
+    "OPS",
+    "Graph",
+    "Op",
+    "Parameter",
+    "Region",
+    "Tensor",
+    "__version__",
+    "check_grads",
+    "checkpoint",
+    "composite",
+    "custom_gradient",
+    "datasets",
+    "debug",
+    "elementwise",
+    "elementwise_grad",
+    "grad",
+    "gradients",
+    "hessian",
+    "hvp",
+    "input",
+    "jacobian",
+    "jvp",
+    "methods",
+    "nn",
+    "no_grad",
+    "op",
+    "ops",
+    "reduction",
+    "region",
+    "tensor",
+    "toposort",
+    "trace",
+    "value_and_grad",
+    "viz",
+    "vjp",
+]

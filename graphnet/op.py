@@ -13,11 +13,13 @@ un-broadcasts, casts, accumulates, and asks only for the gradients on the path: 
 
 from __future__ import annotations
 
+import builtins
 import inspect
 import linecache
 import sys
 from collections.abc import Callable, Sequence
-from functools import wraps
+from functools import lru_cache, wraps
+from types import CodeType, FunctionType
 from typing import Any
 
 import numpy as np
@@ -236,7 +238,7 @@ def made(op: Op, inputs: Sequence[Tensor], attrs: dict[str, Any], like: Tensor |
 
 # The eager path of an elementwise function, spelled out: on small arrays the time of an op is the time of these lines.
 _UNARY = """\
-def {name}({a}):
+def function({a}):
     if {a}.__class__ in KINDS:
         v = {a}._value
         m = state.mode
@@ -266,7 +268,7 @@ def {name}({a}):
 """
 
 _BINARY = """\
-def {name}({first}, {second}):
+def function({first}, {second}):
     ca = {a}.__class__
     cb = {b}.__class__
     if ca in KINDS:
@@ -312,13 +314,19 @@ def {name}({first}, {second}):
 """
 
 
-def _compiled(source: str, name: str, label: str, names: dict[str, Any]) -> Callable[..., Any]:
-    """The function `name` of generated `source`, which tracebacks and debuggers can show."""
+@lru_cache(maxsize=None)
+def _code(source: str, label: str) -> CodeType:
+    """The code of the one function in `source`: compiled once for all ops whose function reads the same."""
     filename = f"{_PACKAGE}<{label}>"
     linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
-    scope: dict[str, Any] = dict(names)
-    exec(compile(source, filename, "exec"), scope)
-    return scope[name]
+    module = compile(source, filename, "exec")
+    return next(c for c in module.co_consts if isinstance(c, CodeType))
+
+
+def _compiled(source: str, name: str, label: str, names: dict[str, Any], defaults: tuple[Any, ...] = ()) -> Any:
+    """The function in generated `source`, under another name, with these globals; tracebacks can show its lines."""
+    code = _code(source, label).replace(co_name=name)
+    return FunctionType(code, {**names, "__builtins__": builtins, "__name__": __name__}, name, defaults or None)
 
 
 _SCOPE: dict[str, Any] = {
@@ -343,12 +351,12 @@ def fast(op: Op, swapped: bool = False) -> Callable[..., Any]:
     differentiable = "" if op.differentiable else "False and "
     names = dict(_SCOPE, OP=op, f=op.ufunc or op.forward)
     if len(op.params) == 1:
-        source = _UNARY.format(name=label, a=op.params[0], differentiable=differentiable)
+        source = _UNARY.format(a=op.params[0], differentiable=differentiable)
     else:
         a, b = op.params
         first, second = (b, a) if swapped else (a, b)
-        source = _BINARY.format(name=label, a=a, b=b, first=first, second=second, differentiable=differentiable)
-    return _compiled(source, label, label, names)
+        source = _BINARY.format(a=a, b=b, first=first, second=second, differentiable=differentiable)
+    return _compiled(source, label, "elementwise", names)
 
 
 def _dispatching(op: Op, body: Callable[..., Any]) -> Callable[..., Any]:
@@ -358,25 +366,25 @@ def _dispatching(op: Op, body: Callable[..., Any]) -> Callable[..., Any]:
     tensors = f"*{variadic[0].name}, " if variadic else "".join(f"{p}, " for p in op.params)
     attrs = [p for p in parameters if p.name not in op.params and p not in variadic]
     plain = [p.replace(annotation=inspect.Parameter.empty) for p in parameters]
-    # Defaults are passed by name, so that any object can be one.
-    listed, defaults = [], {}
+    listed, positional, keyword = [], [], {}
     starred = False
     for p in plain:
         if p.kind is p.VAR_POSITIONAL:
-            listed.append(f"*{p.name}")
             starred = True
-            continue
-        if p.kind is p.KEYWORD_ONLY and not starred:
+        elif p.kind is p.KEYWORD_ONLY and not starred:
             listed.append("*")
             starred = True
-        if p.default is p.empty:
-            listed.append(p.name)
-        else:
-            defaults[f"_{p.name}"] = p.default
-            listed.append(f"{p.name}=_{p.name}")
+        listed.append(f"*{p.name}" if p.kind is p.VAR_POSITIONAL else p.name)
+        if p.default is not p.empty:
+            if p.kind is p.KEYWORD_ONLY:
+                keyword[p.name] = p.default
+            else:
+                positional.append(p.default)
     given = "{" + ", ".join(f"{p.name!r}: {p.name}" for p in attrs) + "}" if attrs else "NO_ATTRS"
-    source = f"def {op.name}({', '.join(listed)}):\n    return apply(OP, ({tensors}), {given})\n"
-    return _compiled(source, op.name, op.name, dict(_SCOPE, OP=op, **defaults))
+    source = f"def function({', '.join(listed)}):\n    return apply(OP, ({tensors}), {given})\n"
+    function = _compiled(source, op.name, "dispatch", dict(_SCOPE, OP=op), tuple(positional))
+    function.__kwdefaults__ = keyword or None
+    return function
 
 
 def _registered(op: Op, body: Callable[..., Any], function: Callable[..., Any]) -> Callable[..., Any]:

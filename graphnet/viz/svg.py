@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from html import escape
 from typing import Any
-from xml.sax.saxutils import escape, quoteattr
 
 from graphnet.viz.layout import LINE, Layout
 from graphnet.viz.scene import LOOKS, Scene
@@ -109,7 +109,7 @@ def to_svg(scene: Scene, layout: Layout, legend: bool = True) -> str:
         x, y = p.x - p.width / 2, p.y - p.height / 2
         radius = {"oval": p.height / 2, "box": 6.0}.get(shape, 1.0)
         dash = ' stroke-dasharray="4 3"' if node.kind == "folded" else ""
-        out.append(f'<g id={quoteattr(node.id)} class="node {escape(node.kind)}"><title>{escape(node.tooltip)}</title>')
+        out.append(f'<g id="{escape(node.id)}" class="node {escape(node.kind)}"><title>{escape(node.tooltip)}</title>')
         if shape == "box3d":
             out.append(
                 f'<rect x="{_number(x + 4)}" y="{_number(y - 4)}" width="{_number(p.width)}" '
