@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -35,9 +36,8 @@ def checked_rows(
 @contextmanager
 def unchanged_on_error(model: Any) -> Iterator[None]:
     """If the block fails, a model that it built is not built after, and what `compile` fixed is not settled."""
-    kept = {list: list, dict: dict}
     fresh = [
-        (layer, {k: kept.get(type(v), lambda same: same)(v) for k, v in layer.__dict__.items()})
+        (layer, {k: copy(v) if type(v) in (list, dict) else v for k, v in layer.__dict__.items()})
         for layer in model.walk()
         if not layer.built
     ]

@@ -12,7 +12,6 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -54,12 +53,6 @@ def unique_name(kind: str) -> str:
     return f"{base}_{count}" if count else base
 
 
-@cache
-def _takes_training(cls: type) -> bool:
-    parameters = inspect.signature(cls.call).parameters  # type: ignore[attr-defined]
-    return "training" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-
-
 def as_shape(shape: Any) -> tuple[int | None, ...]:
     """`shape` as a tuple of sizes, None where any size is allowed."""
     return tuple(None if n is None else int(n) for n in shape)
@@ -89,6 +82,12 @@ class Layer(Configured):
 
     fixed_axes: tuple[int, ...] = ()
     casts = True
+    _takes_training = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        parameters = inspect.signature(cls.call).parameters
+        cls._takes_training = "training" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         if cls is Layer and (args or "size" in kwargs):
@@ -309,10 +308,11 @@ class Layer(Configured):
         flag = phase.training if training is None else bool(training)
         with gn.region(self.name, self.kind):
             self.ensure_built(tensor.shape)
-            if flag != phase.training:
-                with running(flag, phase.iteration):
-                    return self.call(tensor, training=flag) if _takes_training(type(self)) else self.call(tensor)
-            return self.call(tensor, training=flag) if _takes_training(type(self)) else self.call(tensor)
+            told: dict[str, Any] = {"training": flag} if self._takes_training else {}
+            if flag == phase.training:
+                return self.call(tensor, **told)
+            with running(flag, phase.iteration):
+                return self.call(tensor, **told)
 
     def __repr__(self) -> str:
         return f"<{self.kind} name={self.name}, built={self.built}>"

@@ -10,7 +10,6 @@ import difflib
 import inspect
 import re
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -93,11 +92,6 @@ class Table:
         )
 
 
-@cache
-def _signature(cls: type) -> inspect.Signature:
-    return inspect.signature(cls.__init__)
-
-
 def plain(value: Any) -> Any:
     """`value` as something JSON can hold: an object as its class name and configuration, a function as its name."""
     if isinstance(value, Configured):
@@ -125,6 +119,11 @@ class Configured:
     """
 
     _given: dict[str, Any]
+    _signature: inspect.Signature
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._signature = inspect.signature(cls.__init__)
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         self = object.__new__(cls)
@@ -133,7 +132,7 @@ class Configured:
 
     def _note(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         given: dict[str, Any] = {}
-        signature = _signature(type(self))
+        signature = self._signature
         try:
             bound = signature.bind(self, *args, **kwargs)
         except TypeError:

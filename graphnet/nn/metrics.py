@@ -80,10 +80,13 @@ class Mean(Metric):
     def update_state(self, values: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
         values = as_tensor(values)
         if sample_weight is None:
-            total, count = gn.sum(values), float(values.size)
+            self.add(gn.sum(values), float(values.size))
         else:
             w = weights_like(values, sample_weight)
-            total, count = gn.sum(values * w), gn.sum(gn.broadcast_to(w, values.shape))
+            self.add(gn.sum(values * w), gn.sum(gn.broadcast_to(w, values.shape)))
+
+    def add(self, total: gn.Tensor, count: gn.Tensor | float) -> None:
+        """Add values whose sum and number are known."""
         self.total.assign(self.total + total)
         self.count.assign(self.count + count)
 

@@ -82,7 +82,8 @@ class Steps:
 
     def update_metrics(self, y: gn.Tensor, y_pred: gn.Tensor, sample_weight: gn.Tensor | None, loss: gn.Tensor) -> None:
         """Add the batch to the running values; its loss counts as often as it has rows."""
-        self.loss_tracker.update_state(loss, gn.tensor(float(y_pred.shape[0])))
+        rows = float(y_pred.shape[0])
+        self.loss_tracker.add(loss * rows, rows)
         for metric in self.metrics:
             metric.update_state(y, y_pred)
         for metric in self.weighted:

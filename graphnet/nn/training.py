@@ -168,14 +168,15 @@ class Model(Layer):
         every = data.whole(print_every, "print_every") if print_every is not None else 1
         if print_every is None and iterations is not None:
             every = max(1, epochs // 10)
-        rows = checked_rows(self, x, y, sample_weight, class_weight)
+        rows: Any = checked_rows(self, x, y, sample_weight, class_weight)
         held: Any = None
         if validation_data is not None:
             if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
                 raise ValueError(
                     f"validation_data is (x, y) or (x, y, weights); received {type(validation_data).__name__}."
                 )
-            held = checked_rows(self, *validation_data, what="validation ")
+            weights = validation_data[2] if len(validation_data) == 3 else None
+            held = checked_rows(self, validation_data[0], validation_data[1], weights, what="validation ")
         elif validation_split:
             rows, held = data.split(rows, validation_split)
         if iterations is not None:
@@ -277,11 +278,13 @@ class Model(Layer):
     ) -> np.ndarray:
         """The outputs for the rows of `x`, as an array. Silent unless `verbose`; no rows give no rows."""
         xs = data.as_array(x, "x", self.dtype)
-        spec = self.predicted_spec(xs)
         batches = Batches(xs, None, None, batch_size, steps=steps)
         progress = _progress(0 if verbose == "auto" else verbose, 1)
         listed = CallbackList([*as_list(callbacks), *progress], self, {"steps": batches.steps, "verbose": verbose})
-        outputs = [np.zeros((0, *spec.shape[1:]), spec.dtype)]
+        if len(xs) == 0:
+            spec = self.predicted_spec(xs)
+            return np.zeros((0, *spec.shape[1:]), spec.dtype)
+        outputs = []
         listed.call("on_predict_begin", {})
         for number, (xb, _, _) in enumerate(batches.epoch()):
             listed.call("on_predict_batch_begin", number, {})
