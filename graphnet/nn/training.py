@@ -186,10 +186,12 @@ class Model(Layer):
             if held is not None:
                 check_fit(self, held[0], held[1])
             rng = np.random.default_rng(seeds.draw_seed()) if shuffle else None
-            train = Batches(*rows, batch_size, shuffle, rng, steps_per_epoch)
+            train = Batches(rows[0], rows[1], rows[2], batch_size, shuffle, rng, steps_per_epoch)
             validation = None
             if held is not None:
-                validation = Batches(*held, validation_batch_size or train.batch_size, steps=validation_steps)
+                validation = Batches(
+                    held[0], held[1], held[2], validation_batch_size or train.batch_size, steps=validation_steps
+                )
             steps.prepare()
 
         self.history = history = History()
