@@ -18,7 +18,6 @@ from graphnet.graph import Graph, trace  # isort: skip
 from graphnet import datasets, nn, viz  # isort: skip
 
 __all__ = [
-    *ops.__all__,
     "OPS",
     "Graph",
     "Op",
@@ -55,3 +54,4 @@ __all__ = [
     "viz",
     "vjp",
 ]
+__all__ += ops.__all__

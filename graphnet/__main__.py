@@ -15,15 +15,17 @@ def _parser() -> argparse.ArgumentParser:
     demo = commands.add_parser(
         "demo",
         help="train a network on real handwritten digits, in seconds",
-        description="Train a network on the 1,797 digits that come with graphnet, or on MNIST or EMNIST files; print its "
-        "accuracy on images it has not seen; write the training curve (curve.png) and the network's graph (graph.svg).",
+        description="Train a network on the 1,797 digits that come with graphnet, or on MNIST or EMNIST files; print "
+        "its accuracy on images it has not seen; write the training curve (curve.png) and the graph (graph.svg).",
     )
     demo.add_argument("--data", metavar="DIR", help="a folder with MNIST's or EMNIST's IDX files, gzipped or not")
     demo.add_argument("--letters", metavar="abc", help="with --data: these classes of EMNIST letters only")
     demo.add_argument("--epochs", type=int, help="passes over the data (default: 60, with --data 5)")
     demo.add_argument("--hidden", type=int, help="units of the hidden layer (default: 256)")
     demo.add_argument("--seed", type=int, default=0, help="the same seed gives the same run (default: 0)")
-    demo.add_argument("--out", metavar="DIR", default="graphnet-demo", help="the folder to write to (default: %(default)s)")
+    demo.add_argument(
+        "--out", metavar="DIR", default="graphnet-demo", help="the folder to write to (default: %(default)s)"
+    )
     return parser
 
 
@@ -70,7 +72,9 @@ def demo(options: argparse.Namespace) -> int:
     )
     seconds = time.perf_counter() - start
     _, accuracy = model.evaluate(split.x_test, split.y_test, verbose=0)
-    print(f"\ntest accuracy: {accuracy:.2%} of {len(split.x_test):,} images it has not seen, after {seconds:.1f} s of training")
+    count = len(split.x_test)
+    print(f"\ntest accuracy: {accuracy:.2%} of {count:,} images it has not seen, after {seconds:.1f} s of training")
+
     wrong = np.flatnonzero(model.predict(split.x_test, verbose=0).argmax(-1) != split.y_test)
     if len(wrong):
         guesses = model.predict(split.x_test[wrong[:5]], verbose=0).argmax(-1)

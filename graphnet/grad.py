@@ -1,4 +1,4 @@
-"""Derivatives as a user asks for them: of tensors (`backward`, `gradients`) and of functions (`grad`, `vjp`, `jvp`, ...).
+"""Derivatives as a user asks for them: of tensors (`backward`, `gradients`), of functions (`grad`, `vjp`, `jvp`, ...).
 
 A function is differentiated with respect to fresh alias nodes, never the caller's own tensors, so that nested
 derivatives do not confuse their variables. Whether the result has a graph of its own is decided by what it depends on:
@@ -157,10 +157,12 @@ def _alias(value: Any, what: str) -> Tensor:
 class _Call:
     """One call of `f` with some arguments replaced by fresh variables, and what came out, flat."""
 
-    def __init__(self, f: Function, args: Sequence[Any], kwargs: dict[str, Any], argnums: int | Sequence[int], what: str):
+    def __init__(
+        self, f: Function, args: Sequence[Any], kwargs: dict[str, Any], argnums: int | Sequence[int], what: str
+    ):
         self.what = what
         single = isinstance(argnums, (int, np.integer))
-        places = [argnums] if single else list(argnums)  # type: ignore[arg-type]
+        places: list[int] = [argnums] if isinstance(argnums, (int, np.integer)) else list(argnums)  # type: ignore[list-item]
         for n in places:
             if not -len(args) <= n < len(args):
                 raise ValueError(f"{what}: argnums is {argnums}, but the function received {len(args)} arguments")
@@ -391,7 +393,7 @@ def hvp(f: Function, argnums: int = 0) -> Function:
         if not points:
             raise TypeError("hvp: call it with the function's arguments and then the vector")
 
-        def along(*inner: Any) -> Tensor:
+        def along(*inner: Any) -> Any:
             slopes, _ = flatten(df(*inner, **kwargs))
             directions, _ = flatten(vector)
             if len(slopes) != len(directions):

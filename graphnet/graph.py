@@ -54,8 +54,8 @@ class Graph:
       t0: float32[2] = exp(x)
       t1: float32[2] = multiply(t0, 2.0)
       return t1
-    >>> g([0.0, 1.0])
-    Tensor([2.       , 5.4365635], dtype=float32)
+    >>> g([0.0, 0.0])
+    Tensor([2., 2.], dtype=float32)
     """
 
     def __init__(
@@ -144,7 +144,9 @@ class Graph:
         if len(arrays) != len(self.inputs):
             listed = ", ".join(f"{self.names[t]}: {described(t)}" for t in self.inputs)
             raise ValueError(f"the graph takes {len(self.inputs)} inputs ({listed}); received {len(arrays)}")
-        values: dict[Tensor, Any] = {t: self._argument(i, a) for i, (t, a) in enumerate(zip(self.inputs, arrays, strict=True))}
+        values: dict[Tensor, Any] = {
+            t: self._argument(i, a) for i, (t, a) in enumerate(zip(self.inputs, arrays, strict=True))
+        }
         if state.mode.trace is not None or any(isinstance(v, Tensor) for v in values.values()):
             return self._inlined(values)
         last = self._last_use
@@ -216,7 +218,11 @@ class Graph:
         inline = {
             t: repr(t._value.item())
             for t in self._nodes
-            if t.op is None and t.shape == () and not t.is_symbolic and t not in self._given and not isinstance(t, Parameter)
+            if t.op is None
+            and t.shape == ()
+            and not t.is_symbolic
+            and t not in self._given
+            and not isinstance(t, Parameter)
         }
 
         def call(t: Tensor) -> str:
@@ -297,13 +303,13 @@ class Graph:
             return Graph(self.inputs, rebuild(gradients(self.outputs[0], targets)), name=self.name)
 
     def simplify(self) -> Graph:
-        """A smaller graph with the same values: dead code gone, equal nodes shared, constants computed, algebra done."""
+        """A smaller graph with the same values: no dead code, equal nodes shared, constants computed, algebra done."""
         from graphnet.compile.passes import simplify
 
         return simplify(self)
 
     def to_networkx(self) -> Any:
-        """A `networkx.MultiDiGraph` with op, shape, dtype and region on its nodes and the input's place on its edges."""
+        """A `networkx.MultiDiGraph`: op, shape, dtype and region on its nodes, the input's place on its edges."""
         from graphnet.viz import to_networkx
 
         return to_networkx(self)
@@ -367,7 +373,7 @@ def _argument_names(f: Callable[..., Any], count: int) -> list[str]:
         ):
             names.append(parameters[i].name)
         else:
-            star = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), "x")
+            star: str = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), "x")
             names.append(f"{star}_{i}")
     return names
 
@@ -401,8 +407,8 @@ def trace(f: Callable[..., Any], *example_args: Any) -> Graph:
     collected = Trace()
     with mode(trace=collected, recording=True, region=None, raw=False, of=None):
         result = f(*args)
-    label = getattr(f, "__name__", None)
-    return Graph(inputs, result, collected.current.items(), name=label if label and label.isidentifier() else None)
+    named = getattr(f, "__name__", None)
+    return Graph(inputs, result, collected.current.items(), name=named if named and named.isidentifier() else None)
 
 
 __all__ = ["Graph", "Rebuild", "trace"]

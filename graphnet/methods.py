@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -60,13 +59,17 @@ def _install_operators() -> None:
         setattr(Tensor, f"__r{name}__", reflected)
     for name, function in _COMPARISONS.items():
         setattr(Tensor, f"__{name}__", function)
-    # Defining == removes the hash; tensors are nodes, and hash by identity.
-    Tensor.__hash__ = object.__hash__  # type: ignore[method-assign]
-    Tensor.__neg__ = elementwise.negative  # type: ignore[attr-defined]
-    Tensor.__pos__ = elementwise.positive  # type: ignore[attr-defined]
-    Tensor.__abs__ = elementwise.absolute  # type: ignore[attr-defined]
-    Tensor.__invert__ = _booleans_only(elementwise.logical_not, "~")  # type: ignore[attr-defined]
-    Tensor.__getitem__ = index.getitem  # type: ignore[attr-defined]
+    others = {
+        # Defining == removes the hash; tensors are nodes, and hash by identity.
+        "__hash__": object.__hash__,
+        "__neg__": elementwise.negative,
+        "__pos__": elementwise.positive,
+        "__abs__": elementwise.absolute,
+        "__invert__": _booleans_only(elementwise.logical_not, "~"),
+        "__getitem__": index.getitem,
+    }
+    for name, function in others.items():
+        setattr(Tensor, name, function)
 
 
 def _setitem(self: Tensor, key: Any, value: Any) -> None:
@@ -107,7 +110,7 @@ def _bool(self: Tensor) -> bool:
 def _index(self: Tensor) -> int:
     if self.dtype.kind not in "iu" or self.shape != ():
         raise TypeError(f"only an integer tensor of shape () is an index; received {self.dtype}{list(self.shape)}")
-    return operator.index(item(self))
+    return int(item(self))
 
 
 def _contains(self: Tensor, value: Any) -> bool:
@@ -159,7 +162,7 @@ def _matrix_transpose(self: Tensor) -> Tensor:
     return shape.swapaxes(self, -1, -2)
 
 
-def _clip(self: Tensor, min: Any = None, max: Any = None) -> Tensor:  # noqa: A002
+def _clip(self: Tensor, min: Any = None, max: Any = None) -> Tensor:
     """Limited to the closed interval from `min` to `max`."""
     return elementwise.clip(self, min, max)
 
@@ -179,7 +182,12 @@ def _array(self: Tensor, dtype: Any = None, copy: bool | None = None) -> np.ndar
 
 
 # NumPy's name of a ufunc where it differs from ours.
-_UFUNC_NAMES = {"conjugate": None, "bitwise_and": "logical_and", "bitwise_or": "logical_or", "bitwise_xor": "logical_xor"}
+_UFUNC_NAMES = {
+    "conjugate": None,
+    "bitwise_and": "logical_and",
+    "bitwise_or": "logical_or",
+    "bitwise_xor": "logical_xor",
+}
 _UFUNC_REDUCTIONS = {
     "add": reduce.sum,
     "multiply": reduce.prod,
@@ -224,12 +232,61 @@ def _ufuncs() -> dict[str, Callable[..., Any]]:
 
 
 _UFUNC_TABLE: dict[str, Callable[..., Any]] = {}
-_SAME_NAME = (
-    "sum prod mean var std max min amax amin argmax argmin any all cumsum clip where round "
-    "reshape ravel transpose swapaxes moveaxis expand_dims squeeze broadcast_to concatenate stack split array_split "
-    "pad flip roll tile repeat tril triu zeros_like ones_like full_like take take_along_axis diag diagonal argsort sort "
-    "matmul dot inner outer vdot tensordot einsum sinc"
-).split()
+_SAME_NAME = [
+    "sum",
+    "prod",
+    "mean",
+    "var",
+    "std",
+    "max",
+    "min",
+    "amax",
+    "amin",
+    "argmax",
+    "argmin",
+    "any",
+    "all",
+    "cumsum",
+    "clip",
+    "where",
+    "round",
+    "reshape",
+    "ravel",
+    "transpose",
+    "swapaxes",
+    "moveaxis",
+    "expand_dims",
+    "squeeze",
+    "broadcast_to",
+    "concatenate",
+    "stack",
+    "split",
+    "array_split",
+    "pad",
+    "flip",
+    "roll",
+    "tile",
+    "repeat",
+    "tril",
+    "triu",
+    "zeros_like",
+    "ones_like",
+    "full_like",
+    "take",
+    "take_along_axis",
+    "diag",
+    "diagonal",
+    "argsort",
+    "sort",
+    "matmul",
+    "dot",
+    "inner",
+    "outer",
+    "vdot",
+    "tensordot",
+    "einsum",
+    "sinc",
+]
 _FUNCTION_TABLE: dict[Any, Callable[..., Any]] = {}
 
 

@@ -18,7 +18,7 @@ import inspect
 import linecache
 import sys
 from collections.abc import Callable, Sequence
-from functools import lru_cache, wraps
+from functools import cache, wraps
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -140,7 +140,7 @@ def described(value: Any) -> str:
 
 
 def _converted(op: Op, args: Sequence[Any]) -> list[Any]:
-    """`args` with arrays, lists and NumPy scalars as tensors; Python numbers stay weak where an elementwise op has others."""
+    """`args` with arrays, lists and NumPy scalars as tensors; numbers stay weak beside others in elementwise ops."""
     keeps_weak = op.family == "elementwise" and not all(a.__class__ in WEAK for a in args)
     recording = any(a.__class__ in KINDS and a.requires_grad for a in args)
     out = []
@@ -314,7 +314,7 @@ def function({first}, {second}):
 """
 
 
-@lru_cache(maxsize=None)
+@cache
 def _code(source: str, label: str) -> CodeType:
     """The code of the one function in `source`: compiled once for all ops whose function reads the same."""
     filename = f"{_PACKAGE}<{label}>"
@@ -346,7 +346,7 @@ _SCOPE: dict[str, Any] = {
 
 
 def fast(op: Op, swapped: bool = False) -> Callable[..., Any]:
-    """The function of an elementwise op of one or two inputs; `swapped` takes the second input first, for `__radd__`."""
+    """The function of an op of one or two inputs and no attributes; `swapped` takes the second first (`__radd__`)."""
     label = op.name + ("_reflected" if swapped else "")
     differentiable = "" if op.differentiable else "False and "
     names = dict(_SCOPE, OP=op, f=op.ufunc or op.forward)
@@ -426,9 +426,7 @@ def probed_dtype(forward: Callable[..., Any]) -> Callable[..., np.dtype]:
         key = (tuple(s.dtype for s in specs), tuple(len(s.shape) for s in specs), str(attrs) if attrs else None)
         if key not in cache:
             with np.errstate(all="ignore"):
-                cache[key] = np.asarray(
-                    forward(*[np.ones((1,) * len(s.shape), s.dtype) for s in specs], **attrs)
-                ).dtype
+                cache[key] = np.asarray(forward(*[np.ones((1,) * len(s.shape), s.dtype) for s in specs], **attrs)).dtype
         return cache[key]
 
     return rule

@@ -94,13 +94,17 @@ def gufunc(signature: str, *shapes: Shape) -> Shape:
     seen: dict[str, list[int]] = {}
     for place, (core, shape) in enumerate(zip(cores, shapes, strict=True)):
         if len(shape) < len(core):
-            raise ValueError(f"input {place} needs at least {len(core)} dimensions ({', '.join(core)}); it has {len(shape)}")
+            raise ValueError(
+                f"input {place} needs at least {len(core)} dimensions ({', '.join(core)}); it has {len(shape)}"
+            )
         for name, size in zip(core, shape[len(shape) - len(core) :], strict=True):
             sizes.setdefault(name, size)
             seen.setdefault(name, []).append(size)
     for name, values in seen.items():
         if len(set(values)) > 1:
-            raise ValueError(f"{name} is {values[0]} in one input and {next(v for v in values if v != values[0])} in the other")
+            raise ValueError(
+                f"{name} is {values[0]} in one input and {next(v for v in values if v != values[0])} in the other"
+            )
     batch = broadcast(*(shape[: len(shape) - len(core)] for core, shape in zip(cores, shapes, strict=True)))
     return batch + tuple(sizes[name] for name in result)
 

@@ -22,7 +22,7 @@ _age = attrgetter("_tick")
 
 
 def _fit(g: Any, shape: tuple[int, ...], dtype: np.dtype) -> ndarray:
-    """A bare gradient with the shape and dtype of the value it belongs to: broadcast axes summed, missing ones repeated."""
+    """A bare gradient in the shape and dtype of its value: broadcast axes summed, missing ones repeated."""
     if g.__class__ is not ndarray:
         g = np.asarray(g)
     if g.shape != shape:
@@ -55,9 +55,9 @@ def _fit_tensor(g: Tensor, shape: tuple[int, ...], dtype: np.dtype) -> Tensor:
 
 def history(outputs: Iterable[Tensor]) -> tuple[list[Tensor], set[Tensor]]:
     """The tensors that need a gradient and that `outputs` depend on, as a list from the outputs back, and as a set."""
-    seen = {t for t in outputs if t.requires_grad}
-    stack = list(seen)
-    nodes = []
+    seen: set[Tensor] = {t for t in outputs if t.requires_grad}
+    stack: list[Tensor] = list(seen)
+    nodes: list[Tensor] = []
     while stack:
         node = stack.pop()
         nodes.append(node)

@@ -101,9 +101,19 @@ elementwise("square", np.square, _ANY)
 elementwise("sqrt", np.sqrt, _POSITIVE)
 elementwise("cbrt", np.cbrt, _POSITIVE)
 elementwise("reciprocal", np.reciprocal, _POSITIVE)
-for _name in "equal not_equal less less_equal greater greater_equal logical_and logical_or logical_xor".split():
+for _name in [
+    "equal",
+    "not_equal",
+    "less",
+    "less_equal",
+    "greater",
+    "greater_equal",
+    "logical_and",
+    "logical_or",
+    "logical_xor",
+]:
     elementwise(_name, getattr(np, _name), _ANY, _ANY, differentiable=False)
-for _name in "logical_not isnan isinf isfinite floor ceil trunc rint".split():
+for _name in ["logical_not", "isnan", "isinf", "isfinite", "floor", "ceil", "trunc", "rint"]:
     elementwise(_name, getattr(np, _name), _ANY, differentiable=False)
 elementwise("round", np.round, _ANY, differentiable=False)
 elementwise("minimum", np.minimum, _ANY, _ANY, avoid=1.0)
@@ -122,12 +132,12 @@ elementwise(
 elementwise("clip_to", np.clip, _ANY, (-1.5, -0.5), (0.5, 1.5), avoid=1.0)
 elementwise("clip_low", np.maximum, _ANY, _ANY, avoid=1.0)
 elementwise("clip_high", np.minimum, _ANY, _ANY, avoid=1.0)
-for _name in "exp exp2 expm1 sin cos arctan sinh cosh tanh arcsinh".split():
+for _name in ["exp", "exp2", "expm1", "sin", "cos", "arctan", "sinh", "cosh", "tanh", "arcsinh"]:
     elementwise(_name, getattr(np, _name), _ANY)
 elementwise("tan", np.tan, (-1.2, 1.2))
-for _name in "log log2 log10 log1p".split():
+for _name in ["log", "log2", "log10", "log1p"]:
     elementwise(_name, getattr(np, _name), _POSITIVE)
-for _name in "arcsin arccos arctanh".split():
+for _name in ["arcsin", "arccos", "arctanh"]:
     elementwise(_name, getattr(np, _name), _UNIT)
 elementwise("arccosh", np.arccosh, (1.2, 3.0))
 elementwise("arctan2", np.arctan2, _POSITIVE, _ANY)
@@ -157,7 +167,9 @@ elementwise("elu", lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, x.dtype.t
 def _axes(*shapes: tuple[int, ...], make: Any = normal) -> list[Sample]:
     """Samples for a reduction: all axes, one, several, none; kept or not."""
     samples = [Sample((make(*shape),), {"axis": axis}) for shape in shapes for axis in (None, 0, -1)]
-    samples += [Sample((make(2, 3, 2),), {"axis": a, "keepdims": k}) for a in ((0, 2), (-1, 1), ()) for k in (True, False)]
+    samples += [
+        Sample((make(2, 3, 2),), {"axis": a, "keepdims": k}) for a in ((0, 2), (-1, 1), ()) for k in (True, False)
+    ]
     samples += [Sample((make(3, 1),), {"axis": 1}), Sample((make(),), {})]
     return samples
 
@@ -169,7 +181,13 @@ ROWS["sum"].samples += _EMPTY
 row("prod", gn.prod, np.prod, *_axes((4,), (2, 3)), *_EMPTY, np.array([0.0, 2.0, 3.0]), np.array([0.0, 2.0, 0.0, 3.0]))
 row("max", gn.max, np.max, *_axes((4,), (2, 3), make=spread))
 row("min", gn.min, np.min, *_axes((4,), (2, 3), make=spread))
-row("var", gn.var, np.var, *_axes((4,), (2, 3))[:6], Sample((normal(2, 3, 2),), {"axis": (0, 2), "ddof": 1, "keepdims": True}))
+row(
+    "var",
+    gn.var,
+    np.var,
+    *_axes((4,), (2, 3))[:6],
+    Sample((normal(2, 3, 2),), {"axis": (0, 2), "ddof": 1, "keepdims": True}),
+)
 row("std", gn.std, np.std, *_axes((4,), (2, 3))[:5], Sample((normal(2, 3, 2),), {"axis": (0, 2), "ddof": 1}))
 
 
@@ -198,11 +216,24 @@ def _log_softmax(x: Any, axis: int = -1) -> Any:
     return x - np.log(np.exp(x).sum(axis, keepdims=True))
 
 
-row("log_softmax", gn.log_softmax, _log_softmax, normal(4), *[Sample((normal(3, 4),), {"axis": a}) for a in (0, 1)], rtol=1e-12)
+row(
+    "log_softmax",
+    gn.log_softmax,
+    _log_softmax,
+    normal(4),
+    *[Sample((normal(3, 4),), {"axis": a}) for a in (0, 1)],
+    rtol=1e-12,
+)
 
 row("identity", gn.identity, np.positive, normal(2, 3), normal())
 row("stop_gradient", gn.stop_gradient, np.positive, normal(2, 3), differentiable=False)
-row("astype", lambda x: gn.astype(x, "float32"), lambda x: x.astype("float32"), np.array([0.5, -1.0]), differentiable=False)
+row(
+    "astype",
+    lambda x: gn.astype(x, "float32"),
+    lambda x: x.astype("float32"),
+    np.array([0.5, -1.0]),
+    differentiable=False,
+)
 row(
     "reshape",
     lambda x, shape: gn.reshape(x, shape),
@@ -376,8 +407,12 @@ composite(
 )
 composite("softsign", gn.softsign, lambda x: x / (1 + np.abs(x)), _VALUES)
 composite("relu6", gn.relu6, lambda x: np.clip(x, 0, 6), np.array([-1.0, 2.0, 7.0]))
-composite("hard_sigmoid", gn.hard_sigmoid, lambda x: np.clip((x + 3) / 6, 0, 1), np.array([-4.0, -1.0, 2.0, 4.0]), rtol=1e-13)
-composite("hard_silu", gn.hard_silu, lambda x: x * np.clip((x + 3) / 6, 0, 1), np.array([-4.0, -1.0, 2.0, 4.0]), rtol=1e-13)
+composite(
+    "hard_sigmoid", gn.hard_sigmoid, lambda x: np.clip((x + 3) / 6, 0, 1), np.array([-4.0, -1.0, 2.0, 4.0]), rtol=1e-13
+)
+composite(
+    "hard_silu", gn.hard_silu, lambda x: x * np.clip((x + 3) / 6, 0, 1), np.array([-4.0, -1.0, 2.0, 4.0]), rtol=1e-13
+)
 composite("sinc", gn.sinc, np.sinc, np.array([0.0, 0.1, -0.3, 0.49, 0.51, 1.0, 2.5, -3.2]), rtol=1e-12)
 composite(
     "norm",
@@ -390,7 +425,9 @@ composite(
     *[Sample((spread(3, 4),), {"axis": a, "keepdims": True}) for a in (0, 1, (0, 1))],
     rtol=1e-12,
 )
-composite("dot", gn.dot, np.dot, (normal(3), normal(3)), (normal(2, 2, 3), normal(4, 3, 2)), (normal(), normal(2)), rtol=1e-12)
+composite(
+    "dot", gn.dot, np.dot, (normal(3), normal(3)), (normal(2, 2, 3), normal(4, 3, 2)), (normal(), normal(2)), rtol=1e-12
+)
 composite("inner", gn.inner, np.inner, (normal(2, 3), normal(4, 3)), (normal(3), normal(3)), rtol=1e-12)
 composite("outer", gn.outer, np.outer, (normal(2), normal(3)), (normal(2, 2), normal(3)))
 composite("vdot", gn.vdot, np.vdot, (normal(2, 3), normal(2, 3)), rtol=1e-12)
@@ -403,8 +440,22 @@ composite(
     Sample((normal(2), normal(3)), {"axes": 0}),
     rtol=1e-12,
 )
-composite("linalg_trace", linalg.trace, np.trace, normal(3, 2), Sample((normal(2, 3, 4),), {"offset": 1, "axis1": 1, "axis2": 2}))
-composite("diag", gn.diag, np.diag, normal(3), normal(3, 2), Sample((normal(3),), {"k": -1}), Sample((normal(2, 4),), {"k": 1}))
+composite(
+    "linalg_trace",
+    linalg.trace,
+    np.trace,
+    normal(3, 2),
+    Sample((normal(2, 3, 4),), {"offset": 1, "axis1": 1, "axis2": 2}),
+)
+composite(
+    "diag",
+    gn.diag,
+    np.diag,
+    normal(3),
+    normal(3, 2),
+    Sample((normal(3),), {"k": -1}),
+    Sample((normal(2, 4),), {"k": 1}),
+)
 composite("tril", gn.tril, np.tril, normal(3, 4), Sample((normal(2, 3, 3),), {"k": -1}))
 composite("triu", gn.triu, np.triu, normal(3, 4), Sample((normal(2, 3, 3),), {"k": 1}))
 composite("swapaxes", gn.swapaxes, np.swapaxes, Sample((normal(2, 3, 4),), {"axis1": 0, "axis2": -1}))
@@ -415,7 +466,13 @@ composite(
     Sample((normal(2, 3, 4),), {"source": 0, "destination": -1}),
     Sample((normal(2, 3, 4),), {"source": (0, 2), "destination": (1, 0)}),
 )
-composite("expand_dims", gn.expand_dims, np.expand_dims, Sample((normal(2, 3),), {"axis": 1}), Sample((normal(2),), {"axis": (0, -1)}))
+composite(
+    "expand_dims",
+    gn.expand_dims,
+    np.expand_dims,
+    Sample((normal(2, 3),), {"axis": 1}),
+    Sample((normal(2),), {"axis": (0, -1)}),
+)
 composite("squeeze", gn.squeeze, np.squeeze, normal(1, 3, 1), Sample((normal(1, 3, 1),), {"axis": 0}))
 composite("ravel", gn.ravel, np.ravel, normal(2, 3))
 composite(
@@ -453,7 +510,13 @@ composite(
     Sample((normal(3, 4),), {"indices": np.array([[2, 0, 0, 1]]), "axis": 0}),
 )
 composite("sort", gn.sort, np.sort, spread(5), Sample((spread(3, 4),), {"axis": 0}))
-composite("clip", gn.clip, np.clip, Sample((spread(5),), {"a_min": -1.0, "a_max": 1.0}), Sample((spread(5),), {"a_min": None, "a_max": 0.5}))
+composite(
+    "clip",
+    gn.clip,
+    np.clip,
+    Sample((spread(5),), {"a_min": -1.0, "a_max": 1.0}),
+    Sample((spread(5),), {"a_min": None, "a_max": 0.5}),
+)
 
 
 def _random_reference(key: Any, shape: Any, dtype: str = "float32") -> np.ndarray:

@@ -79,7 +79,9 @@ def test_six_derivatives_of_tanh():
         f = gn.elementwise_grad(f)
     assert np.isfinite(f(x).numpy()).all()
     h = 1e-3
-    fifth = gn.elementwise_grad(gn.elementwise_grad(gn.elementwise_grad(gn.elementwise_grad(gn.elementwise_grad(gn.tanh)))))
+    fifth = gn.elementwise_grad(
+        gn.elementwise_grad(gn.elementwise_grad(gn.elementwise_grad(gn.elementwise_grad(gn.tanh))))
+    )
     difference = (fifth(x + h).numpy() - fifth(x - h).numpy()) / (2 * h)
     np.testing.assert_allclose(f(x).numpy(), difference, rtol=1e-3, atol=1e-3)
 
@@ -278,7 +280,9 @@ def test_a_changed_parameter_is_noticed():
     w = gn.Parameter([1.0, 2.0], name="w")
     y = (w * w).sum()
     w.assign([5.0, 6.0])
-    with pytest.raises(RuntimeError, match=r"the parameter 'w' was changed after multiply at .*test_grad.py:\d+ used it"):
+    with pytest.raises(
+        RuntimeError, match=r"the parameter 'w' was changed after multiply at .*test_grad.py:\d+ used it"
+    ):
         y.backward()
     (w * w).sum().backward()
     np.testing.assert_array_equal(w.grad.numpy(), [10, 12])

@@ -30,7 +30,9 @@ def each(table):
 def broadcasting(draw, row: Row):
     """Arrays in the row's domains, of shapes that broadcast: size-one and missing axes, empty and 0-d ones."""
     shapes = draw(
-        hnp.mutually_broadcastable_shapes(num_shapes=row.arity, max_dims=3, min_side=draw(st.integers(0, 1)), max_side=3)
+        hnp.mutually_broadcastable_shapes(
+            num_shapes=row.arity, max_dims=3, min_side=draw(st.integers(0, 1)), max_side=3
+        )
     )
     arrays = []
     for shape, (low, high) in zip(shapes.input_shapes, row.domains, strict=True):
@@ -77,7 +79,9 @@ def test_elementwise_values_at_special_numbers(row, dtype):
         found = row.call(*map(gn.tensor, points))
         assert found.dtype == np.asarray(expected).dtype
         rtol = 1e-14 if dtype == np.float64 else 3e-7
-        np.testing.assert_allclose(found.numpy(), expected, rtol=max(rtol, row.rtol), atol=0 if dtype == np.float64 else 1e-38)
+        np.testing.assert_allclose(
+            found.numpy(), expected, rtol=max(rtol, row.rtol), atol=0 if dtype == np.float64 else 1e-38
+        )
 
 
 @each({n: r for n, r in ELEMENTWISE.items() if r.differentiable})
@@ -183,7 +187,9 @@ def test_elementwise_symbolic_use_agrees_with_eager(row, data):
     np.testing.assert_array_equal(g(*arrays).numpy(), eager.numpy())
 
 
-@pytest.mark.parametrize("dtypes", [("float32", "float64"), ("int32", "float32"), ("int64", "int8"), ("bool", "float32")])
+@pytest.mark.parametrize(
+    "dtypes", [("float32", "float64"), ("int32", "float32"), ("int64", "int8"), ("bool", "float32")]
+)
 @pytest.mark.parametrize("name", ["add", "multiply", "divide", "maximum", "less", "arctan2"])
 def test_dtypes_promote_as_in_numpy(name, dtypes):
     a, b = (np.ones(3, d) for d in dtypes)

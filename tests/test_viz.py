@@ -12,7 +12,15 @@ import pytest
 import graphnet as gn
 from graphnet import viz
 
-ENGINES = ["builtin", pytest.param("dot", marks=pytest.mark.skipif(not os.popen("dot -V 2>&1").read().startswith("dot"), reason="the program dot is not installed"))]
+ENGINES = [
+    "builtin",
+    pytest.param(
+        "dot",
+        marks=pytest.mark.skipif(
+            not os.popen("dot -V 2>&1").read().startswith("dot"), reason="the program dot is not installed"
+        ),
+    ),
+]
 
 
 def network():
@@ -105,7 +113,18 @@ def test_networkx_keeps_the_order_of_inputs_and_everything_known():
     assert n.nodes[names[g.nodes[-1]]]["site"][0].endswith("test_viz.py")
 
 
-HOSTILE = ['"quoted"', "<b>bold</b>", "</title><script>alert(1)</script>", "a\\nb\\", "日本語 ∂", "]]>", "{a|b}", "&amp;", "$x$", "x\ty"]
+HOSTILE = [
+    '"quoted"',
+    "<b>bold</b>",
+    "</title><script>alert(1)</script>",
+    "a\\nb\\",
+    "日本語 ∂",
+    "]]>",
+    "{a|b}",
+    "&amp;",
+    "$x$",
+    "x\ty",
+]
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -175,9 +194,9 @@ def test_files_are_written_by_their_ending_and_whole(tmp_path):
 
 def test_bad_options_get_clear_errors(tmp_path):
     g = network()
-    with pytest.raises(ValueError, match=r"g.bmp: a picture ends in .svg, .png"):
+    with pytest.raises(ValueError, match=r"g\.bmp: a picture ends in \.svg, \.png"):
         g.draw(tmp_path / "g.bmp")
-    with pytest.raises(FileNotFoundError, match="the folder .*nowhere does not exist"):
+    with pytest.raises(FileNotFoundError, match=r"the folder .*nowhere does not exist"):
         g.draw(tmp_path / "nowhere" / "g.svg")
     with pytest.raises(ValueError, match="engine is one of"):
         g.draw(engine="magic")
@@ -195,12 +214,16 @@ def test_a_picture_comes_without_any_graphviz(tmp_path):
         "assert p.engine == 'builtin', p.engine; print(p)"
     )
     environment = {**os.environ, "PATH": "", "PYTHONPATH": str(tmp_path)}
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert "drawn by builtin in g.svg" in done.stdout
     ET.fromstring((tmp_path / "g.svg").read_text("utf-8"))
     engine_asked_for = "import graphnet as gn; x = gn.input((2,)); gn.Graph([x], gn.exp(x)).draw(engine='dot')"
-    done = subprocess.run([sys.executable, "-c", engine_asked_for], env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", engine_asked_for], env=environment, capture_output=True, text=True, check=False
+    )
     assert "the engine 'dot' cannot draw: the program `dot` is not on the path" in done.stderr
 
 

@@ -188,7 +188,7 @@ def algebra(graph: Graph) -> Graph:
 
 
 def simplify(graph: Graph) -> Graph:
-    """Fold, algebra and sharing until nothing gets smaller. Dead code is gone with each: a graph is what its outputs need."""
+    """Fold, algebra and sharing until nothing gets smaller. Dead code goes too: a graph is what its outputs need."""
     while True:
         before = len(graph)
         graph = share(algebra(fold(graph)))

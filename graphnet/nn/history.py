@@ -63,7 +63,7 @@ class History(Callback):
             from matplotlib.figure import Figure
             from matplotlib.ticker import MaxNLocator
         except ImportError:
-            raise ImportError("history.plot needs matplotlib: pip install 'graphnet[viz]'") from None
+            raise ImportError("history.plot needs matplotlib: pip install 'graphnet[plot]'") from None
         groups = [
             ["loss"],
             [k for k in self.history if not k.startswith("val_") and k not in ("loss", "learning_rate")],

@@ -81,7 +81,7 @@ class Table:
         if isinstance(given, dict) and "class_name" in given:
             entry = self.find(given["class_name"])
             config = given.get("config") or {}
-            return entry.from_config(config) if isinstance(entry, type) else entry
+            return entry.from_config(config) if isinstance(entry, type) else entry  # type: ignore[attr-defined]
         if isinstance(given, type):
             return given()
         if callable(given) or isinstance(given, Configured):

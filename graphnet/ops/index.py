@@ -13,8 +13,8 @@ import numpy as np
 from graphnet import shapes
 from graphnet.op import apply, op
 from graphnet.ops.elementwise import equal
-from graphnet.ops.shape import astype, broadcast_to, expand_dims, ravel
 from graphnet.ops.shape import _tensor as as_tensor
+from graphnet.ops.shape import astype, broadcast_to, expand_dims, ravel
 from graphnet.tensor import Tensor, constant, known
 
 
@@ -212,7 +212,9 @@ def take_along_axis(x, indices, axis):
         indices = ravel(indices)
     axis = shapes.axis_index(axis, x.ndim)
     if len(indices.shape) != x.ndim:
-        raise ValueError(f"take_along_axis: x has {x.ndim} dimensions, indices {len(indices.shape)}: they must be the same")
+        raise ValueError(
+            f"take_along_axis: x has {x.ndim} dimensions, indices {len(indices.shape)}: they must be the same"
+        )
     grid: list[Any] = [
         np.arange(n).reshape((1,) * a + (n,) + (1,) * (x.ndim - a - 1)) if a != axis else indices
         for a, n in enumerate(x.shape)
@@ -255,7 +257,12 @@ def diag(x, k=0):
     return add_at(constant(np.zeros((n, n), x.dtype)), (steps - min(k, 0), steps + max(k, 0)), x)
 
 
-@op(lambda x, axis: x.shape, dtype=np.int64, vjp=(None,), prepare=lambda x, axis=-1: {"axis": shapes.axis_index(axis, len(x.shape))})
+@op(
+    lambda x, axis: x.shape,
+    dtype=np.int64,
+    vjp=(None,),
+    prepare=lambda x, axis=-1: {"axis": shapes.axis_index(axis, len(x.shape))},
+)
 def argsort(x, axis=-1):
     """The positions that sort `x` along `axis`, equal ones in their order."""
     return np.argsort(x, axis=axis, kind="stable")
@@ -268,5 +275,3 @@ def sort(x, axis=-1):
         x, axis = ravel(x), 0
     order = argsort(x, axis=axis)
     return take_along_axis(x, order, axis)
-
-

@@ -45,7 +45,7 @@ def _matmul_left(g, y, a, b):
 def _matmul_right(g, y, a, b):
     if a.ndim > 1 and b.ndim > 1:
         return matmul(a.mT, g)
-    g, a, columns = _as_matrices(g, a, b)
+    g, a, _ = _as_matrices(g, a, b)
     h = matmul(a.mT, g)
     return h.reshape(h.shape[:-1]) if b.ndim == 1 else h
 
@@ -206,7 +206,7 @@ def einsum(subscripts, *operands, optimize=False):
 
 
 @composite
-def norm(x, ord=None, axis=None, keepdims=False):  # noqa: A002
+def norm(x, ord=None, axis=None, keepdims=False):
     """The norm of vectors along `axis`, or of matrices along two axes, as `numpy.linalg.norm`.
 
     Vectors: `ord` None or 2 (`sqrt(sum(x**2))`), 1, inf, -inf, 0, or any p (`sum(|x|**p)**(1/p)`). Matrices: None or

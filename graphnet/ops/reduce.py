@@ -18,7 +18,7 @@ def _count(x, axis):
 
 
 @reduction(onnx="ReduceSum", vjp=lambda g, y, x, axis: g)
-def sum(x, axis=None, keepdims=False):  # noqa: A001
+def sum(x, axis=None, keepdims=False):
     """Sum over `axis`; 0 over nothing."""
     return np.sum(x, axis=axis, keepdims=keepdims)
 
@@ -45,7 +45,7 @@ def _others(x):
     whole = above[..., : n // 2]
     from graphnet.ops.shape import reshape, stack
 
-    both = reshape(stack([whole * right, whole * left], axis=-1), x.shape[:-1] + (n - n % 2,))
+    both = reshape(stack([whole * right, whole * left], axis=-1), (*x.shape[:-1], n - n % 2))
     return _joined(both, above[..., n // 2 :]) if odd is not None else both
 
 
@@ -68,7 +68,7 @@ def _prod_slope(x, axis):
     kept = tuple(i for i in range(x.ndim) if i not in axis)
     order = kept + tuple(axis)
     moved = transpose(x, order)
-    flat = reshape(moved, tuple(x.shape[i] for i in kept) + (_count(x, axis),))
+    flat = reshape(moved, (*tuple(x.shape[i] for i in kept), _count(x, axis)))
     others = reshape(_others(flat), moved.shape)
     return transpose(others, tuple(int(i) for i in np.argsort(order)))
 
@@ -85,7 +85,7 @@ def _shares(g, y, x, axis):
 
 
 @reduction(onnx="ReduceMax", vjp=_shares)
-def max(x, axis=None, keepdims=False):  # noqa: A001
+def max(x, axis=None, keepdims=False):
     """The largest along `axis`, NaN if one is NaN; equal ones share the gradient.
 
     >>> import graphnet as gn
@@ -96,12 +96,14 @@ def max(x, axis=None, keepdims=False):  # noqa: A001
 
 
 @reduction(onnx="ReduceMin", vjp=_shares)
-def min(x, axis=None, keepdims=False):  # noqa: A001
+def min(x, axis=None, keepdims=False):
     """The smallest along `axis`, NaN if one is NaN; equal ones share the gradient."""
     return np.min(x, axis=axis, keepdims=keepdims)
 
 
-@reduction(vjp=lambda g, y, x, axis, ddof: times(g, (x - mean(x, axis=axis, keepdims=True)) * (2 / _free(x, axis, ddof))))
+@reduction(
+    vjp=lambda g, y, x, axis, ddof: times(g, (x - mean(x, axis=axis, keepdims=True)) * (2 / _free(x, axis, ddof)))
+)
 def var(x, axis=None, keepdims=False, ddof=0):
     """Variance over `axis`: the mean of `(x - mean)**2`, with a divisor of `n - ddof`."""
     return np.var(x, axis=axis, keepdims=keepdims, ddof=ddof)
@@ -151,13 +153,13 @@ def logsumexp(x, axis=None, keepdims=False):
 
 
 @reduction(vjp=None)
-def any(x, axis=None, keepdims=False):  # noqa: A001
+def any(x, axis=None, keepdims=False):
     """Whether any number along `axis` is not zero."""
     return np.any(x, axis=axis, keepdims=keepdims)
 
 
 @reduction(vjp=None)
-def all(x, axis=None, keepdims=False):  # noqa: A001
+def all(x, axis=None, keepdims=False):
     """Whether every number along `axis` is not zero."""
     return np.all(x, axis=axis, keepdims=keepdims)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 import numpy as np
 
@@ -223,7 +223,7 @@ def array_split(x, indices_or_sections, axis=0):
     else:
         places = [int(i) for i in indices_or_sections]
     bounds = [0, *places, size]
-    return [x[(slice(None),) * axis + (slice(a, b),)] for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+    return [x[(slice(None),) * axis + (slice(a, b),)] for a, b in pairwise(bounds)]
 
 
 def split(x, indices_or_sections, axis=0):
@@ -306,7 +306,7 @@ def _back(shift):
 
 @op(_same, prepare=_rolled, vjp=(lambda g, y, x, shift, axis: roll(g, _back(shift), axis),))
 def roll(x, shift, axis=None):
-    """`x` with its elements moved by `shift` along `axis` (in the flat array if None), those at the end to the start."""
+    """`x` with its elements moved by `shift` along `axis` (flat if None), those at the end to the start."""
     return np.roll(x, shift, axis)
 
 
@@ -323,7 +323,7 @@ def tile(x, reps):
 
 
 def repeat(x, repeats, axis=None):
-    """`x` with each element repeated along `axis` (of the flat array if None), `repeats` times: a number or one each."""
+    """`x` with each element repeated along `axis` (flat if None), `repeats` times: one number or one each."""
     x = _tensor(x)
     if axis is None:
         x, axis = ravel(x), 0

@@ -96,9 +96,7 @@ def sigmoid(x):
     return np.where(np.greater_equal(x, 0), 1, e) / (1 + e)
 
 
-@elementwise(
-    "(max({x}, 0) + log1p(exp(-abs({x}))))", onnx="Softplus", vjp=(lambda g, y, x: g * sigmoid(x),)
-)
+@elementwise("(max({x}, 0) + log1p(exp(-abs({x}))))", onnx="Softplus", vjp=(lambda g, y, x: g * sigmoid(x),))
 def softplus(x):
     """Elementwise `log(1 + exp(x))`, at any size."""
     return np.logaddexp(x, 0)

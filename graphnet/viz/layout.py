@@ -6,6 +6,7 @@ ranks by longest path, dummy nodes on long edges, orders by barycentres, then pl
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 
 from graphnet.viz.scene import Scene
@@ -89,7 +90,7 @@ def arrange(scene: Scene, sweeps: int = 6) -> Layout:
             up[dummy], down[dummy] = [], []
             chain.append(dummy)
         chain.append(e.head)
-        for a, b in zip(chain[:-1], chain[1:], strict=True):
+        for a, b in itertools.pairwise(chain):
             down[a].append(b)
             up[b].append(a)
         chains.append((i, chain))
@@ -100,9 +101,7 @@ def arrange(scene: Scene, sweeps: int = 6) -> Layout:
         for layer in order:
             if len(layer) < 2:
                 continue
-            wanted = {
-                n: sum(position[m] for m in near[n]) / len(near[n]) if near[n] else position[n] for n in layer
-            }
+            wanted = {n: sum(position[m] for m in near[n]) / len(near[n]) if near[n] else position[n] for n in layer}
             layer.sort(key=lambda n: wanted[n])
             for i, node in enumerate(layer):
                 position[node] = float(i)
@@ -126,9 +125,10 @@ def arrange(scene: Scene, sweeps: int = 6) -> Layout:
         result.curves.append((i, points))
     for i, e in enumerate(scene.edges):
         if e.tie:
-            a, b = result.places[e.tail], result.places[e.head]
-            side = 1 if b.x >= a.x else -1
-            result.curves.append((i, [(a.x + side * a.width / 2, a.y), (b.x - side * b.width / 2, b.y)]))
+            start, end = result.places[e.tail], result.places[e.head]
+            side = 1 if end.x >= start.x else -1
+            ends = [(start.x + side * start.width / 2, start.y), (end.x - side * end.width / 2, end.y)]
+            result.curves.append((i, ends))
     _frames(scene, result)
     _shifted(scene, result)
     return result

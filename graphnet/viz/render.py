@@ -1,4 +1,4 @@
-"""From a graph to a picture, with what the machine has: `dot`, pygraphviz, or our own layout. A picture always comes."""
+"""From a graph to a picture, by what is there: `dot`, pygraphviz, or our own layout. A picture always comes."""
 
 from __future__ import annotations
 
@@ -100,7 +100,9 @@ class Picture:
         target = Path(path)
         form = _FORMATS.get(target.suffix.lower())
         if form is None:
-            raise ValueError(f"{target}: a picture ends in {', '.join(_FORMATS)}; this ends in {target.suffix or 'nothing'}")
+            raise ValueError(
+                f"{target}: a picture ends in {', '.join(_FORMATS)}; this ends in {target.suffix or 'nothing'}"
+            )
         if not target.parent.is_dir():
             raise FileNotFoundError(f"{target}: the folder {target.parent} does not exist")
         if form == "svg":
@@ -126,7 +128,9 @@ def _figure_bytes(figure: Any, form: str) -> bytes:
     import io
 
     buffer = io.BytesIO()
-    figure.savefig(buffer, format=form, dpi=_DPI.get(form, 72), metadata={"CreationDate": None} if form == "pdf" else None)
+    figure.savefig(
+        buffer, format=form, dpi=_DPI.get(form, 72), metadata={"CreationDate": None} if form == "pdf" else None
+    )
     return buffer.getvalue()
 
 
@@ -151,7 +155,7 @@ def draw(
     graph: Graph,
     path: str | os.PathLike[str] | None = None,
     *,
-    depth: int | None | str = "auto",
+    depth: int | str | None = "auto",
     backward: bool = True,
     shapes: bool = True,
     rankdir: str = "TB",

@@ -16,7 +16,21 @@ if TYPE_CHECKING:
 
 #: ops whose inputs can change places without changing the result: their edges need no argument names
 _COMMUTATIVE = frozenset(
-    "add multiply maximum minimum fmax fmin equal not_equal logical_and logical_or logical_xor logaddexp hypot".split()
+    [
+        "add",
+        "multiply",
+        "maximum",
+        "minimum",
+        "fmax",
+        "fmin",
+        "equal",
+        "not_equal",
+        "logical_and",
+        "logical_or",
+        "logical_xor",
+        "logaddexp",
+        "hypot",
+    ]
 )
 
 
@@ -192,7 +206,7 @@ def _plural(n: int, what: str) -> str:
 
 def build(
     graph: Graph,
-    depth: int | None | str = "auto",
+    depth: int | str | None = "auto",
     backward: bool = True,
     shapes: bool = True,
     limit: int = 300,

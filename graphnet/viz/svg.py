@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from html import escape
 from typing import Any
@@ -45,14 +46,15 @@ def _beside(points: list[tuple[float, float]]) -> tuple[float, float]:
 
 def _before(points: list[tuple[float, float]]) -> tuple[float, float]:
     """Where an argument's name goes: beside the end, on the side that the edge comes from."""
-    (x, y), (end, bottom) = points[-2], points[-1]
+    (x, _y), (end, bottom) = points[-2], points[-1]
     shift = -12.0 if x < end - 3 else 7.0
     return end + shift, bottom - 7
 
 
 def _legend(scene: Scene, width: float) -> list[tuple[float, float, str, str, str]]:
     """(x, row, meaning, fill, border) of each entry, in rows as wide as the picture."""
-    entries, x, row = [], 12.0, 0.0
+    entries: list[tuple[float, float, str, str, str]] = []
+    x, row = 12.0, 0.0
     if len(scene.kinds) < 2:
         return []
     for kind in scene.kinds:
@@ -69,7 +71,9 @@ def to_svg(scene: Scene, layout: Layout, legend: bool = True) -> str:
     """The picture as text. Every name is escaped: nothing in it can become markup."""
     entries = _legend(scene, layout.width) if legend else []
     heading = [scene.title] + ([scene.caption] if scene.caption else [])
-    reach = max([layout.width, *(len(h) * 6.6 + 24 for h in heading), *(x + 30 + len(m) * 5.4 for x, _, m, _, _ in entries)])
+    reach = max(
+        [layout.width, *(len(h) * 6.6 + 24 for h in heading), *(x + 30 + len(m) * 5.4 for x, _, m, _, _ in entries)]
+    )
     shift = (reach - layout.width) / 2
     rows = entries[-1][1] + 1 if entries else 0
     head = _HEAD if scene.caption else 20.0
@@ -119,8 +123,8 @@ def to_svg(scene: Scene, layout: Layout, legend: bool = True) -> str:
             f'<rect x="{_number(x)}" y="{_number(y)}" width="{_number(p.width)}" height="{_number(p.height)}" '
             f'rx="{_number(radius)}" fill="{fill}" stroke="{border}"{dash}/>'
         )
-        for row, line in enumerate(node.lines):
-            base = p.y + (row - (len(node.lines) - 1) / 2) * LINE + 4
+        for place, line in enumerate(node.lines):
+            base = p.y + (place - (len(node.lines) - 1) / 2) * LINE + 4
             out.append(f'<text class="n" x="{_number(p.x)}" y="{_number(base)}">{escape(line)}</text>')
         out.append("</g>")
     out += labels
@@ -161,12 +165,12 @@ def paint(scene: Scene, layout: Layout, figure_of: Callable[..., Any]) -> Any:
         edge = scene.edges[i]
         moved = [(x + shift, y + _HEAD) for x, y in points]
         vertices, codes = [moved[0]], [Path.MOVETO]
-        for (xa, ya), (xb, yb) in zip(moved[:-1], moved[1:], strict=True):
+        for (xa, ya), (xb, yb) in itertools.pairwise(moved):
             half = (ya + yb) / 2
             vertices += [(xa, half), (xb, half), (xb, yb)]
             codes += [Path.CURVE4] * 3
-        line = {"linestyle": "--", "edgecolor": "#d08aa4"} if edge.tie else {"edgecolor": "#8a8a8a"}
-        axes.add_patch(PathPatch(Path(vertices, codes), facecolor="none", linewidth=0.8, **line))
+        style = {"linestyle": "--", "edgecolor": "#d08aa4"} if edge.tie else {"edgecolor": "#8a8a8a"}
+        axes.add_patch(PathPatch(Path(vertices, codes), facecolor="none", linewidth=0.8, **style))
         if not edge.tie:
             x, y = moved[-1]
             axes.plot([x], [y - 3], marker="v", markersize=3.5, color="#8a8a8a")
@@ -197,5 +201,14 @@ def paint(scene: Scene, layout: Layout, figure_of: Callable[..., Any]) -> Any:
         )
         for row, line in enumerate(node.lines):
             y = p.y + (row - (len(node.lines) - 1) / 2) * LINE + _HEAD
-            axes.text(p.x + shift, y, line.replace("$", r"\$"), fontsize=8, color="#1a202c", ha="center", va="center", zorder=4)
+            axes.text(
+                p.x + shift,
+                y,
+                line.replace("$", r"\$"),
+                fontsize=8,
+                color="#1a202c",
+                ha="center",
+                va="center",
+                zorder=4,
+            )
     return figure
