@@ -110,12 +110,16 @@ class Op:
         vjp = self.vjp
         return lambda g, y, *inputs, **attrs: vjp(place, g, y, *inputs, **attrs)
 
-    def failure(self, error: BaseException, args: Sequence[Any], attrs: dict[str, Any]) -> BaseException:
-        """`error` with the op, its inputs and the layer in its text, said once."""
+    def failure(
+        self, error: BaseException, args: Sequence[Any], attrs: dict[str, Any], explain: bool = True
+    ) -> BaseException:
+        """`error` with the op, its inputs and the layer in its text, said once; the shape rule may know a better reason."""
         if getattr(error, "_graphnet_named", False):
             return error
         reason = str(error)
         try:
+            if not explain:
+                raise error
             specs = tuple(a._value if isinstance(a, Tensor) else Spec(np.shape(a), np.asarray(a).dtype) for a in args)
             self.infer(*specs, **attrs)
         except Exception as found:
@@ -152,7 +156,7 @@ def _converted(op: Op, args: Sequence[Any]) -> list[Any]:
             try:
                 out.append(constant(as_array(a, copy=recording and a.__class__ is ndarray)))
             except TypeError as error:
-                raise op.failure(error, args, NO_ATTRS) from None
+                raise op.failure(error, args, NO_ATTRS, explain=False) from None
     return out
 
 
@@ -171,16 +175,18 @@ def apply(op: Op, args: Sequence[Any], attrs: dict[str, Any] = NO_ATTRS, prepare
     if unknown:
         inputs = list(materialised(tuple(inputs)))
     values = [t._value if t.__class__ in KINDS else t for t in inputs]
-    given = attrs
-    try:
-        if op.prepare is not None and not prepared:
+    if op.prepare is not None and not prepared:
+        try:
             attrs = op.prepare(*values, **attrs)
+        except Exception as error:
+            raise op.failure(error, inputs, attrs, explain=False) from None
+    try:
         if unknown:
             value = op.infer(*[_spec(v) for v in values], **attrs)
         else:
             value = op.forward(*values, **attrs)
     except Exception as error:
-        raise op.failure(error, inputs, given) from None
+        raise op.failure(error, inputs, attrs) from None
     y = new(Tensor)
     y._value = value if value.__class__ is ndarray or unknown else np.asarray(value)
     needs = unknown or (

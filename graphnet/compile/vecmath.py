@@ -1,0 +1,100 @@
+"""The text of vectorising exp, log, tanh and their kin, for kernels to include.
+
+A NumPy expression calls a maths library made of vector instructions; a loop compiled by Numba calls the C library once
+per element, unless the function is arithmetic that the compiler sees. `source` gives that arithmetic as text, the
+functions asked for and what they use, because a kernel that is cached on disk must carry all it depends on in its own
+file: the file's name is a hash of its content, so a changed constant is another kernel.
+
+    header = vecmath.source({"tanh32"})
+    header + '''
+    @njit(**{options}, cache=True)
+    def kernel(x, w, b, out):
+        for i in range(x.size):
+            out[i] = tanh32(x[i] * w + b)
+    '''
+
+Every function agrees with NumPy on NaN, infinities, signed zeros and denormals, as arguments and results, and is
+within 4 units in the last place elsewhere (tests/test_vecmath.py measures them all; sin and cos up to ACCURATE_UP_TO).
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+from functools import cache
+from importlib import resources
+
+# Options of numba.njit for kernels that include this text. Division by zero gives infinity, as in NumPy; with Numba's
+# own rule it is an exception, and the check for it keeps a loop from vectorising. Contraction (a * b + c in one
+# instruction) only removes a rounding; no other flag of LLVM's fast mathematics keeps NaN, infinities or the exact
+# reductions intact.
+OPTIONS = {"error_model": "numpy", "fastmath": {"contract"}, "nogil": True}
+
+# The largest |x| at which sin and cos are within 4 units in the last place; above, the error grows, and a kernel
+# should compute the block again with math.sin.
+ACCURATE_UP_TO = {"sin32": 2.0**29, "cos32": 2.0**29, "sin64": 2.0**27, "cos64": 2.0**27}
+
+# NumPy's (or graphnet's) name of an op -> its name here without the width.
+FUNCTIONS = {
+    "exp": "exp",
+    "expm1": "expm1_",
+    "exp2": "exp2_",
+    "log": "log",
+    "log2": "log2_",
+    "log1p": "log1p",
+    "tanh": "tanh",
+    "sigmoid": "sigmoid",
+    "softplus": "softplus",
+    "erf": "erf",
+    "sin": "sin",
+    "cos": "cos",
+    "power": "pow",
+}
+
+
+def function(name: str, dtype: str) -> str:
+    """The name of the scalar function that computes op `name` in float32 or float64: `function("exp2", "float32")` is
+    "exp2_32".
+
+    Raises KeyError for another op or dtype.
+    """
+    return FUNCTIONS[name] + {"float32": "32", "float64": "64"}[dtype]
+
+
+@cache
+def _definitions() -> dict[str, tuple[str, frozenset[str]]]:
+    """Name -> (text, the other names it uses), in the order of the files."""
+    found: dict[str, tuple[str, frozenset[str]]] = {}
+    for file in ("scalar32.py", "scalar64.py"):
+        text = resources.files("graphnet.compile").joinpath(file).read_text(encoding="utf-8")
+        for node in ast.parse(text).body:
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+                name = node.targets[0].id
+            elif isinstance(node, ast.FunctionDef):
+                name = node.name
+            else:
+                continue
+            segment = ast.get_source_segment(text, node)
+            assert segment is not None
+            used = frozenset(n.id for n in ast.walk(node) if isinstance(n, ast.Name) and n.id != name)
+            found[name] = (segment, used)
+    return found
+
+
+def source(names: Iterable[str]) -> str:
+    """The text of a module's head that defines the scalar functions `names`, each compiled by Numba when it is used.
+
+    The same set of names gives the same text. Raises KeyError for a name that neither scalar32 nor scalar64 defines.
+    """
+    table = _definitions()
+    needed: set[str] = set()
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        if name not in needed:
+            needed.add(name)
+            waiting += [used for used in table[name][1] if used in table]
+    constants = [table[name][0] for name in table if name in needed and name.isupper()]
+    functions = ["@njit(**OPTIONS)\n" + table[name][0] for name in table if name in needed and not name.isupper()]
+    head = ["import numpy as np\nfrom numba import njit", "OPTIONS = " + repr(OPTIONS)]
+    return "\n\n\n".join(["\n".join(head + constants), *functions]) + "\n"

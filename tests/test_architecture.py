@@ -1,0 +1,93 @@
+"""The house keeps its shape: imports point one way, and optional packages are imported only where they are used."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import graphnet
+
+ROOT = Path(graphnet.__file__).parent
+OPTIONAL = {"matplotlib", "numba", "tqdm", "rich", "pygraphviz", "networkx", "graphviz", "h5py", "sklearn", "scipy"}
+
+#: what each room may import from this package, at the top of its files
+ALLOWED = {
+    "shapes": set(),
+    "tensor": set(),
+    "version": set(),
+    "containers": set(),
+    "datasets": set(),
+    "op": {"shapes", "tensor"},
+    "ops": {"shapes", "tensor", "op", "ops"},
+    "sweep": {"tensor", "op", "ops"},
+    "grad": {"tensor", "op", "ops", "sweep", "containers"},
+    "custom": {"tensor", "op", "ops", "sweep", "containers", "grad"},
+    "check": {"tensor", "op", "containers", "grad"},
+    "debug": {"tensor", "op"},
+    "methods": {"tensor", "op", "ops", "grad"},
+    "graph": {"tensor", "op", "ops", "containers", "grad"},
+    "compile": {"tensor", "op", "ops", "containers", "grad", "graph", "shapes", "compile"},
+    "viz": {"tensor", "op", "graph", "viz"},
+    "nn": {"", "nn", "tensor", "op", "graph"},
+    "__main__": {"", "datasets", "nn"},
+}
+
+
+def room(path):
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def imported(tree):
+    """Modules that a file imports when it is imported: not inside functions, not for types alone."""
+    skipped = set()
+    for node in ast.walk(tree):
+        hidden = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
+        typing_only = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        if hidden or typing_only:
+            skipped.update(ast.walk(node))
+    for node in ast.walk(tree):
+        if node in skipped:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            if node.module == "graphnet":
+                yield from (f"graphnet.{alias.name}" for alias in node.names)
+            else:
+                yield node.module
+
+
+FILES = sorted(p for p in ROOT.rglob("*.py") if p != ROOT / "__init__.py")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_point_one_way(path):
+    own = room(path)
+    assert own in ALLOWED, f"{own} is a new room: say here, and in docs/architecture.md, whom it may know"
+    for module in imported(ast.parse(path.read_text("utf-8"))):
+        top, *rest = module.split(".")
+        assert top not in OPTIONAL, f"{path.name} imports {top} at the top: import it in the function that needs it"
+        if top == "graphnet":
+            assert (rest[0] if rest else "") in ALLOWED[own], f"{own} must not import {module}"
+
+
+def test_nn_does_not_reach_into_compile():
+    for path in (ROOT / "nn").rglob("*.py"):
+        assert "graphnet.compile" not in path.read_text("utf-8")
+
+
+def test_importing_graphnet_imports_nothing_optional():
+    code = f"import sys, graphnet; print(sorted({OPTIONAL!r} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_every_file_says_its_idea_and_every_public_function_what_it_gives():
+    for path in FILES:
+        assert ast.get_docstring(ast.parse(path.read_text("utf-8"))), path
+    for name in graphnet.__all__:
+        thing = getattr(graphnet, name)
+        if callable(thing):
+            assert thing.__doc__, name
