@@ -113,7 +113,7 @@ class Op:
     def failure(
         self, error: BaseException, args: Sequence[Any], attrs: dict[str, Any], explain: bool = True
     ) -> BaseException:
-        """`error` with the op, its inputs and the layer in its text, said once; the shape rule may know a better reason."""
+        """`error` with op, inputs and layer in its text, said once; the shape rule may know a better reason."""
         if getattr(error, "_graphnet_named", False):
             return error
         reason = str(error)

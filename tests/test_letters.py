@@ -38,7 +38,7 @@ def test_five_hidden_layers_of_400_relu_units_learn_them_better():
 
 
 def test_five_hidden_layers_of_400_sigmoid_units_do_not_learn_with_the_same_steps():
-    """Each sigmoid passes on at most a quarter of the gradient: little reaches the first layers (vanishing gradients)."""
+    """Each sigmoid passes on at most a quarter of the gradient: little reaches the first layers."""
     accuracy, model = accuracy_after_ten_epochs([400] * 5, "sigmoid", 0.1)
     assert accuracy == pytest.approx(708 / 2163, abs=0.02)
     packed = np.load(DATA)

@@ -81,7 +81,8 @@ def dot_source(scene: Scene, rankdir: str = "TB", legend: bool = True) -> Any:
     if legend and len(scene.kinds) > 1:
         with dot.subgraph(name="cluster_legend") as key:
             key.attr(label="legend", style="dotted", color="#a0a0a0", fontcolor="#808080", fontsize="9")
-            for kind in reversed(scene.kinds):
+            # Graphviz sets unconnected nodes of a row from right to left.
+            for kind in scene.kinds if rankdir in ("LR", "RL") else reversed(scene.kinds):
                 meaning, shape, fill, border = LOOKS[kind]
                 style = "rounded,filled" if shape == "box" else "filled"
                 key.node(
