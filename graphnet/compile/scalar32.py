@@ -174,7 +174,7 @@ def log32(x):
     lifted = x < NORMAL32
     y = x * LIFT32 if lifted else x
     bits = np.float32(y).view(np.int32)
-    e = np.int32((bits - ROOT_HALF_BITS32) >> 23)
+    e = np.int32(np.int32(bits - ROOT_HALF_BITS32) >> 23)
     f = np.int32(bits - (e << 23)).view(np.float32) - ONE32
     k = np.float32(e) - (LIFT_EXPONENT32 if lifted else ZERO32)
     y = (k * LN2_LOW32 + log_tail32(f)) + f + k * LN2_HIGH32
@@ -187,7 +187,7 @@ def log2_32(x):
     lifted = x < NORMAL32
     y = x * LIFT32 if lifted else x
     bits = np.float32(y).view(np.int32)
-    e = np.int32((bits - ROOT_HALF_BITS32) >> 23)
+    e = np.int32(np.int32(bits - ROOT_HALF_BITS32) >> 23)
     f = np.int32(bits - (e << 23)).view(np.float32) - ONE32
     k = np.float32(e) - (LIFT_EXPONENT32 if lifted else ZERO32)
     y = (log_tail32(f) + f) * LOG2E32 + k
@@ -199,12 +199,13 @@ def log2_32(x):
 def log1p32(x):
     u = ONE32 + x
     bits = np.float32(u).view(np.int32)
-    e = np.int32((bits - ROOT_HALF_BITS32) >> 23)
+    e = np.int32(np.int32(bits - ROOT_HALF_BITS32) >> 23)
     # u + lost is 1 + x exactly (Knuth's sum).
     back = u - ONE32
     lost = (ONE32 - (u - back)) + (x - back)
     f = np.int32(bits - (e << 23)).view(np.float32) - ONE32
-    f = x if e == 0 else f + lost * power_of_two32(-e)
+    back_by = -e if e < 126 else -126
+    f = x if e == 0 else f + lost * power_of_two32(back_by)
     k = np.float32(e)
     y = (k * LN2_LOW32 + log_tail32(f)) + f + k * LN2_HIGH32
     y = x if abs(x) < TINY32 else y

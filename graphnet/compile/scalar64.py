@@ -237,7 +237,8 @@ def log1p64(x):
     back = u - 1.0
     lost = (1.0 - (u - back)) + (x - back)
     f = np.int64(bits - (e << 52)).view(np.float64) - 1.0
-    f = x if e == 0 else f + lost * power_of_two64(-e)
+    back_by = -e if e < 1022 else -1022
+    f = x if e == 0 else f + lost * power_of_two64(back_by)
     k = whole64(e)
     y = (k * LN2_LOW64 + log_tail64(f)) + f + k * LN2_HIGH64
     y = x if abs(x) < TINY64 else y
@@ -342,18 +343,20 @@ def pow64(x, y):
     z = s * s
     z_high = upper64(z)
     cube = s * z_high
-    cube_low = s * ((z - z_high) + 2.0 * s * s_low) + s_low * z
+    cube_low = s * ((z - z_high) + (2.0 * s + s_low) * s_low) + s_low * (z + 2.0 * s * s_low)
     cube_high = upper64(cube)
-    p = (((POW_LOG_7_64 * z + POW_LOG_6_64) * z + POW_LOG_5_64) * z + POW_LOG_4_64) * z + POW_LOG_3_64
-    p = ((p * z + POW_LOG_2_64) * z + POW_LOG_1_64) * z + POW_LOG_0_64
+    whole_s = s + s_low
+    v = whole_s * whole_s
+    p = (((POW_LOG_7_64 * v + POW_LOG_6_64) * v + POW_LOG_5_64) * v + POW_LOG_4_64) * v + POW_LOG_3_64
+    p = ((p * v + POW_LOG_2_64) * v + POW_LOG_1_64) * v + POW_LOG_0_64
     third = cube_high * TWO_THIRDS_HIGH64
-    third_low = (cube - cube_high) * TWO_THIRDS_HIGH64 + cube * TWO_THIRDS_LOW64 + cube_low * TWO_THIRDS_HIGH64
+    third_low = ((cube - cube_high) + cube_low) * TWO_THIRDS_HIGH64 + (cube + cube_low) * TWO_THIRDS_LOW64
     base = k * LN2_HIGH64
     high = base + 2.0 * s
     low = 2.0 * s - (high - base)
     more = high + third
     low = low + (third - (more - high))
-    low = low + (2.0 * s_low + third_low + s * z * z * p + k * LN2_LOW64)
+    low = low + (2.0 * s_low + third_low + whole_s * v * v * p + k * LN2_LOW64)
     high = more + low
     low = low - (high - more)
     high = high if b < INF64 else b
