@@ -1,18 +1,29 @@
-"""Our own layered layout: where nodes go when no Graphviz is at hand.
+"""Our own layout of a scene with boxes inside boxes: where everything goes when no Graphviz is at hand.
 
-The steps of Sugiyama, Tagawa and Toda ("Methods for visual understanding of hierarchical system structures", 1981):
-ranks by longest path, dummy nodes on long edges, orders by barycentres, then places by averaging with neighbours.
+Each box is laid out by itself, and then is one item of the box around it: so no frame cuts through a node that is not
+its own. A tensor that leaves or enters a box does so once, through a port in its frame. The gradient stands beside
+the forward computation as a second column that flows the other way, each part at the height of what it belongs to:
+the two columns share their ranks, at every depth of boxes.
 """
 
 from __future__ import annotations
 
-import itertools
+import time
 from dataclasses import dataclass, field
 
-from graphnet.viz.scene import Scene
+from graphnet.viz.layered import Item, Key, Link, back_links, longest_paths, put_in_order, spread
+from graphnet.viz.metrics import text_width
+from graphnet.viz.scene import Edge, Node, Scene
 
-LINE, CHARACTER, PAD_X, PAD_Y = 14.0, 6.4, 11.0, 7.0
-GAP_X, GAP_Y = 22.0, 40.0
+LINE, PAD_X, PAD_Y = 14.0, 10.0, 7.0
+TEXT, SMALL = 11.0, 9.0
+GAP_ACROSS, GAP_ALONG, FRAME, TITLE = 18.0, 26.0, 10.0, 14.0
+#: more dummies than this on long edges are left out, and the edges drawn straight
+MANY = 150_000
+
+Point = tuple[float, float]
+#: a letter of SVG's paths and its points
+Step = tuple[str, tuple[Point, ...]]
 
 
 @dataclass
@@ -26,211 +37,457 @@ class Place:
 
 
 @dataclass
+class Text:
+    """A piece of text that belongs to an edge, and where its baseline begins or ends."""
+
+    x: float
+    y: float
+    content: str
+    anchor: str = "start"
+
+    @property
+    def left(self) -> float:
+        return self.x - (text_width(self.content, SMALL) if self.anchor == "end" else 0.0)
+
+
+@dataclass
 class Layout:
-    """Where everything is: nodes by id, edges as points to draw a curve through, boxes as (x0, y0, x1, y1)."""
+    """Where everything is: nodes by id, edges by their place in the scene as steps of a path, boxes as corners."""
 
-    width: float
-    height: float
+    width: float = 0.0
+    height: float = 0.0
     places: dict[str, Place] = field(default_factory=dict)
-    curves: list[tuple[int, list[tuple[float, float]]]] = field(default_factory=list)
+    curves: list[tuple[int, list[Step]]] = field(default_factory=list)
     boxes: dict[str, tuple[float, float, float, float]] = field(default_factory=dict)
+    texts: list[Text] = field(default_factory=list)
+    #: dashed lines between the boxes of gradients and what they are the gradients of
+    ties: list[tuple[str, str, list[Step]]] = field(default_factory=list)
 
 
-def _ranks(ids: list[str], edges: list[tuple[str, str]], group: dict[str, str]) -> dict[str, int]:
-    """The length of the longest path to each node; then sources move down, next to what they feed.
+@dataclass
+class _Frame:
+    """A box from the inside, or a whole column: places of its children, routes of its links, all in flow direction."""
 
-    An edge into a box spans two ranks: the free row is for the leaves of that box, beside which nothing else stands.
-    """
-
-    def span(a: str, b: str) -> int:
-        return 2 if group[b] and group[a] != group[b] else 1
-
-    after: dict[str, list[str]] = {i: [] for i in ids}
-    waiting = dict.fromkeys(ids, 0)
-    for a, b in edges:
-        after[a].append(b)
-        waiting[b] += 1
-    has_input = {b for _, b in edges}
-    rank = dict.fromkeys(ids, 0)
-    ready = [i for i in ids if waiting[i] == 0]
-    for node in ready:
-        for b in after[node]:
-            rank[b] = max(rank[b], rank[node] + span(node, b))
-            waiting[b] -= 1
-            if waiting[b] == 0:
-                ready.append(b)
-    for node in ids:
-        if node not in has_input and after[node]:
-            rank[node] = min(rank[b] - span(node, b) for b in after[node])
-    lowest = min(rank.values(), default=0)
-    return {node: level - lowest for node, level in rank.items()}
+    across: float = 0.0
+    along: float = 0.0
+    at: dict[Key, Point] = field(default_factory=dict)
+    bands: dict[Key, Point] = field(default_factory=dict)
+    routes: dict[Key, list[Point]] = field(default_factory=dict)
+    entry: dict[Key, float] = field(default_factory=dict)
+    exit: dict[Key, float] = field(default_factory=dict)
 
 
-def arrange(scene: Scene, sweeps: int = 6) -> Layout:
-    """A layout of the scene, from top to bottom; the same scene gives the same layout."""
-    ids = [n.id for n in scene.nodes]
-    flows = [(i, e) for i, e in enumerate(scene.edges) if not e.tie]
-    group = {n.id: n.box or "" for n in scene.nodes}
-    rank = _ranks(ids, [(e.tail, e.head) for _, e in flows], group)
-    size = {
-        n.id: (max(map(len, n.lines)) * CHARACTER + 2 * PAD_X, len(n.lines) * LINE + 2 * PAD_Y) for n in scene.nodes
-    }
-    layers: list[list[str]] = [[] for _ in range(max(rank.values(), default=0) + 1)]
-    for node in ids:
-        layers[rank[node]].append(node)
-    chains: list[tuple[int, list[str]]] = []
-    up: dict[str, list[str]] = {i: [] for i in ids}
-    down: dict[str, list[str]] = {i: [] for i in ids}
-    for i, e in flows:
-        chain = [e.tail]
-        for level in range(rank[e.tail] + 1, rank[e.head]):
-            dummy = f"\0{i}.{level}"
-            layers[level].append(dummy)
-            size[dummy] = (8.0, 0.0)
-            up[dummy], down[dummy] = [], []
-            chain.append(dummy)
-        chain.append(e.head)
-        for a, b in itertools.pairwise(chain):
-            down[a].append(b)
-            up[b].append(a)
-        chains.append((i, chain))
-    position = {node: float(i) for layer in layers for i, node in enumerate(layer)}
-    for sweep in range(sweeps):
-        order = layers if sweep % 2 == 0 else layers[::-1]
-        near = up if sweep % 2 == 0 else down
-        for layer in order:
-            if len(layer) < 2:
+FORWARD, BACKWARD = "\0f", "\0b"
+
+
+def written(node: Node, label: str) -> bool:
+    """Whether a node's own text says already what its edge would: leaves show their dtype and shape themselves."""
+    return any(line.startswith(label) for line in node.lines)
+
+
+class Arranger:
+    def __init__(self, scene: Scene, rankdir: str, deadline: float):
+        self.scene = scene
+        self.rankdir = rankdir
+        self.sideways = rankdir in ("LR", "RL")
+        self.deadline = deadline
+        self.nodes = {n.id: n for n in scene.nodes}
+        self.boxes = {b.id: b for b in scene.boxes}
+        self.flows = [(i, e) for i, e in enumerate(scene.edges) if not e.tie]
+        self.ties = [(i, e) for i, e in enumerate(scene.edges) if e.tie]
+        self.parent: dict[Key, Key] = {}
+        self.pair: dict[Key, Key] = {}
+        self._roots()
+        self.children: dict[Key, list[Key]] = {FORWARD: [], BACKWARD: []}
+        for b in scene.boxes:
+            self.children[b.id] = []
+        for child, parent in self.parent.items():
+            self.children[parent].append(child)
+        # Boxes come before nodes in `parent`; inside a box the order of the program is wanted.
+        born = {n.id: i for i, n in enumerate(scene.nodes)}
+        for n in scene.nodes:
+            box: Key = n.box
+            while box is not None:
+                born.setdefault(box, born[n.id])  # type: ignore[arg-type]
+                box = self.boxes[box].parent  # type: ignore[index]
+        for inside in self.children.values():
+            inside.sort(key=lambda c: born.get(c, 0))  # type: ignore[call-overload]
+        self.frames: dict[Key, _Frame] = {}
+        self._ports()
+        self._links()
+
+    def _roots(self) -> None:
+        """Which column each node and box is in, and which boxes are partners across the columns."""
+        after: dict[str, list[str]] = {}
+        before: dict[str, list[str]] = {}
+        for _, e in self.flows:
+            after.setdefault(e.tail, []).append(e.head)
+            before.setdefault(e.head, []).append(e.tail)
+        gradient_boxes = {b.id for b in self.scene.boxes if b.gradient}
+        right = {n.id for n in self.scene.nodes if n.kind.startswith("gradient") or n.box in gradient_boxes}
+        reach = list(right)
+        for node in reach:
+            for head in after.get(node, ()):
+                if head not in right:
+                    right.add(head)
+                    reach.append(head)
+        for n in reversed(self.scene.nodes):
+            users = after.get(n.id, ())
+            if n.id not in right and not before.get(n.id) and users and n.kind != "input" and right.issuperset(users):
+                right.add(n.id)
+        side: dict[str, bool] = {}
+        whole = True
+        for n in self.scene.nodes:
+            box = n.box
+            while box is not None:
+                if side.setdefault(box, n.id in right) != (n.id in right):
+                    whole = False
+                box = self.boxes[box].parent
+        left_is_empty = all(n.id in right for n in self.scene.nodes)
+        self.columns = bool(right) and whole and not left_is_empty
+        for b in self.scene.boxes:
+            root = BACKWARD if self.columns and side.get(b.id) else FORWARD
+            self.parent[b.id] = b.parent if b.parent is not None else root
+            if self.columns and b.of is not None and b.of in self.boxes:
+                self.pair[b.id] = b.of
+        for n in self.scene.nodes:
+            root = BACKWARD if self.columns and n.id in right else FORWARD
+            self.parent[n.id] = n.box if n.box is not None else root
+        if self.columns:
+            self.pair[BACKWARD] = FORWARD
+
+    def path(self, child: Key) -> list[Key]:
+        """The containers around `child`, the innermost first."""
+        chain = []
+        while child in self.parent:
+            child = self.parent[child]
+            chain.append(child)
+        return chain
+
+    def _ports(self) -> None:
+        """Where edges leave and enter nodes, and the sizes of nodes with the text beside these places."""
+        incoming: dict[str, list[Edge]] = {}
+        self.slots: dict[str, dict[str, float]] = {}
+        for _, e in self.flows:
+            incoming.setdefault(e.head, []).append(e)
+            self.slots.setdefault(e.tail, {}).setdefault(e.label, 0.0)
+        self.size: dict[str, Point] = {}
+        self.into: dict[tuple[str, str], float] = {}
+        self.items: dict[Key, Item] = {}
+        self.rows: dict[str, Point] = {}
+        for n in self.scene.nodes:
+            width = max(text_width(line, TEXT) for line in n.lines) + 2 * PAD_X
+            height = len(n.lines) * LINE + 2 * PAD_Y
+            arguments = [e.argument for e in incoming.get(n.id, ()) if e.argument]
+            widths = [13.0 if self.sideways else text_width(a, SMALL) + 8 for a in arguments]
+            if sum(widths) > 300:
+                arguments, widths = [], []
+            if self.sideways:
+                height = max(height, sum(widths) + 8)
+            else:
+                width = max(width, sum(widths) + 8)
+            across, along = (height, width) if self.sideways else (width, height)
+            edge = -sum(widths) / 2
+            for a, w in zip(arguments, widths, strict=True):
+                self.into[(n.id, a)] = edge + (w / 2 if self.sideways else 4.0)
+                edge += w
+            before = (max(map(self._length, arguments)) if self.sideways else 11.0) if arguments else 0.0
+            slots = self.slots.get(n.id, {})
+            labels = [label for label in slots if label and not written(n, label)]
+            lengths = [13.0 if self.sideways else text_width(label, SMALL) + 8 for label in labels]
+            after = (max(map(self._length, labels)) if self.sideways else 13.0) if labels else 0.0
+            left = right = across / 2
+            if len(slots) > 1:
+                lengths = [13.0 if self.sideways else text_width(s, SMALL) + 10 for s in slots]
+                edge = -sum(lengths) / 2
+                left = max(left, -edge)
+                right = max(right, -edge)
+                for label, length in zip(slots, lengths, strict=True):
+                    slots[label] = edge + (length / 2 if self.sideways else 3.0)
+                    edge += length
+            elif labels and not self.sideways:
+                right = max(right, lengths[0])
+            elif labels:
+                left = max(left, 14.0)
+            self.size[n.id] = (across, along)
+            self.rows[n.id] = (before, after)
+            self.items[n.id] = Item(left, right, before + along + after)
+
+    @staticmethod
+    def _length(text: str) -> float:
+        return text_width(text, SMALL) + 10
+
+    def _links(self) -> None:
+        """Each edge as a chain of links: out of its boxes, over to the other side, into the boxes there."""
+        self.links: dict[Key, dict[Key, tuple[Key, Key, Key, float, float]]] = {c: {} for c in self.children}
+        self.entries: dict[Key, dict[Key, None]] = {c: {} for c in self.children}
+        self.exits: dict[Key, dict[Key, None]] = {c: {} for c in self.children}
+        self.chains: dict[int, list[tuple[Key, Key]]] = {}
+        self.cross: list[tuple[int, Edge]] = []
+        for i, e in self.flows:
+            ups, downs = self.path(e.tail), self.path(e.head)
+            if ups[-1] != downs[-1]:
+                self.cross.append((i, e))
                 continue
-            wanted = {n: sum(position[m] for m in near[n]) / len(near[n]) if near[n] else position[n] for n in layer}
-            layer.sort(key=lambda n: wanted[n])
-            for i, node in enumerate(layer):
-                position[node] = float(i)
-    x = _across(layers, size, up, down)
-    heights = [max((size[n][1] for n in layer), default=0.0) for layer in layers]
-    tops, y = [], 0.0
-    for h in heights:
-        tops.append(y + h / 2)
-        y += h + GAP_Y
-    result = Layout(0.0, y - GAP_Y)
-    for level, layer in enumerate(layers):
-        for node in layer:
-            if not node.startswith("\0"):
-                result.places[node] = Place(x[node], tops[level], *size[node])
-    level_of = {n: level for level, layer in enumerate(layers) for n in layer}
-    for i, chain in chains:
-        first, last = result.places[chain[0]], result.places[chain[-1]]
-        points = [(first.x, first.y + first.height / 2)]
-        points += [(x[n], tops[level_of[n]]) for n in chain[1:-1]]
-        points.append((last.x, last.y - last.height / 2))
-        result.curves.append((i, points))
-    for i, e in enumerate(scene.edges):
-        if e.tie:
-            start, end = result.places[e.tail], result.places[e.head]
-            side = 1 if end.x >= start.x else -1
-            ends = [(start.x + side * start.width / 2, start.y), (end.x - side * end.width / 2, end.y)]
-            result.curves.append((i, ends))
-    _frames(scene, result)
-    _shifted(scene, result)
-    return result
+            value = (e.tail, e.label)
+            meeting = next(c for c in ups if c in set(downs))
+            chain: list[tuple[Key, Key]] = []
+            child: Key = e.tail
+            for container in ups[: ups.index(meeting)]:
+                self.exits[container][value] = None
+                chain.append(self._link(container, value, child, None, e))
+                child = container
+            over: list[tuple[Key, Key]] = []
+            target: Key = e.head
+            for container in downs[: downs.index(meeting)]:
+                self.entries[container][value] = None
+                over.append(self._link(container, value, None, target, e))
+                target = container
+            chain.append(self._link(meeting, value, child, target, e))
+            self.chains[i] = chain + over[::-1]
+
+    def _link(self, container: Key, value: Key, tail: Key, head: Key, e: Edge) -> tuple[Key, Key]:
+        argument = e.argument if head == e.head else ""
+        key = (value, tail, head, argument)
+        out = self.slots[e.tail][e.label] if tail == e.tail else 0.0
+        into = self.into.get((e.head, argument), 0.0) if head == e.head else 0.0
+        self.links[container].setdefault(key, (value, tail, head, out, into))
+        return container, key
+
+    def arrange_all(self) -> None:
+        """Lay out all containers, inner ones first, those with a partner together with it."""
+        partner = {f: b for b, f in self.pair.items()}
+        depth = {c: len(self.path(c)) for c in self.children}
+        done: set[Key] = set()
+        for c in sorted(self.children, key=lambda c: -depth[c]):
+            if c in done or (c == BACKWARD and not self.columns):
+                continue
+            other = partner.get(c) or self.pair.get(c)
+            if other is not None and depth[other] != depth[c]:
+                other = None
+            done.update((c, other))
+            if self.flows_back(c):
+                self._contain(other, c)
+            else:
+                self._contain(c, other)
+
+    def flows_back(self, child: Key) -> bool:
+        """Whether it is in the second column."""
+        return child == BACKWARD or (child in self.parent and self.path(child)[-1] == BACKWARD)
+
+    def _contain(self, left: Key | None, right: Key | None) -> None:
+        """Lay out one container, or two partners with shared ranks."""
+        together = [(c, c == right) for c in (left, right) if c is not None]
+        items = {child: self._item(child) for c, _ in together for child in self.children[c]}
+        rank = self._ranks(left, right)
+        count = 1 + max(rank.values(), default=0)
+        heights = [0.0] * count
+        for child, level in rank.items():
+            heights[level] = max(heights[level], items[child].size)
+        ends = [0.0, 0.0]
+        for c, back in together:
+            start, end = (self.exits[c], self.entries[c]) if back else (self.entries[c], self.exits[c])
+            ends[0] = max(ends[0], GAP_ALONG * 0.7 if start else 0.0)
+            ends[1] = max(ends[1], GAP_ALONG * 0.7 if end else 0.0)
+        framed = together[0][0] in self.boxes
+        # The screen's upper edge has the title, whichever way the column flows.
+        pads = [FRAME + (0 if self.sideways else TITLE), FRAME] if framed else [0.0, 0.0]
+        if self.rankdir == "BT":
+            pads.reverse()
+        bands, at = [], pads[0] + ends[0]
+        for h in heights:
+            bands.append((at, at + h))
+            at += h + GAP_ALONG
+        total = at - GAP_ALONG + ends[1] + pads[1]
+        for c, back in together:
+            levels = {child: (count - 1 - rank[child] if back else rank[child]) for child in self.children[c]}
+            own = [(total - b, total - a) for a, b in reversed(bands)] if back else bands
+            edge = (pads[1], total - pads[0]) if back else (pads[0], total - pads[1])
+            title_first = back == (self.rankdir == "BT")
+            self.frames[c] = self._column(c, items, levels, own, edge, total, title_first)
+
+    def _item(self, child: Key) -> Item:
+        if child in self.frames:
+            frame = self.frames[child]
+            return Item(frame.across / 2, frame.across / 2, frame.along)
+        return self.items[child]
+
+    def _ranks(self, first: Key | None, second: Key | None) -> dict[Key, int]:
+        """Ranks from the top of the picture; the second container flows upwards, its parts at what they belong to."""
+        left = self.children[first] if first is not None else []
+        right = self.children[second] if second is not None else []
+        down: list[tuple[Key, Key]] = []
+        for c in (first, second):
+            if c is not None:
+                inner = [(t, h) for _, t, h, _, _ in self.links[c].values() if t is not None and h is not None]
+                back = back_links(self.children[c], inner)
+                down += [(h, t) if (i in back) != (c == second) else (t, h) for i, (t, h) in enumerate(inner)]
+        match = self._matches(left, right)
+        everything = [*left, *right]
+        for _ in range(4):
+            stands = {c: match.get(c, c) for c in everything}
+            merged = list(dict.fromkeys(stands.values()))
+            rank, cyclic = longest_paths(merged, ((stands[a], stands[b]) for a, b in down))
+            if not cyclic:
+                break
+            stuck = set(cyclic)
+            match = {a: b for a, b in match.items() if b not in stuck}
+        else:
+            stands = {c: c for c in everything}
+            rank, _ = longest_paths(everything, down)
+        level = {c: rank[stands[c]] for c in everything}
+        fixed = {*match, *match.values()}
+        above: dict[Key, list[Key]] = {}
+        below: dict[Key, list[Key]] = {}
+        for a, b in down:
+            below.setdefault(a, []).append(b)
+            above.setdefault(b, []).append(a)
+        # Leaves go next to what they feed, and ends next to what made them.
+        for c in reversed(everything):
+            if c in fixed:
+                continue
+            if c not in above and c in below:
+                level[c] = min(level[b] for b in below[c]) - 1
+            elif c not in below and c in above:
+                level[c] = max(level[a] for a in above[c]) + 1
+        lowest = min(level.values(), default=0)
+        used = {r: i for i, r in enumerate(sorted(set(level.values())))}
+        return {c: used[r] if lowest < r else 0 for c, r in level.items()}
+
+    def _matches(self, left: list[Key], right: list[Key]) -> dict[Key, Key]:
+        """For items of the second column the one of the first that they stand beside, each taken once."""
+        here = set(left)
+        match: dict[Key, Key] = {}
+        taken: set[Key] = set()
+        for c in right:
+            of = self.pair.get(c)
+            if of in here and of not in taken:
+                match[c] = of
+                taken.add(of)
+        for _, e in self.ties:
+            head: Key = e.head
+            tail: Key = e.tail
+            while head not in match and head in self.parent and self.parent[head] not in self.pair:
+                head = self.parent[head]
+            while tail not in here and tail in self.parent:
+                tail = self.parent[tail]
+            if head in right and head not in match and tail in here and tail not in taken:
+                match[head] = tail
+                taken.add(tail)
+        return match
+
+    def _column(
+        self,
+        c: Key,
+        items: dict[Key, Item],
+        levels: dict[Key, int],
+        bands: list[Point],
+        edge: Point,
+        total: float,
+        title_first: bool,
+    ) -> _Frame:
+        """The order and the places of one container, and the routes of its links."""
+        # Ports have a layer of their own at both ends.
+        room: dict[Key, Item] = {child: items[child] for child in self.children[c]}
+        layers: list[list[Key]] = [[] for _ in range(len(bands) + 2)]
+        level: dict[Key, int] = {}
+        first: Key = ("title", c)
+        box = self.boxes.get(c)  # type: ignore[call-overload]
+        title = text_width(box.label, 10.0) + 8 if box else 0.0
+        if box and not self.sideways:
+            room[first] = Item(0.0, title, 0.0)
+            level[first] = 0 if title_first else len(bands) + 1
+            layers[level[first]].append(first)
+        for child in self.children[c]:
+            level[child] = levels[child] + 1
+            layers[level[child]].append(child)
+        for value in self.entries[c]:
+            level[("in", value)] = 0
+        for value in self.exits[c]:
+            level[("out", value)] = len(bands) + 1
+        for port in [k for k in level if isinstance(k, tuple) and k[0] in ("in", "out")]:
+            room[port] = Item(4.0, 4.0, 0.0)
+            layers[level[port]].append(port)
+        links: dict[tuple[Key, Key, Key], Link] = {}
+        traced: dict[Key, tuple[list[Key], float, float, bool]] = {}
+        count = 0
+        for key, (value, tail, head, out, into) in self.links[c].items():
+            a: Key = ("in", value) if tail is None else tail
+            b: Key = ("out", value) if head is None else head
+            out = self._port(tail, value, out, "exit")
+            into = self._port(head, value, into, "entry")
+            back = level[a] >= level[b]
+            if back:
+                a, b, out, into = b, a, into, out
+            chain = [a]
+            if level[b] - level[a] > 1 and count <= MANY:
+                for r in range(level[a] + 1, level[b]):
+                    dummy: Key = ("via", value, a, back, r)
+                    if dummy not in room:
+                        room[dummy] = Item(3.0, 3.0, 0.0)
+                        layers[r].append(dummy)
+                        level[dummy] = r
+                        count += 1
+                    chain.append(dummy)
+            chain.append(b)
+            for place, (p, q) in enumerate(zip(chain, chain[1:])):  # noqa: B905
+                start, end = (out if place == 0 else 0.0), (into if place == len(chain) - 2 else 0.0)
+                weight = 1.0 + 2.0 * (p not in items) + 2.0 * (q not in items)
+                if level[q] - level[p] == 1:
+                    links.setdefault((p, q, (start, end)), Link(p, q, start, end, weight))
+            traced[key] = (chain, out, into, back)
+        flat = list(links.values())
+        put_in_order(layers, flat, frozenset([first]), self.deadline)
+        x = spread(layers, room, flat, GAP_ACROSS, self.deadline)
+        side = FRAME if box else 0.0
+        low = min((x[n] - room[n].left for n in x), default=0.0) - side - (TITLE if box and self.sideways else 0.0)
+        high = max((x[n] + room[n].right for n in x), default=0.0) + side
+        if box and self.sideways:
+            total = max(total, title + 12)
+        frame = _Frame(high - low, total)
+        spans = [(edge[0], edge[0]), *bands, (edge[1], edge[1])]
+        for n in x:
+            x[n] -= low
+        for child in self.children[c]:
+            start, end = spans[level[child]]
+            frame.at[child] = (x[child], (start + end - room[child].size) / 2)
+            frame.bands[child] = (start, end)
+        for value in self.entries[c]:
+            frame.entry[value] = x[("in", value)]
+        for value in self.exits[c]:
+            frame.exit[value] = x[("out", value)]
+        for key, (chain, out, into, back) in traced.items():
+            points: list[Point] = []
+            for place, n in enumerate(chain):
+                shift = out if place == 0 else into if place == len(chain) - 1 else 0.0
+                start, end = spans[level[n]]
+                across = x[n] + shift
+                if n in frame.at:
+                    before, after = self.rows.get(n, (0.0, 0.0))  # type: ignore[arg-type]
+                    ends = (frame.at[n][1] + before, frame.at[n][1] + room[n].size - after)
+                    points += [(across, ends[1]), (across, end)] if place == 0 else [(across, start), (across, ends[0])]
+                elif n[0] == "in":  # type: ignore[index]
+                    points += [(across, 0.0), (across, start)]
+                elif n[0] == "out":  # type: ignore[index]
+                    points += [(across, end), (across, total)]
+                else:
+                    points += [(across, start), (across, end)]
+            frame.routes[key] = points[::-1] if back else points
+        return frame
+
+    def _port(self, child: Key, value: Key, given: float, which: str) -> float:
+        """The place across of a value's port beside the anchor of what it leaves or enters."""
+        if child in self.frames:
+            frame = self.frames[child]
+            ports = frame.exit if which == "exit" else frame.entry
+            return ports[value] - frame.across / 2 if value in ports else 0.0
+        return given
 
 
-def _across(
-    layers: list[list[str]],
-    size: dict[str, tuple[float, float]],
-    up: dict[str, list[str]],
-    down: dict[str, list[str]],
-) -> dict[str, float]:
-    """Places from left to right: each layer moves towards its neighbours, keeping its order and its gaps."""
-    x: dict[str, float] = {}
-    for layer in layers:
-        edge = 0.0
-        for node in layer:
-            x[node] = edge + size[node][0] / 2
-            edge += size[node][0] + GAP_X
-        for node in layer:
-            x[node] -= edge / 2
-    for sweep in range(8):
-        near = up if sweep % 2 == 0 else down
-        for layer in layers if sweep % 2 == 0 else layers[::-1]:
-            wanted = [sum(x[m] for m in near[n]) / len(near[n]) if near[n] else x[n] for n in layer]
-            for node, place in zip(layer, _spaced(layer, wanted, size), strict=True):
-                x[node] = place
-    return x
+def arrange(scene: Scene, rankdir: str = "TB", timeout: float = 20.0) -> Layout:
+    """A layout of the scene; the same scene gives the same layout, unless `timeout` seconds cut the search short."""
+    from graphnet.viz.routes import placed
 
-
-def _spaced(layer: list[str], wanted: list[float], size: dict[str, tuple[float, float]]) -> list[float]:
-    """Places as near to those wanted as the gaps allow: runs that would overlap are set side by side on their mean."""
-    runs: list[tuple[float, int, float]] = []  # (sum of wanted starts, count, width)
-    offsets: list[float] = []
-    for node, place in zip(layer, wanted, strict=True):
-        width = size[node][0] + GAP_X
-        total, count, wide = place - width / 2, 1, width
-        offsets.append(0.0)
-        while runs and runs[-1][0] / runs[-1][1] + runs[-1][2] > total / count:
-            before, n, span = runs.pop()
-            # Starts are counted as if the run began where its first node does.
-            total += before - count * span
-            count += n
-            wide += span
-        runs.append((total, count, wide))
-    places: list[float] = []
-    index = 0
-    for total, count, _ in runs:
-        edge = total / count
-        for _ in range(count):
-            width = size[layer[index]][0] + GAP_X
-            places.append(edge + width / 2)
-            edge += width
-            index += 1
-    return places
-
-
-def _frames(scene: Scene, result: Layout) -> None:
-    """A frame around each box's nodes, where it would not take in a node of another box."""
-    parent = {b.id: b.parent for b in scene.boxes}
-    members: dict[str, list[str]] = {b.id: [] for b in scene.boxes}
-    for node in scene.nodes:
-        box = node.box
-        while box is not None:
-            members[box].append(node.id)
-            box = parent[box]
-    depth: dict[str, int] = {}
-    for b in reversed(scene.boxes):
-        inner = [depth[c.id] for c in scene.boxes if c.parent == b.id and c.id in depth]
-        depth[b.id] = 1 + max(inner, default=0)
-    for b in scene.boxes:
-        inside = [result.places[n] for n in members[b.id]]
-        if not inside:
-            continue
-        margin = 6.0 + 4.0 * depth[b.id]
-        x0 = min(p.x - p.width / 2 for p in inside) - margin
-        x1 = max(p.x + p.width / 2 for p in inside) + margin
-        y0 = min(p.y - p.height / 2 for p in inside) - margin - 8
-        y1 = max(p.y + p.height / 2 for p in inside) + margin
-        own = set(members[b.id])
-        foreign = any(
-            p.x + p.width / 2 > x0 and p.x - p.width / 2 < x1 and p.y + p.height / 2 > y0 and p.y - p.height / 2 < y1
-            for n, p in result.places.items()
-            if n not in own
-        )
-        if not foreign:
-            result.boxes[b.id] = (x0, y0, x1, y1)
-
-
-def _shifted(scene: Scene, result: Layout) -> None:
-    """Everything moved into a canvas that begins at (0, 0), with a margin."""
-    margin = 16.0
-    xs = [v for p in result.places.values() for v in (p.x - p.width / 2, p.x + p.width / 2)]
-    xs += [v for b in result.boxes.values() for v in (b[0], b[2])]
-    xs += [x for _, points in result.curves for x, _ in points]
-    xs += [points[0][0] + len(scene.edges[i].label) * 5.0 for i, points in result.curves]
-    ys = [v for p in result.places.values() for v in (p.y - p.height / 2, p.y + p.height / 2)]
-    ys += [v for b in result.boxes.values() for v in (b[1], b[3])]
-    left, top = min(xs, default=0.0) - margin, min(ys, default=0.0) - margin
-    for p in result.places.values():
-        p.x -= left
-        p.y -= top
-    result.curves = [(i, [(x - left, y - top) for x, y in points]) for i, points in result.curves]
-    result.boxes = {k: (a - left, b - top, c - left, d - top) for k, (a, b, c, d) in result.boxes.items()}
-    result.width = max(xs, default=0.0) - left + margin
-    result.height = max(ys, default=0.0) - top + margin
+    arranger = Arranger(scene, rankdir, time.monotonic() + timeout)
+    arranger.arrange_all()
+    return placed(arranger)

@@ -10,10 +10,11 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from graphnet.viz.build import build
 from graphnet.viz.dot import dot_source
 from graphnet.viz.layout import arrange
-from graphnet.viz.scene import Scene, build
-from graphnet.viz.svg import paint, to_svg
+from graphnet.viz.scene import Scene
+from graphnet.viz.svg import to_svg
 
 if TYPE_CHECKING:
     from graphnet.graph import Graph
@@ -35,6 +36,7 @@ class Picture:
         self._wanted = engine
         self._timeout = timeout
         self._legend = legend
+        self._rankdir = rankdir
         self._source = dot_source(scene, rankdir, legend)
         self.engine, content = self._rendered("svg")
         self.svg = content.decode("utf-8")
@@ -74,17 +76,19 @@ class Picture:
                 except (subprocess.SubprocessError, OSError) as error:
                     problems.append(f"pygraphviz: {error}")
         if wanted in ("auto", "builtin"):
-            layout = arrange(self.scene)
+            layout = arrange(self.scene, self._rankdir, self._timeout)
             if form == "svg":
                 return "builtin", to_svg(self.scene, layout, self._legend).encode("utf-8")
             try:
-                from matplotlib.figure import Figure
+                import matplotlib  # noqa: F401
             except ImportError:
                 raise RuntimeError(
                     f"{form.upper()} needs `dot`, pygraphviz or matplotlib: pip install 'graphnet[viz]'. "
                     "SVG and DOT need nothing: save to a file that ends in .svg"
                 ) from None
-            return "builtin", _figure_bytes(paint(self.scene, layout, Figure), form)
+            from graphnet.viz.paint import to_bitmap
+
+            return "builtin", to_bitmap(self.scene, layout, form, _DPI.get(form, 72), self._legend)
         raise RuntimeError(f"the engine {wanted!r} cannot draw: {'; '.join(problems)}")
 
     def _run(self, command: list[str]) -> bytes:
@@ -122,16 +126,6 @@ class Picture:
         at = f" in {self.path}" if self.path else ""
         said = f" ({self.scene.caption})" if self.scene.caption else ""
         return f"<Picture of {self.scene.title}, drawn by {self.engine}{at}{said}>"
-
-
-def _figure_bytes(figure: Any, form: str) -> bytes:
-    import io
-
-    buffer = io.BytesIO()
-    figure.savefig(
-        buffer, format=form, dpi=_DPI.get(form, 72), metadata={"CreationDate": None} if form == "pdf" else None
-    )
-    return buffer.getvalue()
 
 
 def write_whole(target: Path, content: bytes) -> None:

@@ -1,0 +1,120 @@
+"""A scene and its layout drawn with matplotlib, for the formats that SVG text cannot become by itself."""
+
+from __future__ import annotations
+
+import io
+import logging
+from typing import Any
+
+from graphnet.viz.layout import LINE, SMALL, TEXT, Layout
+from graphnet.viz.scene import LOOKS, Scene
+from graphnet.viz.svg import legend_entries
+
+_GREY, _INK = "#6b7280", "#1a202c"
+#: no side of a bitmap is longer: matplotlib's own limit is 65,535
+_LONGEST = 30_000
+
+
+def to_bitmap(scene: Scene, layout: Layout, form: str, dpi: float, legend: bool = True) -> bytes:
+    """The picture as `form` ("png" or "pdf"), from the same places as the SVG."""
+    from matplotlib.figure import Figure
+
+    figure = paint(scene, layout, Figure, legend)
+    longest = max(figure.get_size_inches())
+    buffer = io.BytesIO()
+    quiet = logging.getLogger("matplotlib.font_manager")
+    level = quiet.level
+    quiet.setLevel(logging.ERROR)
+    try:
+        figure.savefig(
+            buffer,
+            format=form,
+            dpi=min(dpi, _LONGEST / longest) if form == "png" else 72,
+            metadata={"CreationDate": None} if form == "pdf" else None,
+        )
+    finally:
+        quiet.setLevel(level)
+    return buffer.getvalue()
+
+
+def paint(scene: Scene, layout: Layout, figure_of: Any, legend: bool = True) -> Any:
+    """A matplotlib figure, one point for one of the layout's units, on white."""
+    from matplotlib.patches import FancyBboxPatch, PathPatch
+    from matplotlib.path import Path
+
+    entries = legend_entries(scene, layout.width) if legend else []
+    rows = int(entries[-1][1]) + 1 if entries else 0
+    heading = [scene.title] + ([scene.caption] if scene.caption else [])
+    head = 10.0 + 14 * len(heading)
+    width, height = max(layout.width, 260.0), layout.height + head + rows * 16 + 10
+    figure = figure_of(figsize=(width / 72, height / 72), facecolor="white")
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_xlim(0, width)
+    axes.set_ylim(height, 0)
+    axes.axis("off")
+    shift = (width - layout.width) / 2
+
+    def text(x: float, y: float, content: str, size: float, colour: str, align: str = "left", order: int = 4) -> None:
+        # `$` would start a formula. The font's own width is a little more than Helvetica's: hence the smaller size.
+        shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in content).replace("$", r"\$")
+        axes.text(x, y, shown, fontsize=size * 0.9, color=colour, ha=align, va="baseline", zorder=order)
+
+    def frame(x: float, y: float, wide: float, high: float, radius: float, fill: str, edge: str, order: int) -> None:
+        style = f"round,pad=0,rounding_size={min(radius, wide / 2, high / 2)}"
+        axes.add_patch(
+            FancyBboxPatch((x, y), wide, high, boxstyle=style, facecolor=fill, edgecolor=edge, lw=0.9, zorder=order)
+        )
+
+    codes = {"M": [Path.MOVETO], "L": [Path.LINETO], "Q": [Path.CURVE3] * 2, "C": [Path.CURVE4] * 3}
+
+    def curve(steps: Any, colour: str, dashed: bool, arrow: bool) -> None:
+        points = [(x + shift, y + head) for _, part in steps for x, y in part]
+        patch = PathPatch(
+            Path(points, [code for letter, _ in steps for code in codes[letter]]),
+            facecolor="none",
+            edgecolor=colour,
+            linestyle=(0, (4, 3)) if dashed else "-",
+            linewidth=0.9,
+            zorder=2,
+        )
+        axes.add_patch(patch)
+        if arrow:
+            (x0, y0), (x1, y1) = points[-2], points[-1]
+            long = max(abs(x1 - x0), abs(y1 - y0), 1e-9)
+            start = (x1 - (x1 - x0) / long * 6, y1 - (y1 - y0) / long * 6)
+            axes.annotate(
+                "", (x1, y1), start, arrowprops={"arrowstyle": "-|>", "color": colour, "lw": 0, "mutation_scale": 8}
+            )
+
+    for i, line in enumerate(heading):
+        text(width / 2, 16 + 14 * i, line, 12, _GREY, "center")
+    labels = {b.id: b for b in scene.boxes}
+    for box, (x0, y0, x1, y1) in layout.boxes.items():
+        colour = "#c98aa0" if labels[box].gradient else "#86b79c"
+        frame(x0 + shift, y0 + head, x1 - x0, y1 - y0, 8, "#7f8ea310", colour, 1)
+        text(x0 + shift + 7, y0 + head + 13, labels[box].label, 10, _GREY)
+    backward = {n.id for n in scene.nodes if n.kind.startswith("gradient")}
+    for _, _, steps in layout.ties:
+        curve(steps, "#d08aa4", True, False)
+    for i, steps in layout.curves:
+        edge = scene.edges[i]
+        colour = "#d08aa4" if edge.tie else "#c2688b" if edge.tail in backward or edge.head in backward else "#7b8494"
+        curve(steps, colour, edge.tie, not edge.tie)
+    for node in scene.nodes:
+        p = layout.places[node.id]
+        _, shape, fill, border = LOOKS[node.kind]
+        x, y = p.x - p.width / 2 + shift, p.y - p.height / 2 + head
+        if shape == "box3d":
+            frame(x + 4, y - 4, p.width, p.height, 3, fill, border, 3)
+        elif shape == "folder":
+            frame(x, y - 4, min(26.0, p.width / 3), 8, 1, fill, border, 3)
+        frame(x, y, p.width, p.height, {"oval": p.height / 2, "box": 6.0}.get(shape, 2.0), fill, border, 3)
+        for place, line in enumerate(node.lines):
+            text(p.x + shift, p.y + head + (place - (len(node.lines) - 1) / 2) * LINE + 4, line, TEXT, _INK, "center")
+    for t in layout.texts:
+        text(t.x + shift, t.y + head, t.content, SMALL, _GREY, "right" if t.anchor == "end" else "left")
+    for x, row, meaning, fill, border in entries:
+        y = height - (rows - row) * 16 - 4
+        frame(x, y, 14, 10, 2, fill, border, 3)
+        text(x + 19, y + 8.5, meaning, SMALL, _GREY)
+    return figure
