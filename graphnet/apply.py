@@ -1,0 +1,228 @@
+"""The record of one operation, and what happens when it is applied.
+
+With known arrays the body runs at once, and the node keeps its inputs if one of them needs a gradient; with a symbolic
+input only the shape rule runs; inside a gradient rule that runs on bare arrays, the body runs and nothing is wrapped.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphnet.tensor import (
+    _PACKAGE,
+    KINDS,
+    NO_ATTRS,
+    WEAK,
+    Parameter,
+    Spec,
+    Tensor,
+    as_array,
+    caller_site,
+    constant,
+    materialised,
+    new,
+    state,
+    tick,
+)
+
+Rule = Callable[..., Any]
+ndarray = np.ndarray
+
+
+class Op:
+    """One operation.
+
+    `name` (NumPy's, where NumPy has it), `family` ("elementwise", "reduction" or "op"), `forward` (on arrays), `infer`
+    (specs and attributes to a spec), `vjp` (a tuple of one rule per input, None where there is no derivative; or one
+    rule that takes the input's place first, for ops of any number of inputs), `expr` (a scalar expression in Python
+    with `{x}` for the inputs, or None), `ufunc` (the NumPy ufunc that is the whole body, or None), `onnx`.
+    """
+
+    __slots__ = (
+        "differentiable",
+        "doc",
+        "expr",
+        "family",
+        "forward",
+        "function",
+        "infer",
+        "name",
+        "onnx",
+        "params",
+        "prepare",
+        "ufunc",
+        "vjp",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        family: str,
+        forward: Callable[..., Any],
+        infer: Callable[..., Spec],
+        vjp: Sequence[Rule | None] | Rule,
+        params: Sequence[str] = (),
+        expr: str | None = None,
+        ufunc: np.ufunc | None = None,
+        onnx: str | None = None,
+        prepare: Callable[..., dict[str, Any]] | None = None,
+        doc: str | None = None,
+    ):
+        self.name = name
+        self.family = family
+        self.forward = forward
+        self.infer = infer
+        self.vjp = vjp if callable(vjp) else tuple(vjp)
+        self.params = tuple(params)
+        self.expr = expr
+        self.ufunc = ufunc
+        self.onnx = onnx
+        self.prepare = prepare
+        self.doc = doc
+        self.differentiable = callable(vjp) or any(rule is not None for rule in vjp)
+        self.function: Callable[..., Any] | None = None
+
+    def __repr__(self) -> str:
+        return f"<Op {self.name}>"
+
+    def rule(self, place: int) -> Rule | None:
+        """The gradient rule for the input at `place`."""
+        if isinstance(self.vjp, tuple):
+            return self.vjp[place]
+        vjp = self.vjp
+        return lambda g, y, *inputs, **attrs: vjp(place, g, y, *inputs, **attrs)
+
+    def failure(
+        self, error: BaseException, args: Sequence[Any], attrs: dict[str, Any], explain: bool = True
+    ) -> BaseException:
+        """`error` with op, inputs and layer in its text, said once; the shape rule may know a better reason."""
+        if getattr(error, "_graphnet_named", False):
+            return error
+        reason = str(error)
+        try:
+            if not explain:
+                raise error
+            specs = tuple(a._value if isinstance(a, Tensor) else Spec(np.shape(a), np.asarray(a).dtype) for a in args)
+            self.infer(*specs, **attrs)
+        except Exception as found:
+            reason = str(found)
+        listed = [described(a) for a in args] + [f"{k}={v!r}" for k, v in attrs.items() if v is not None]
+        where = state.mode.region
+        layer = "/".join(r.name for r in where.path) + ": " if where is not None else ""
+        kind = type(error) if type(error) in (ValueError, TypeError, IndexError, FloatingPointError) else ValueError
+        named = kind(f"{layer}{self.name}({', '.join(listed)}): {reason}")
+        named._graphnet_named = True  # type: ignore[attr-defined]
+        return named
+
+
+OPS: dict[str, Op] = {}
+
+
+def described(value: Any) -> str:
+    """`float32[5, 7]` for anything with a shape and dtype; a number as itself."""
+    if hasattr(value, "dtype") and hasattr(value, "shape"):
+        return f"{value.dtype}{list(value.shape)}"
+    return repr(value) if value.__class__ in WEAK else type(value).__name__
+
+
+def _converted(op: Op, args: Sequence[Any]) -> list[Any]:
+    """`args` with arrays, lists and NumPy scalars as tensors; numbers stay weak beside others in elementwise ops."""
+    keeps_weak = op.family == "elementwise" and not all(a.__class__ in WEAK for a in args)
+    recording = any(a.__class__ in KINDS and a.requires_grad for a in args)
+    out = []
+    for a in args:
+        if a.__class__ in KINDS or (keeps_weak and a.__class__ in WEAK):
+            out.append(a)
+        else:
+            # A history keeps its own copy: writing to the caller's array later must not change a gradient.
+            try:
+                out.append(constant(as_array(a, copy=recording and a.__class__ is ndarray)))
+            except TypeError as error:
+                raise op.failure(error, args, NO_ATTRS, explain=False) from None
+    return out
+
+
+def apply(op: Op, args: Sequence[Any], attrs: dict[str, Any] = NO_ATTRS, prepared: bool = False) -> Any:
+    """Apply `op`: the path that handles everything. Elementwise functions have a shorter one for plain eager values."""
+    m = state.mode
+    if m.raw and not any(a.__class__ in KINDS for a in args):
+        return op.forward(*args, **attrs)
+    if m.trace is not None:
+        args = [m.trace.current.get(a, a) if a.__class__ is Parameter else a for a in args]
+    inputs = _converted(op, args)
+    unknown = any(t.__class__ in KINDS and t._value.__class__ is Spec for t in inputs)
+    if m.trace is not None and not unknown:
+        # A parameter can change between two calls of the traced graph: inside the trace it counts as unknown.
+        unknown = any(t.__class__ is Parameter for t in inputs)
+    if unknown:
+        inputs = list(materialised(tuple(inputs)))
+    values = [t._value if t.__class__ in KINDS else t for t in inputs]
+    if op.prepare is not None and not prepared:
+        try:
+            attrs = op.prepare(*values, **attrs)
+        except Exception as error:
+            raise op.failure(error, inputs, attrs, explain=False) from None
+    try:
+        if unknown:
+            value = op.infer(*[_spec(v) for v in values], **attrs)
+        else:
+            value = op.forward(*values, **attrs)
+    except Exception as error:
+        raise op.failure(error, inputs, attrs) from None
+    y = new(Tensor)
+    y._value = value if value.__class__ is ndarray or unknown else np.asarray(value)
+    needs = unknown or (
+        m.recording
+        and op.differentiable
+        and y._value.dtype.kind == "f"
+        and any(t.__class__ in KINDS and t.requires_grad for t in inputs)
+    )
+    if not needs:
+        y.requires_grad = False
+        y.op = None
+    else:
+        y.requires_grad = y._value.dtype.kind == "f" and op.differentiable
+        y.op = op
+        y._inputs = tuple(inputs)
+        y.attrs = attrs
+        y._tick = tick()
+        y.region = m.region
+        frame = sys._getframe(2)
+        if frame.f_code.co_filename.startswith(_PACKAGE):
+            y._code, y._lasti = caller_site()
+        else:
+            y._code = frame.f_code
+            y._lasti = frame.f_lasti
+        if m.of is not None:
+            y.gradient_of = m.of
+    if m.debug is not None and not unknown:
+        m.debug.check(op, inputs, y)
+    return y
+
+
+def apply_prepared(op: Op, inputs: Sequence[Tensor], attrs: dict[str, Any]) -> Tensor:
+    """Apply `op` with the attributes of a node, which are in their final form already."""
+    return apply(op, inputs, attrs, prepared=True)
+
+
+def _spec(value: Any) -> Spec:
+    return value if value.__class__ is Spec else Spec(value.shape, value.dtype)
+
+
+def made(op: Op, inputs: Sequence[Tensor], attrs: dict[str, Any], like: Tensor | None = None) -> Tensor:
+    """A symbolic node of `op`, without running or converting anything; name, region and source as those of `like`."""
+    y = new(Tensor)
+    y._value = op.infer(*[_spec(t._value) for t in inputs], **attrs)
+    y.requires_grad = y._value.dtype.kind == "f" and op.differentiable
+    y.op = op
+    y._inputs = tuple(inputs)
+    y.attrs = attrs
+    y._tick = tick()
+    if like is not None:
+        y.region, y.name, y._code, y._lasti = like.region, like.name, like._code, like._lasti
+        y.gradient_of = like.gradient_of
+    return y
