@@ -1,30 +1,54 @@
 """The node: a `Tensor` holds its array if that is known, the op that made it, its inputs and its attributes.
 
-Here too: `Parameter` (the mutable leaf), `input` (the symbolic leaf), `Region` (a label on part of a graph), the
-thread's mode (recording or not, inside which region), and the topological sort. No operator is defined here: every
-method that computes is added by `graphnet.methods`.
+Here too: `Parameter` (the mutable leaf), `input` (the symbolic leaf) and the topological sort. No operator is defined
+here: every method that computes is added by `graphnet.methods`.
 """
 
 from __future__ import annotations
 
 import itertools
-import sys
-import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from graphnet.mode import _PACKAGE, NO_ATTRS, Region, caller_site, mode, no_grad, region, site_line, state
+
 if TYPE_CHECKING:
     from graphnet.op import Op
+
+__all__ = [
+    "KINDS",
+    "NO_ATTRS",
+    "WEAK",
+    "_PACKAGE",
+    "Parameter",
+    "Region",
+    "Spec",
+    "Tensor",
+    "as_array",
+    "caller_site",
+    "constant",
+    "input",
+    "known",
+    "materialised",
+    "mode",
+    "new",
+    "no_grad",
+    "region",
+    "site_line",
+    "state",
+    "symbolic",
+    "tensor",
+    "tick",
+    "toposort",
+]
 
 Shape = tuple[int, ...]
 ndarray = np.ndarray
 new = object.__new__
 tick: Callable[[], int] = itertools.count(1).__next__
-NO_ATTRS: dict[str, Any] = {}
 
 _DEFAULTS: dict[str, Any] = {
     "op": None,
@@ -60,157 +84,6 @@ class Spec:
         for n in self.shape:
             total *= n
         return total
-
-
-class Region:
-    """A label on part of a graph: one call of a layer or of a composite function.
-
-    `name` is what a person reads ("dense_1", "softmax"), `kind` what was called ("Dense", "softmax"), `parent` the
-    region it was called in, `attrs` its static arguments, `site` the line that called it.
-    """
-
-    __slots__ = ("_code", "_lasti", "attrs", "kind", "name", "parent")
-
-    def __init__(self, name: str, kind: str, parent: Region | None = None, attrs: dict[str, Any] | None = None):
-        self.name = name
-        self.kind = kind
-        self.parent = parent
-        self.attrs = attrs or NO_ATTRS
-        self._code, self._lasti = caller_site()
-
-    @property
-    def path(self) -> tuple[Region, ...]:
-        """This region and those around it, the outermost first."""
-        chain = []
-        region: Region | None = self
-        while region is not None:
-            chain.append(region)
-            region = region.parent
-        return tuple(reversed(chain))
-
-    @property
-    def site(self) -> tuple[str, int] | None:
-        """(file, line) of the call, or None."""
-        return site_line(self._code, self._lasti)
-
-    def __repr__(self) -> str:
-        return f"<Region {'/'.join(r.name for r in self.path)}>"
-
-
-class Mode:
-    """What ops do on this thread, if not the plain thing: one immutable record, replaced as a whole."""
-
-    __slots__ = ("debug", "of", "plain", "raw", "recording", "region", "strict", "trace")
-
-    def __init__(
-        self,
-        recording: bool = True,
-        region: Region | None = None,
-        debug: Any = None,
-        trace: Any = None,
-        raw: bool = False,
-        strict: bool = False,
-        of: Tensor | None = None,
-    ):
-        self.recording = recording  # False inside no_grad
-        self.region = region  # the innermost region
-        self.debug = debug  # the debug context's options
-        self.trace = trace  # the trace that collects assignments
-        self.raw = raw  # gradient rules run on bare arrays
-        self.strict = strict  # zero times anything is zero, also on bare arrays
-        self.of = of  # the node whose gradient is being built
-        self.plain = debug is None and trace is None and of is None
-
-    def replaced(self, **changes: Any) -> Mode:
-        values = {slot: getattr(self, slot) for slot in Mode.__slots__ if slot != "plain"}
-        values.update(changes)
-        return Mode(**values)
-
-
-PLAIN = Mode()
-
-
-class _State(threading.local):
-    mode: Mode = PLAIN
-
-
-state = _State()
-
-
-@contextmanager
-def mode(**changes: Any) -> Iterator[Mode]:
-    """Run a block in another mode of this thread."""
-    before = state.mode
-    state.mode = before.replaced(**changes)
-    try:
-        yield state.mode
-    finally:
-        state.mode = before
-
-
-class no_grad:
-    """A context, and a decorator, in which eager ops keep no history. Symbolic tensors keep theirs.
-
-    >>> import graphnet as gn
-    >>> w = gn.Parameter([1.0, 2.0])
-    >>> with gn.no_grad():
-    ...     y = w * 2
-    >>> y.requires_grad
-    False
-    """
-
-    def __enter__(self) -> None:
-        self._before = (*getattr(self, "_before", ()), state.mode)
-        state.mode = state.mode.replaced(recording=False)
-
-    def __exit__(self, *exc: object) -> None:
-        *rest, state.mode = self._before
-        self._before = tuple(rest)
-
-    def __call__(self, f: Callable[..., Any]) -> Callable[..., Any]:
-        from functools import wraps
-
-        @wraps(f)
-        def quiet(*args: Any, **kwargs: Any) -> Any:
-            with no_grad():
-                return f(*args, **kwargs)
-
-        return quiet
-
-
-@contextmanager
-def region(name: str, kind: str | None = None, **attrs: Any) -> Iterator[Region]:
-    """Label the ops of a block: they are drawn in one box and named in errors."""
-    before = state.mode
-    label = Region(name, kind or name, before.region, attrs)
-    state.mode = before.replaced(region=label)
-    try:
-        yield label
-    finally:
-        state.mode = before
-
-
-_PACKAGE = __file__[: -len("tensor.py")]
-
-
-def caller_site() -> tuple[CodeType | None, int]:
-    """The innermost frame outside this package, as (code, instruction)."""
-    frame: Any = sys._getframe(1)
-    while frame is not None:
-        if not frame.f_code.co_filename.startswith(_PACKAGE) and "contextlib" not in frame.f_code.co_filename:
-            return frame.f_code, frame.f_lasti
-        frame = frame.f_back
-    return None, -1
-
-
-def site_line(code: CodeType | None, lasti: int) -> tuple[str, int] | None:
-    """(file, line) of an instruction. Kept as an instruction until asked for: finding the line costs more."""
-    if code is None:
-        return None
-    for start, end, line in code.co_lines():
-        if start <= lasti < end and line is not None:
-            return code.co_filename, line
-    return code.co_filename, code.co_firstlineno
 
 
 class Tensor:

@@ -15,7 +15,8 @@ OPTIONAL = {"matplotlib", "numba", "tqdm", "rich", "pygraphviz", "networkx", "gr
 #: what each room may import from this package, at the top of its files
 ALLOWED = {
     "shapes": set(),
-    "tensor": set(),
+    "mode": set(),
+    "tensor": {"mode"},
     "version": set(),
     "containers": set(),
     "datasets": set(),
