@@ -8,12 +8,13 @@ the two columns share their ranks, at every depth of boxes.
 
 from __future__ import annotations
 
+import itertools
 import time
 from dataclasses import dataclass, field
 
 from graphnet.viz.layered import Item, Key, Link, back_links, longest_paths, put_in_order, spread
 from graphnet.viz.metrics import text_width
-from graphnet.viz.scene import Edge, Node, Scene
+from graphnet.viz.scene import LOOKS, Edge, Node, Scene
 
 LINE, PAD_X, PAD_Y = 14.0, 10.0, 7.0
 TEXT, SMALL = 11.0, 9.0
@@ -77,6 +78,8 @@ class _Frame:
     exit: dict[Key, float] = field(default_factory=dict)
 
 
+#: what a shape's second part adds to its width and height
+DEPTH = {"box3d": (4.0, 4.0), "folder": (0.0, 4.0)}
 FORWARD, BACKWARD = "\0f", "\0b"
 
 
@@ -178,6 +181,8 @@ class Arranger:
         for n in self.scene.nodes:
             width = max(text_width(line, TEXT) for line in n.lines) + 2 * PAD_X
             height = len(n.lines) * LINE + 2 * PAD_Y
+            more = DEPTH.get(LOOKS[n.kind][1], (0.0, 0.0))
+            width, height = width + more[0], height + more[1]
             arguments = [e.argument for e in incoming.get(n.id, ()) if e.argument]
             widths = [13.0 if self.sideways else text_width(a, SMALL) + 8 for a in arguments]
             if sum(widths) > 300:
@@ -284,27 +289,33 @@ class Arranger:
         heights = [0.0] * count
         for child, level in rank.items():
             heights[level] = max(heights[level], items[child].size)
-        ends = [0.0, 0.0]
+        # Gaps from the top: before the first layer, between layers, after the last. Links that run far have more room.
+        gaps = [0.0, *[GAP_ALONG] * (count - 1), 0.0]
+        columns = []
         for c, back in together:
+            title_first = back == (self.rankdir == "BT")
+            levels = {child: (count - rank[child] if back else rank[child] + 1) for child in self.children[c]}
+            column = _Column(self, c, items, levels, count, title_first)
+            columns.append((c, back, column))
+            reach = column.reach[::-1] if back else column.reach
             start, end = (self.exits[c], self.entries[c]) if back else (self.entries[c], self.exits[c])
-            ends[0] = max(ends[0], GAP_ALONG * 0.7 if start else 0.0)
-            ends[1] = max(ends[1], GAP_ALONG * 0.7 if end else 0.0)
-        framed = together[0][0] in self.boxes
+            least = [GAP_ALONG * 0.7 if start else 0.0, *[GAP_ALONG] * (count - 1), GAP_ALONG * 0.7 if end else 0.0]
+            gaps = [max(g, low + min(60.0, max(0.0, far - 60) / 10)) for g, low, far in zip(gaps, least, reach)]  # noqa: B905
         # The screen's upper edge has the title, whichever way the column flows.
-        pads = [FRAME + (0 if self.sideways else TITLE), FRAME] if framed else [0.0, 0.0]
+        pads = [FRAME + (0 if self.sideways else TITLE), FRAME] if together[0][0] in self.boxes else [0.0, 0.0]
         if self.rankdir == "BT":
             pads.reverse()
-        bands, at = [], pads[0] + ends[0]
-        for h in heights:
+        bands, at = [], pads[0] + gaps[0]
+        for h, gap in zip(heights, gaps[1:]):  # noqa: B905
             bands.append((at, at + h))
-            at += h + GAP_ALONG
-        total = at - GAP_ALONG + ends[1] + pads[1]
-        for c, back in together:
-            levels = {child: (count - 1 - rank[child] if back else rank[child]) for child in self.children[c]}
+            at += h + gap
+        total = at + pads[1]
+        if self.sideways:
+            total = max([total, *(column.title + 12 for _, _, column in columns)])
+        for c, back, column in columns:
             own = [(total - b, total - a) for a, b in reversed(bands)] if back else bands
             edge = (pads[1], total - pads[0]) if back else (pads[0], total - pads[1])
-            title_first = back == (self.rankdir == "BT")
-            self.frames[c] = self._column(c, items, levels, own, edge, total, title_first)
+            self.frames[c] = column.frame([(edge[0], edge[0]), *own, (edge[1], edge[1])], total)
 
     def _item(self, child: Key) -> Item:
         if child in self.frames:
@@ -376,46 +387,78 @@ class Arranger:
                 taken.add(tail)
         return match
 
-    def _column(
-        self,
-        c: Key,
-        items: dict[Key, Item],
-        levels: dict[Key, int],
-        bands: list[Point],
-        edge: Point,
-        total: float,
-        title_first: bool,
-    ) -> _Frame:
-        """The order and the places of one container, and the routes of its links."""
+    def port(self, child: Key, value: Key, given: float, which: str) -> float:
+        """The place across of a value's port beside the anchor of what it leaves or enters."""
+        if child in self.frames:
+            frame = self.frames[child]
+            ports = frame.exit if which == "exit" else frame.entry
+            return ports[value] - frame.across / 2 if value in ports else 0.0
+        return given
+
+
+class _Column:
+    """One container: the order and the places across of what is in it, and then the routes of its links."""
+
+    def __init__(
+        self, arranger: Arranger, c: Key, items: dict[Key, Item], levels: dict[Key, int], count: int, title_first: bool
+    ):
+        self.arranger = arranger
+        self.c = c
+        children = arranger.children[c]
         # Ports have a layer of their own at both ends.
-        room: dict[Key, Item] = {child: items[child] for child in self.children[c]}
-        layers: list[list[Key]] = [[] for _ in range(len(bands) + 2)]
-        level: dict[Key, int] = {}
+        self.room: dict[Key, Item] = {child: items[child] for child in children}
+        self.level: dict[Key, int] = dict(levels)
+        layers: list[list[Key]] = [[] for _ in range(count + 2)]
+        box = arranger.boxes.get(c)  # type: ignore[call-overload]
+        self.title = text_width(box.label, 10.0) + 12 if box else 0.0
         first: Key = ("title", c)
-        box = self.boxes.get(c)  # type: ignore[call-overload]
-        title = text_width(box.label, 10.0) + 8 if box else 0.0
-        if box and not self.sideways:
-            room[first] = Item(0.0, title, 0.0)
-            level[first] = 0 if title_first else len(bands) + 1
-            layers[level[first]].append(first)
-        for child in self.children[c]:
-            level[child] = levels[child] + 1
-            layers[level[child]].append(child)
-        for value in self.entries[c]:
-            level[("in", value)] = 0
-        for value in self.exits[c]:
-            level[("out", value)] = len(bands) + 1
-        for port in [k for k in level if isinstance(k, tuple) and k[0] in ("in", "out")]:
-            room[port] = Item(4.0, 4.0, 0.0)
-            layers[level[port]].append(port)
-        links: dict[tuple[Key, Key, Key], Link] = {}
-        traced: dict[Key, tuple[list[Key], float, float, bool]] = {}
+        if box and not arranger.sideways:
+            # The title keeps links out of its corner.
+            self.room[first] = Item(0.0, self.title, 0.0)
+            self.level[first] = 0 if title_first else count + 1
+            layers[self.level[first]].append(first)
+        for child in children:
+            layers[levels[child]].append(child)
+        for which, values, at in (("in", arranger.entries[c], 0), ("out", arranger.exits[c], count + 1)):
+            for value in values:
+                self.room[(which, value)] = Item(4.0, 4.0, 0.0)
+                self.level[(which, value)] = at
+                layers[at].append((which, value))
+        self.traced: dict[Key, tuple[list[Key], float, float, bool]] = {}
+        links = self._chained(layers)
+        put_in_order(layers, links, frozenset([first]), arranger.deadline)
+        self.x = spread(layers, self.room, links, GAP_ACROSS, arranger.deadline)
+        side = FRAME if box else 0.0
+        banner = TITLE if box and arranger.sideways else 0.0
+        low = min((self.x[n] - self.room[n].left for n in self.x), default=0.0) - side - banner
+        high = max((self.x[n] + self.room[n].right for n in self.x), default=0.0) + side
+        self.across = high - low
+        for n in self.x:
+            self.x[n] -= low
+        #: how far the links between two layers run across
+        self.reach = [0.0] * (count + 1)
+        for k in links:
+            far = abs(self.x[k.tail] + k.out - self.x[k.head] - k.into)
+            self.reach[self.level[k.tail]] = max(self.reach[self.level[k.tail]], far)
+
+    def _chained(self, layers: list[list[Key]]) -> list[Link]:
+        """The container's links from layer to layer, with dummies on the way; those of one tensor share theirs."""
+        degree: dict[Key, int] = {}
+        for _, tail, head, _, _ in self.arranger.links[self.c].values():
+            degree[tail] = degree.get(tail, 0) + 1
+            degree[head] = degree.get(head, 0) + 1
+        level, room = self.level, self.room
+        own = set(room)
+        links: dict[tuple[Key, Key, float, float], Link] = {}
         count = 0
-        for key, (value, tail, head, out, into) in self.links[c].items():
+        for key, (value, tail, head, out, into) in self.arranger.links[self.c].items():
             a: Key = ("in", value) if tail is None else tail
             b: Key = ("out", value) if head is None else head
-            out = self._port(tail, value, out, "exit")
-            into = self._port(head, value, into, "entry")
+            out = self.arranger.port(tail, value, out, "exit")
+            into = self.arranger.port(head, value, into, "entry")
+            # What has one neighbour only stands aside and does not pull that out of line.
+            aside = (tail is not None and degree[tail] == 1) or (head is not None and degree[head] == 1)
+            weight = 0.05 if aside and min(len(layers), len(own)) > 4 else 1.0
             back = level[a] >= level[b]
             if back:
                 a, b, out, into = b, a, into, out
@@ -430,42 +473,34 @@ class Arranger:
                         count += 1
                     chain.append(dummy)
             chain.append(b)
-            for place, (p, q) in enumerate(zip(chain, chain[1:])):  # noqa: B905
+            for place, (p, q) in enumerate(itertools.pairwise(chain)):
                 start, end = (out if place == 0 else 0.0), (into if place == len(chain) - 2 else 0.0)
-                weight = 1.0 + 2.0 * (p not in items) + 2.0 * (q not in items)
                 if level[q] - level[p] == 1:
-                    links.setdefault((p, q, (start, end)), Link(p, q, start, end, weight))
-            traced[key] = (chain, out, into, back)
-        flat = list(links.values())
-        put_in_order(layers, flat, frozenset([first]), self.deadline)
-        x = spread(layers, room, flat, GAP_ACROSS, self.deadline)
-        side = FRAME if box else 0.0
-        low = min((x[n] - room[n].left for n in x), default=0.0) - side - (TITLE if box and self.sideways else 0.0)
-        high = max((x[n] + room[n].right for n in x), default=0.0) + side
-        if box and self.sideways:
-            total = max(total, title + 12)
-        frame = _Frame(high - low, total)
-        spans = [(edge[0], edge[0]), *bands, (edge[1], edge[1])]
-        for n in x:
-            x[n] -= low
-        for child in self.children[c]:
+                    pull = weight * (1.0 + 2.0 * (p not in own) + 2.0 * (q not in own))
+                    links.setdefault((p, q, start, end), Link(p, q, start, end, pull))
+            self.traced[key] = (chain, out, into, back)
+        return list(links.values())
+
+    def frame(self, spans: list[Point], total: float) -> _Frame:
+        """The finished container, once it is known where its layers begin and end along the flow."""
+        arranger, x, level = self.arranger, self.x, self.level
+        frame = _Frame(self.across, total)
+        for child in arranger.children[self.c]:
             start, end = spans[level[child]]
-            frame.at[child] = (x[child], (start + end - room[child].size) / 2)
+            frame.at[child] = (x[child], (start + end - self.room[child].size) / 2)
             frame.bands[child] = (start, end)
-        for value in self.entries[c]:
-            frame.entry[value] = x[("in", value)]
-        for value in self.exits[c]:
-            frame.exit[value] = x[("out", value)]
-        for key, (chain, out, into, back) in traced.items():
+        frame.entry = {value: x[("in", value)] for value in arranger.entries[self.c]}
+        frame.exit = {value: x[("out", value)] for value in arranger.exits[self.c]}
+        for key, (chain, out, into, back) in self.traced.items():
             points: list[Point] = []
             for place, n in enumerate(chain):
                 shift = out if place == 0 else into if place == len(chain) - 1 else 0.0
                 start, end = spans[level[n]]
                 across = x[n] + shift
                 if n in frame.at:
-                    before, after = self.rows.get(n, (0.0, 0.0))  # type: ignore[arg-type]
-                    ends = (frame.at[n][1] + before, frame.at[n][1] + room[n].size - after)
-                    points += [(across, ends[1]), (across, end)] if place == 0 else [(across, start), (across, ends[0])]
+                    before, after = arranger.rows.get(n, (0.0, 0.0))  # type: ignore[call-overload]
+                    top, bottom = frame.at[n][1] + before, frame.at[n][1] + self.room[n].size - after
+                    points += [(across, bottom), (across, end)] if place == 0 else [(across, start), (across, top)]
                 elif n[0] == "in":  # type: ignore[index]
                     points += [(across, 0.0), (across, start)]
                 elif n[0] == "out":  # type: ignore[index]
@@ -474,14 +509,6 @@ class Arranger:
                     points += [(across, start), (across, end)]
             frame.routes[key] = points[::-1] if back else points
         return frame
-
-    def _port(self, child: Key, value: Key, given: float, which: str) -> float:
-        """The place across of a value's port beside the anchor of what it leaves or enters."""
-        if child in self.frames:
-            frame = self.frames[child]
-            ports = frame.exit if which == "exit" else frame.entry
-            return ports[value] - frame.across / 2 if value in ports else 0.0
-        return given
 
 
 def arrange(scene: Scene, rankdir: str = "TB", timeout: float = 20.0) -> Layout:

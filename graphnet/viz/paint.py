@@ -6,7 +6,7 @@ import io
 import logging
 from typing import Any
 
-from graphnet.viz.layout import LINE, SMALL, TEXT, Layout
+from graphnet.viz.layout import DEPTH, LINE, SMALL, TEXT, Layout
 from graphnet.viz.scene import LOOKS, Scene
 from graphnet.viz.svg import legend_entries
 
@@ -104,13 +104,15 @@ def paint(scene: Scene, layout: Layout, figure_of: Any, legend: bool = True) -> 
         p = layout.places[node.id]
         _, shape, fill, border = LOOKS[node.kind]
         x, y = p.x - p.width / 2 + shift, p.y - p.height / 2 + head
+        wide, high = DEPTH.get(shape, (0.0, 0.0))
         if shape == "box3d":
-            frame(x + 4, y - 4, p.width, p.height, 3, fill, border, 3)
+            frame(x + wide, y, p.width - wide, p.height - high, 3, fill, border, 3)
         elif shape == "folder":
-            frame(x, y - 4, min(26.0, p.width / 3), 8, 1, fill, border, 3)
-        frame(x, y, p.width, p.height, {"oval": p.height / 2, "box": 6.0}.get(shape, 2.0), fill, border, 3)
+            frame(x, y, min(26.0, p.width / 3), 8, 1, fill, border, 3)
+        frame(x, y + high, p.width - wide, p.height - high, {"oval": p.height / 2, "box": 6.0}.get(shape, 2.0), fill, border, 3)
         for place, line in enumerate(node.lines):
-            text(p.x + shift, p.y + head + (place - (len(node.lines) - 1) / 2) * LINE + 4, line, TEXT, _INK, "center")
+            base = p.y + head + (place - (len(node.lines) - 1) / 2) * LINE + 4 + high / 2
+            text(p.x + shift - wide / 2, base, line, TEXT, _INK, "center")
     for t in layout.texts:
         text(t.x + shift, t.y + head, t.content, SMALL, _GREY, "right" if t.anchor == "end" else "left")
     for x, row, meaning, fill, border in entries:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from html import escape
 
-from graphnet.viz.layout import LINE, SMALL, TEXT, Layout, Step
+from graphnet.viz.layout import DEPTH, LINE, SMALL, TEXT, Layout, Step
 from graphnet.viz.metrics import text_width
 from graphnet.viz.scene import LOOKS, Scene
 
@@ -76,7 +76,7 @@ def _shape(kind: str, x: float, y: float, width: float, height: float) -> str:
     if shape == "folder":  # a tab on top
         tab = min(26.0, width / 3)
         return (
-            f'<path d="M{number(x)} {number(bottom)}V{number(y - 4)}H{number(x + tab)}L{number(x + tab + 4)} {number(y)}'
+            f'<path d="M{number(x)} {number(bottom)}V{number(y)}H{number(x + tab)}L{number(x + tab + 4)} {number(y + 4)}'
             f'H{number(right)}V{number(bottom)}z" {paint}/>'
         )
     if shape == "note":  # a corner turned down
@@ -84,11 +84,12 @@ def _shape(kind: str, x: float, y: float, width: float, height: float) -> str:
             f'<path d="M{number(x)} {number(y)}H{number(right - 7)}L{number(right)} {number(y + 7)}V{number(bottom)}'
             f'H{number(x)}z" {paint}/><path d="M{number(right - 7)} {number(y)}v7h7" {paint}/>'
         )
-    box = f'width="{number(width)}" height="{number(height)}"'
+    deep = 4.0 if shape == "box3d" else 0.0
+    box = f'width="{number(width - deep)}" height="{number(height - deep)}"'
     radius = {"oval": height / 2, "box": 6.0}.get(shape, 2.0)
     dash = ' stroke-dasharray="4 3"' if kind == "folded" else ""
-    behind = f'<rect x="{number(x + 4)}" y="{number(y - 4)}" {box} rx="3" {paint}/>' if shape == "box3d" else ""
-    return f'{behind}<rect x="{number(x)}" y="{number(y)}" {box} rx="{number(radius)}" {paint}{dash}/>'
+    behind = f'<rect x="{number(x + deep)}" y="{number(y)}" {box} rx="3" {paint}/>' if deep else ""
+    return f'{behind}<rect x="{number(x)}" y="{number(y + deep)}" {box} rx="{number(radius)}" {paint}{dash}/>'
 
 
 def to_svg(scene: Scene, layout: Layout, legend: bool = True) -> str:
@@ -152,9 +153,10 @@ def to_svg(scene: Scene, layout: Layout, legend: bool = True) -> str:
             f'<g id="{node.id}" class="n {node.kind.replace(" ", "-")}"{tied}><title>{clean(node.tooltip)}</title>'
             + _shape(node.kind, p.x - p.width / 2, p.y - p.height / 2, p.width, p.height)
         )
+        wide, high = DEPTH.get(LOOKS[node.kind][1], (0.0, 0.0))
         for place, line in enumerate(node.lines):
-            base = p.y + (place - (len(node.lines) - 1) / 2) * LINE + 4
-            out.append(f'<text x="{number(p.x)}" y="{number(base)}">{clean(line)}</text>')
+            base = p.y + (place - (len(node.lines) - 1) / 2) * LINE + 4 + high / 2
+            out.append(f'<text x="{number(p.x - wide / 2)}" y="{number(base)}">{clean(line)}</text>')
         out.append("</g>")
     for text in layout.texts:
         end = ' text-anchor="end"' if text.anchor == "end" else ""
