@@ -222,6 +222,8 @@ def test_source_holds_what_is_used_and_no_more():
 
 
 def test_reading_the_text_needs_no_numba():
-    program = "import sys; from graphnet.compile import vecmath as v; v.source({'exp32'}); print('numba' in sys.modules)"
+    program = (
+        "import sys; from graphnet.compile import vecmath as v; v.source({'exp32'}); print('numba' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
