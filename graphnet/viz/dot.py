@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
+from graphnet.viz.layout import Arranger
 from graphnet.viz.scene import LOOKS, Box, Scene
 
+RANKDIRS = ("TB", "LR", "BT", "RL")
 FONT = "Helvetica,Arial,sans-serif"
 
 
 def _label(lines: list[str]) -> str:
     import graphviz
 
-    # Without `nohtml`, text that begins with < and ends with > would be read as markup.
-    return graphviz.nohtml("\\n".join(graphviz.escape(line) for line in lines))
+    # Without `nohtml`, text that begins with < and ends with > would be read as markup; `&` would begin an entity.
+    return graphviz.nohtml("\\n".join(graphviz.escape(line.replace("&", "&amp;")) for line in lines))
 
 
 def dot_source(scene: Scene, rankdir: str = "TB", legend: bool = True) -> Any:
     """The `graphviz.Digraph` of a scene."""
     import graphviz
 
-    if rankdir not in ("TB", "LR", "BT", "RL"):
+    if rankdir not in RANKDIRS:
         raise ValueError(f"rankdir is TB, LR, BT or RL; received {rankdir!r}")
     font = {"fontname": FONT}
     title = _label([scene.title] + ([scene.caption] if scene.caption else []))
@@ -35,6 +38,7 @@ def dot_source(scene: Scene, rankdir: str = "TB", legend: bool = True) -> Any:
             "fontsize": "12",
             "nodesep": "0.3",
             "ranksep": "0.35",
+            "compound": "true",
             **font,
         },
         node_attr={"style": "filled", "fontsize": "11", "fontcolor": "#1a202c", "margin": "0.12,0.06", **font},
@@ -73,11 +77,26 @@ def dot_source(scene: Scene, rankdir: str = "TB", legend: bool = True) -> Any:
                 filled(inner, box.id)
 
     filled(dot, None)
+    columns = Arranger(scene, rankdir)
+    tie = {"style": "dashed", "color": "#d08aa4", "arrowhead": "none", "constraint": "false"}
+    for forward, gradient in columns.tied_boxes():
+        inside = (e for e in scene.edges if e.tie and gradient in columns.path(e.head) and forward in columns.path(e.tail))
+        for edge in itertools.islice(inside, 1):
+            dot.edge(edge.tail, edge.head, ltail=f"cluster_{forward}", lhead=f"cluster_{gradient}", **tie)
+    backward = {n.id for n in scene.nodes if n.kind.startswith("gradient")}
     for edge in scene.edges:
+        label = {"label": _label([f" {edge.text}"])} if edge.text else {}
+        colour = {"color": "#c2688b"} if edge.tail in backward or edge.head in backward else {}
         if edge.tie:
-            dot.edge(edge.tail, edge.head, style="dashed", color="#d08aa4", arrowhead="none", constraint="false")
+            if not columns.in_tied_box(edge.head):
+                dot.edge(edge.tail, edge.head, **tie)
+        elif not columns.columns or not columns.flows_back(edge.head):
+            dot.edge(edge.tail, edge.head, **label)
+        elif columns.flows_back(edge.tail):
+            # The gradient flows upwards: for Graphviz the edge goes down, and its arrow is drawn at the other end.
+            dot.edge(edge.head, edge.tail, dir="back", **label, **colour)
         else:
-            dot.edge(edge.tail, edge.head, label=_label([f" {edge.text}"]) if edge.text else "")
+            dot.edge(edge.tail, edge.head, constraint="false", **label, **colour)
     if legend and len(scene.kinds) > 1:
         with dot.subgraph(name="cluster_legend") as key:
             key.attr(label="legend", style="dotted", color="#a0a0a0", fontcolor="#808080", fontsize="9")

@@ -89,7 +89,7 @@ def written(node: Node, label: str) -> bool:
 
 
 class Arranger:
-    def __init__(self, scene: Scene, rankdir: str, deadline: float):
+    def __init__(self, scene: Scene, rankdir: str, deadline: float = 0.0):
         self.scene = scene
         self.rankdir = rankdir
         self.sideways = rankdir in ("LR", "RL")
@@ -158,6 +158,18 @@ class Arranger:
             self.parent[n.id] = n.box if n.box is not None else root
         if self.columns:
             self.pair[BACKWARD] = FORWARD
+
+    def tied_boxes(self) -> list[tuple[str, str]]:
+        """Pairs of a box and the box of its gradients, the innermost only: one line says it for all that is inside."""
+        return [
+            (str(f), str(b))
+            for b, f in self.pair.items()
+            if b in self.boxes and not any(c in self.pair for c in self.children[b])
+        ]
+
+    def in_tied_box(self, node: str) -> bool:
+        """Whether a node of the gradient is in a box that has a line of its own."""
+        return any(c in self.pair and c != BACKWARD for c in self.path(node))
 
     def path(self, child: Key) -> list[Key]:
         """The containers around `child`, the innermost first."""

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
+import secrets
 import shutil
 import subprocess
 import sys
-import tempfile
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphnet.viz.build import build
-from graphnet.viz.dot import dot_source
-from graphnet.viz.layout import arrange
+from graphnet.viz.dot import RANKDIRS, dot_source
+from graphnet.viz.layout import Arranger, Layout, arrange
 from graphnet.viz.scene import Scene
 from graphnet.viz.svg import to_svg
 
@@ -20,99 +23,136 @@ if TYPE_CHECKING:
     from graphnet.graph import Graph
 
 _ENGINES = ("auto", "dot", "pygraphviz", "builtin")
-_FORMATS = {".svg": "svg", ".png": "png", ".pdf": "pdf", ".dot": "dot", ".gv": "dot"}
+_FORMATS = {".svg": "svg", ".png": "png", ".pdf": "pdf", ".dot": "dot", ".gv": "dot", ".json": "json"}
 _DPI = {"png": 144}
+#: seconds for a layout: when another engine can step in, and when one was asked for by name
+_PATIENCE, _LONG_PATIENCE = 3.0, 60.0
+#: run in a process of its own, so that a layout without end can be ended
+_PYGRAPHVIZ = """\
+import sys, pygraphviz
+g = pygraphviz.AGraph(string=sys.stdin.buffer.read().decode("utf-8"))
+g.graph_attr.update(dict(a.split("=") for a in sys.argv[2:]))
+sys.stdout.buffer.write(g.draw(format=sys.argv[1], prog="dot"))
+"""
+
+
+class _Unable(Exception):
+    """An engine that is not there, or that failed."""
 
 
 class Picture:
     """A drawn graph: `svg` (text), `dot` (text), `engine` (which layout drew it), `path` (the file, if written).
 
-    Shows itself in a notebook. `save(path)` writes it as SVG, PNG, PDF or DOT, by the file's ending.
+    Shows itself in a notebook. `save(path)` writes it as SVG, PNG, PDF, DOT or JSON (what is shown, as data), by the
+    file's ending.
     """
 
-    def __init__(self, scene: Scene, engine: str, timeout: float, rankdir: str, legend: bool):
+    def __init__(
+        self, scene: Scene, engine: str = "auto", timeout: float | None = None, rankdir: str = "TB", legend: bool = True
+    ):
         self.scene = scene
         self.path: Path | None = None
-        self._wanted = engine
-        self._timeout = timeout
+        self.rankdir = rankdir
         self._legend = legend
-        self._rankdir = rankdir
-        self._source = dot_source(scene, rankdir, legend)
+        self._timeout = timeout if timeout is not None else _PATIENCE if engine == "auto" else _LONG_PATIENCE
+        self._auto = engine == "auto"
+        self._ladder = [engine]
+        if engine == "auto":
+            # Graphviz does not know two columns that flow against each other, and takes long to find none.
+            own = Arranger(scene, rankdir).columns
+            self._ladder = ["builtin", "dot", "pygraphviz"] if own else ["dot", "pygraphviz", "builtin"]
+        self._failed: dict[str, str] = {}
         self.engine, content = self._rendered("svg")
-        self.svg = content.decode("utf-8")
+        self.svg = _embeddable(content.decode("utf-8"), self.engine)
 
-    @property
+    @cached_property
     def dot(self) -> str:
         """The DOT text."""
-        return self._source.source
+        return dot_source(self.scene, self.rankdir, self._legend).source
+
+    @cached_property
+    def _layout(self) -> Layout:
+        return arrange(self.scene, self.rankdir, self._timeout)
 
     def _rendered(self, form: str) -> tuple[str, bytes]:
-        """The engine that worked, and what it drew."""
-        wanted = self._wanted
-        problems = []
-        if wanted in ("auto", "dot"):
-            program = shutil.which("dot")
-            if program is None:
-                problems.append("the program `dot` is not on the path")
-            else:
-                options = [f"-Gdpi={_DPI[form]}", "-Gbgcolor=white"] if form in _DPI else []
-                try:
-                    return "dot", self._run([program, f"-T{form}", *options])
-                except (subprocess.SubprocessError, OSError) as error:
-                    problems.append(f"dot: {error}")
-        if wanted in ("auto", "pygraphviz"):
+        """The first engine that works, and what it drew."""
+        problems = {}
+        for engine in self._ladder:
+            if engine in self._failed:
+                problems[engine] = self._failed[engine]
+                continue
             try:
-                import pygraphviz  # noqa: F401
-            except Exception:
-                problems.append("pygraphviz is not installed: pip install 'graphnet[viz]'")
-            else:
-                extra = f"g.graph_attr.update(dpi='{_DPI[form]}', bgcolor='white');" if form in _DPI else ""
-                code = (
-                    "import sys, pygraphviz; g = pygraphviz.AGraph(string=sys.stdin.read());"
-                    f"{extra} sys.stdout.buffer.write(g.draw(format='{form}', prog='dot'))"
-                )
-                try:
-                    return "pygraphviz", self._run([sys.executable, "-c", code])
-                except (subprocess.SubprocessError, OSError) as error:
-                    problems.append(f"pygraphviz: {error}")
-        if wanted in ("auto", "builtin"):
-            layout = arrange(self.scene, self._rankdir, self._timeout)
-            if form == "svg":
-                return "builtin", to_svg(self.scene, layout, self._legend).encode("utf-8")
-            try:
-                import matplotlib  # noqa: F401
-            except ImportError:
-                raise RuntimeError(
-                    f"{form.upper()} needs `dot`, pygraphviz or matplotlib: pip install 'graphnet[viz]'. "
-                    "SVG and DOT need nothing: save to a file that ends in .svg"
-                ) from None
-            from graphnet.viz.paint import to_bitmap
+                return engine, getattr(self, f"_by_{engine}")(form)
+            except _Unable as error:
+                problems[engine] = str(error)
+                if form == "svg":
+                    self._failed[engine] = str(error)
+        if self._auto:
+            raise RuntimeError(
+                f"{form.upper()} needs pygraphviz, matplotlib or `dot`. SVG, DOT and JSON need nothing: use "
+                f".save('graph.svg'). To get {form.upper()}: pip install 'graphnet[viz]' or 'graphnet[plot]'. "
+                f"({'; '.join(problems.values())})"
+            )
+        raise RuntimeError(f"the engine {self._ladder[0]!r} cannot draw: {'; '.join(problems.values())}")
 
-            return "builtin", to_bitmap(self.scene, layout, form, _DPI.get(form, 72), self._legend)
-        raise RuntimeError(f"the engine {wanted!r} cannot draw: {'; '.join(problems)}")
+    def _by_dot(self, form: str) -> bytes:
+        program = shutil.which("dot")
+        if program is None:
+            raise _Unable("the program `dot` is not on the path")
+        options = [f"-Gdpi={_DPI[form]}", "-Gbgcolor=white"] if form in _DPI else []
+        return self._run("dot", [program, f"-T{form}", *options])
 
-    def _run(self, command: list[str]) -> bytes:
-        done = subprocess.run(
-            command, input=self.dot.encode("utf-8"), capture_output=True, timeout=self._timeout, check=False
-        )
+    def _by_pygraphviz(self, form: str) -> bytes:
+        try:
+            import pygraphviz  # noqa: F401
+        except Exception:
+            raise _Unable("pygraphviz is not installed: pip install 'graphnet[viz]'") from None
+        if self._auto and "longer" in self._failed.get("dot", ""):
+            raise _Unable("pygraphviz lays out as dot does")
+        options = [f"dpi={_DPI[form]}", "bgcolor=white"] if form in _DPI else []
+        return self._run("pygraphviz", [sys.executable, "-c", _PYGRAPHVIZ, form, *options])
+
+    def _by_builtin(self, form: str) -> bytes:
+        if form == "svg":
+            return to_svg(self.scene, self._layout, self._legend).encode("utf-8")
+        try:
+            import matplotlib  # noqa: F401
+        except ImportError:
+            raise _Unable("matplotlib is not installed: pip install 'graphnet[plot]'") from None
+        from graphnet.viz.paint import to_bitmap
+
+        return to_bitmap(self.scene, self._layout, form, _DPI.get(form, 72), self._legend)
+
+    def _run(self, engine: str, command: list[str]) -> bytes:
+        try:
+            done = subprocess.run(
+                command, input=self.dot.encode("utf-8"), capture_output=True, timeout=self._timeout, check=False
+            )
+        except subprocess.TimeoutExpired:
+            raise _Unable(f"{engine} took longer than {self._timeout:g} seconds") from None
+        except OSError as error:
+            raise _Unable(f"{engine}: {error}") from None
         if done.returncode or not done.stdout:
-            raise subprocess.SubprocessError(done.stderr.decode("utf-8", "replace").strip() or "it drew nothing")
+            said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+            raise _Unable(f"{engine}: {said[-1] if said else 'it drew nothing'}")
         return done.stdout
 
     def save(self, path: str | os.PathLike[str]) -> Picture:
-        """Write to `path`: SVG, PNG, PDF or DOT by its ending. The file appears whole or not at all."""
+        """Write to `path`: SVG, PNG, PDF, DOT or JSON by its ending. The file appears whole or not at all.
+
+        Raises `ValueError` for another ending, `FileNotFoundError` for a folder that is not there, `RuntimeError` for
+        PNG and PDF if nothing on the machine can paint them.
+        """
         target = Path(path)
-        form = _FORMATS.get(target.suffix.lower())
-        if form is None:
-            raise ValueError(
-                f"{target}: a picture ends in {', '.join(_FORMATS)}; this ends in {target.suffix or 'nothing'}"
-            )
+        form = format_of(target)
         if not target.parent.is_dir():
             raise FileNotFoundError(f"{target}: the folder {target.parent} does not exist")
         if form == "svg":
             content = self.svg.encode("utf-8")
         elif form == "dot":
             content = self.dot.encode("utf-8")
+        elif form == "json":
+            content = (json.dumps(self.scene.to_dict(), indent=1, ensure_ascii=False) + "\n").encode("utf-8")
         else:
             _, content = self._rendered(form)
         write_whole(target, content)
@@ -122,26 +162,43 @@ class Picture:
     def _repr_svg_(self) -> str:
         return self.svg
 
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return {"image/svg+xml": self.svg, "text/plain": repr(self)}
+
     def __repr__(self) -> str:
         at = f" in {self.path}" if self.path else ""
         said = f" ({self.scene.caption})" if self.scene.caption else ""
         return f"<Picture of {self.scene.title}, drawn by {self.engine}{at}{said}>"
 
 
+def _embeddable(svg: str, engine: str) -> str:
+    """SVG from its first element on, as it can stand in a page, with a note of what drew it."""
+    svg = svg[svg.index("<svg") :]
+    if "<!-- drawn by" in svg[:2000]:
+        return svg
+    return re.sub("(<svg[^>]*>)", rf"\1\n<!-- drawn by graphnet, engine {engine} -->", svg, count=1)
+
+
+def format_of(path: Path) -> str:
+    """The format that a file's ending asks for."""
+    form = _FORMATS.get(path.suffix.lower())
+    if form is None:
+        ending = f"this ends in {path.suffix}" if path.suffix else "this has no ending"
+        raise ValueError(f"{path}: a picture ends in {', '.join(_FORMATS)}; {ending}")
+    return form
+
+
 def write_whole(target: Path, content: bytes) -> None:
     """Write a file so that it is there whole or as it was before, whatever happens in between."""
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    temporary = target.with_name(f".{target.name[:40]}.{secrets.token_hex(6)}.part")
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
+        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666), "wb") as f:
+            f.write(content)
+            f.flush()
+            os.fsync(f.fileno())
         os.replace(temporary, target)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 
@@ -157,19 +214,20 @@ def draw(
     title: str | None = None,
     limit: int = 300,
     engine: str = "auto",
-    timeout: float = 20.0,
+    timeout: float | None = None,
 ) -> Picture:
-    """A picture of a graph, written to `path` if that is given: SVG, PNG, PDF or DOT by its ending.
+    """A picture of a graph, written to `path` if that is given: SVG, PNG, PDF, DOT or JSON by its ending.
 
     * `depth`: how many levels of layers and composites are open; None for all, "auto" for what stays readable;
     * `backward`: whether nodes of a gradient are shown, beside what they are the gradient of;
-    * `shapes`: whether edges carry dtype and shape; `rankdir`: "TB" (downwards) or "LR" (to the right);
+    * `shapes`: whether edges carry dtype and shape; `rankdir`: "TB" (downwards), "LR" (to the right), "BT" or "RL";
     * `limit`: how many nodes are shown at most before boxes close and long graphs fold (then the picture says so);
-    * `engine`: "dot" (the program), "pygraphviz", "builtin" (no Graphviz at all) or "auto" for the first that works
-      within `timeout` seconds.
+    * `engine`: "dot" (the program), "pygraphviz", "builtin" (no Graphviz at all) or "auto" for the first of them that
+      works; where forward and backward are shown together, "auto" begins with "builtin", which sets them side by side;
+    * `timeout`: the seconds that a layout may take, 3 for "auto" and 60 for an engine asked for by name.
 
-    Raises `ValueError` for an unknown ending or option, `RuntimeError` if the one engine asked for is not there, or for
-    PNG and PDF if nothing on the machine can paint.
+    Raises `ValueError` for an unknown ending or option, `FileNotFoundError` for a folder that is not there,
+    `RuntimeError` if the one engine asked for is not there, or for PNG and PDF if nothing on the machine can paint.
 
     >>> import graphnet as gn
     >>> x = gn.input((2,), name="x")
@@ -179,8 +237,10 @@ def draw(
     """
     if engine not in _ENGINES:
         raise ValueError(f"engine is one of {', '.join(_ENGINES)}; received {engine!r}")
-    if path is not None and Path(path).suffix.lower() not in _FORMATS:
-        raise ValueError(f"{path}: a picture ends in {', '.join(_FORMATS)}")
+    if rankdir not in RANKDIRS:
+        raise ValueError(f"rankdir is TB, LR, BT or RL; received {rankdir!r}")
+    if path is not None:
+        format_of(Path(path))
     scene = build(graph, depth=depth, backward=backward, shapes=shapes, limit=limit, title=title)
     picture = Picture(scene, engine, timeout, rankdir, legend)
     return picture if path is None else picture.save(path)

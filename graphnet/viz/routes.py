@@ -125,7 +125,7 @@ def placed(arranger: Arranger) -> Layout:
         result.curves.append((i, sheet.steps(_smooth([sheet.flat(p, back) for p in points]))))
     _crossing(arranger, sheet, body, result)
     result.curves.sort()
-    _ties(arranger, sheet, result)
+    _ties(arranger, result)
     _texts(arranger, sheet, body, result)
     _moved(arranger, result)
     return result
@@ -163,7 +163,7 @@ def _side(box: tuple[float, float, float, float], other: tuple[float, float, flo
     return (x1 if other[0] >= x0 else x0), (y0 + y1) / 2
 
 
-def _ties(arranger: Arranger, sheet: _Sheet, result: Layout) -> None:
+def _ties(arranger: Arranger, result: Layout) -> None:
     """Dashed lines from what has a gradient to the gradient: between boxes where both have one, else between nodes."""
 
     def corners(child: str) -> tuple[float, float, float, float]:
@@ -180,12 +180,9 @@ def _ties(arranger: Arranger, sheet: _Sheet, result: Layout) -> None:
         half = (start[0] + end[0]) / 2
         return [("M", (start,)), ("C", ((half, start[1]), (half, end[1]), end))]
 
-    for b, f in arranger.pair.items():
-        if b in result.boxes and not any(c in arranger.pair for c in arranger.children[b]):
-            result.ties.append((str(f), str(b), joined(str(f), str(b))))
+    result.ties += [(f, b, joined(f, b)) for f, b in arranger.tied_boxes()]
     for i, e in arranger.ties:
-        paired = any(c in arranger.pair and c != BACKWARD for c in arranger.path(e.head))
-        if not paired:
+        if not arranger.in_tied_box(e.head):
             result.curves.append((i, joined(e.tail, e.head)))
 
 
