@@ -39,8 +39,8 @@ OPTIONS = {"error_model": "numpy", "fastmath": {"contract"}, "nogil": True}
 INLINED = {**OPTIONS, "forceinline": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 # The largest |x| at which sin and cos are within 4 units in the last place; above, the error grows. A kernel can count
-# the arguments beyond (`far += abs(x[i]) > limit`, a fifth more time) and, if there are any, compute again with math.sin
-# (13 ns an element): into another array than x, or x is gone.
+# the arguments beyond (`far += abs(x[i]) > limit`, a fifth more time) and, if there are any, compute all again with
+# math.sin (13 ns an element): into another array than x, or x is gone.
 ACCURATE_UP_TO = {"sin32": 2.0**29, "cos32": 2.0**29, "sin64": 2.0**27, "cos64": 2.0**27}
 
 # NumPy's (or graphnet's) name of an op -> its name here without the width.
