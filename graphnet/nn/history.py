@@ -59,38 +59,9 @@ class History(Callback):
 
         Gives matplotlib's Figure, and writes it to `path` (.png, .svg, .pdf) if there is one. Needs matplotlib.
         """
-        try:
-            from matplotlib.figure import Figure
-            from matplotlib.ticker import MaxNLocator
-        except ImportError:
-            raise ImportError("history.plot needs matplotlib: pip install 'graphnet[plot]'") from None
-        groups = [
-            ["loss"],
-            [k for k in self.history if not k.startswith("val_") and k not in ("loss", "learning_rate")],
-        ]
-        groups = [[k for k in names if k in self.history] for names in groups]
-        groups = [names for names in groups if names]
-        figure = Figure(figsize=(4.8 * max(1, len(groups)), 3.4), layout="constrained", facecolor="white")
-        rows = self.rows
-        for place, names in enumerate(groups):
-            axes = figure.add_subplot(1, len(groups), place + 1)
-            for number, name in enumerate(names):
-                for key, style in ((name, "-"), ("val_" + name, "--")):
-                    points = [(row["epoch"] + 1, row[key]) for row in rows if key in row]
-                    if points:
-                        marker = "o" if len(points) == 1 else None
-                        axes.plot(
-                            *zip(*points, strict=True), style, color=f"C{number}", label=key, lw=1.8, marker=marker
-                        )
-            axes.set_xlabel("epoch")
-            axes.set_ylabel(names[0] if len(names) == 1 else "")
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-            axes.grid(alpha=0.25)
-            axes.spines[["top", "right"]].set_visible(False)
-            axes.legend(frameon=False)
-        if path is not None:
-            figure.savefig(path, dpi=150)
-        return figure
+        from graphnet.viz import plot_history
+
+        return plot_history(self, path)
 
     def __repr__(self) -> str:
         last = ", ".join(f"{key} {values[-1]:.4g}" for key, values in self.history.items() if values)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import math
 from typing import Any
 
 from graphnet.viz.layout import DEPTH, LINE, SMALL, TEXT, Layout
@@ -39,7 +40,7 @@ def to_bitmap(scene: Scene, layout: Layout, form: str, dpi: float, legend: bool 
 
 def paint(scene: Scene, layout: Layout, figure_of: Any, legend: bool = True) -> Any:
     """A matplotlib figure, one point for one of the layout's units, on white."""
-    from matplotlib.patches import FancyBboxPatch, PathPatch
+    from matplotlib.patches import FancyBboxPatch, PathPatch, Polygon
     from matplotlib.path import Path
 
     entries = legend_entries(scene, layout.width) if legend else []
@@ -80,11 +81,11 @@ def paint(scene: Scene, layout: Layout, figure_of: Any, legend: bool = True) -> 
         axes.add_patch(patch)
         if arrow:
             (x0, y0), (x1, y1) = points[-2], points[-1]
-            long = max(abs(x1 - x0), abs(y1 - y0), 1e-9)
-            start = (x1 - (x1 - x0) / long * 6, y1 - (y1 - y0) / long * 6)
-            axes.annotate(
-                "", (x1, y1), start, arrowprops={"arrowstyle": "-|>", "color": colour, "lw": 0, "mutation_scale": 8}
-            )
+            far = math.hypot(x1 - x0, y1 - y0) or 1.0
+            dx, dy = (x1 - x0) / far, (y1 - y0) / far
+            back = (x1 - 7 * dx, y1 - 7 * dy)
+            corners = [(x1, y1), (back[0] - 2.8 * dy, back[1] + 2.8 * dx), (back[0] + 2.8 * dy, back[1] - 2.8 * dx)]
+            axes.add_patch(Polygon(corners, facecolor=colour, edgecolor="none", zorder=2))
 
     for i, line in enumerate(heading):
         text(width / 2, 16 + 14 * i, line, 12, _GREY, "center")
