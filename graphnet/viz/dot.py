@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import Any
 
 from graphnet.viz.layout import Arranger
-from graphnet.viz.scene import LOOKS, Box, Scene
+from graphnet.viz.scene import LOOKS, Box, Node, Scene
 
 RANKDIRS = ("TB", "LR", "BT", "RL")
 FONT = "Helvetica,Arial,sans-serif"
@@ -47,7 +46,7 @@ def dot_source(scene: Scene, rankdir: str = "TB", legend: bool = True) -> Any:
     children: dict[str | None, list[Box]] = {}
     for box in scene.boxes:
         children.setdefault(box.parent, []).append(box)
-    inside: dict[str | None, list[Any]] = {}
+    inside: dict[str | None, list[Node]] = {}
     for node in scene.nodes:
         inside.setdefault(node.box, []).append(node)
 
@@ -79,18 +78,17 @@ def dot_source(scene: Scene, rankdir: str = "TB", legend: bool = True) -> Any:
     filled(dot, None)
     columns = Arranger(scene, rankdir)
     tie = {"style": "dashed", "color": "#d08aa4", "arrowhead": "none", "constraint": "false"}
-    for forward, gradient in columns.tied_boxes():
-        inside = (e for e in scene.edges if e.tie and gradient in columns.path(e.head) and forward in columns.path(e.tail))
-        for edge in itertools.islice(inside, 1):
-            dot.edge(edge.tail, edge.head, ltail=f"cluster_{forward}", lhead=f"cluster_{gradient}", **tie)
+    for forward, gradient, e in columns.tied_boxes():
+        dot.edge(e.tail, e.head, ltail=f"cluster_{forward}", lhead=f"cluster_{gradient}", **tie)
     backward = {n.id for n in scene.nodes if n.kind.startswith("gradient")}
+    for _, edge in columns.tied_nodes():
+        dot.edge(edge.tail, edge.head, **tie)
     for edge in scene.edges:
         label = {"label": _label([f" {edge.text}"])} if edge.text else {}
         colour = {"color": "#c2688b"} if edge.tail in backward or edge.head in backward else {}
         if edge.tie:
-            if not columns.in_tied_box(edge.head):
-                dot.edge(edge.tail, edge.head, **tie)
-        elif not columns.columns or not columns.flows_back(edge.head):
+            continue
+        if not columns.columns or not columns.flows_back(edge.head):
             dot.edge(edge.tail, edge.head, **label)
         elif columns.flows_back(edge.tail):
             # The gradient flows upwards: for Graphviz the edge goes down, and its arrow is drawn at the other end.

@@ -8,84 +8,28 @@ the two columns share their ranks, at every depth of boxes.
 
 from __future__ import annotations
 
-import itertools
 import time
-from dataclasses import dataclass, field
 
-from graphnet.viz.layered import Item, Key, Link, back_links, longest_paths, put_in_order, spread
+from graphnet.viz.column import Column
+from graphnet.viz.geometry import (
+    BACKWARD,
+    DEPTH,
+    FORWARD,
+    FRAME,
+    GAP_ALONG,
+    LINE,
+    PAD_X,
+    PAD_Y,
+    SMALL,
+    TEXT,
+    TITLE,
+    Frame,
+    Layout,
+    Point,
+)
+from graphnet.viz.layered import Item, Key, back_links, longest_paths
 from graphnet.viz.metrics import text_width
-from graphnet.viz.scene import LOOKS, Edge, Node, Scene
-
-LINE, PAD_X, PAD_Y = 14.0, 10.0, 7.0
-TEXT, SMALL = 11.0, 9.0
-GAP_ACROSS, GAP_ALONG, FRAME, TITLE = 18.0, 26.0, 10.0, 14.0
-#: more dummies than this on long edges are left out, and the edges drawn straight
-MANY = 150_000
-
-Point = tuple[float, float]
-#: a letter of SVG's paths and its points
-Step = tuple[str, tuple[Point, ...]]
-
-
-@dataclass
-class Place:
-    """The centre and size of a node."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-
-
-@dataclass
-class Text:
-    """A piece of text that belongs to an edge, and where its baseline begins or ends."""
-
-    x: float
-    y: float
-    content: str
-    anchor: str = "start"
-
-    @property
-    def left(self) -> float:
-        return self.x - (text_width(self.content, SMALL) if self.anchor == "end" else 0.0)
-
-
-@dataclass
-class Layout:
-    """Where everything is: nodes by id, edges by their place in the scene as steps of a path, boxes as corners."""
-
-    width: float = 0.0
-    height: float = 0.0
-    places: dict[str, Place] = field(default_factory=dict)
-    curves: list[tuple[int, list[Step]]] = field(default_factory=list)
-    boxes: dict[str, tuple[float, float, float, float]] = field(default_factory=dict)
-    texts: list[Text] = field(default_factory=list)
-    #: dashed lines between the boxes of gradients and what they are the gradients of
-    ties: list[tuple[str, str, list[Step]]] = field(default_factory=list)
-
-
-@dataclass
-class _Frame:
-    """A box from the inside, or a whole column: places of its children, routes of its links, all in flow direction."""
-
-    across: float = 0.0
-    along: float = 0.0
-    at: dict[Key, Point] = field(default_factory=dict)
-    bands: dict[Key, Point] = field(default_factory=dict)
-    routes: dict[Key, list[Point]] = field(default_factory=dict)
-    entry: dict[Key, float] = field(default_factory=dict)
-    exit: dict[Key, float] = field(default_factory=dict)
-
-
-#: what a shape's second part adds to its width and height
-DEPTH = {"box3d": (4.0, 4.0), "folder": (0.0, 4.0)}
-FORWARD, BACKWARD = "\0f", "\0b"
-
-
-def written(node: Node, label: str) -> bool:
-    """Whether a node's own text says already what its edge would: leaves show their dtype and shape themselves."""
-    return any(line.startswith(label) for line in node.lines)
+from graphnet.viz.scene import LOOKS, Edge, Scene
 
 
 class Arranger:
@@ -115,7 +59,7 @@ class Arranger:
                 box = self.boxes[box].parent  # type: ignore[index]
         for inside in self.children.values():
             inside.sort(key=lambda c: born.get(c, 0))  # type: ignore[call-overload]
-        self.frames: dict[Key, _Frame] = {}
+        self.frames: dict[Key, Frame] = {}
         self._ports()
         self._links()
 
@@ -159,17 +103,33 @@ class Arranger:
         if self.columns:
             self.pair[BACKWARD] = FORWARD
 
-    def tied_boxes(self) -> list[tuple[str, str]]:
-        """Pairs of a box and the box of its gradients, the innermost only: one line says it for all that is inside."""
+    def tied_boxes(self) -> list[tuple[str, str, Edge]]:
+        """Pairs of a box and the box of its gradients, the innermost only: one line says it for all that is inside.
+
+        With each pair comes a tie between nodes inside them.
+        """
+        found: dict[Key, Edge] = {}
+        for _, e in self.ties:
+            tails = set(self.path(e.tail))
+            for b in self.path(e.head):
+                if b in self.boxes and self.pair.get(b) in tails:
+                    found.setdefault(b, e)
         return [
-            (str(f), str(b))
-            for b, f in self.pair.items()
-            if b in self.boxes and not any(c in self.pair for c in self.children[b])
+            (str(self.pair[b]), str(b), e)
+            for b, e in found.items()
+            if not any(c in self.pair for c in self.children[b])
         ]
 
-    def in_tied_box(self, node: str) -> bool:
-        """Whether a node of the gradient is in a box that has a line of its own."""
-        return any(c in self.pair and c != BACKWARD for c in self.path(node))
+    def tied_nodes(self) -> list[tuple[int, Edge]]:
+        """The ties that are drawn from node to node: not where a line between boxes says it for all that is inside,
+        and not inside the second column, where those of gradients of gradients would hide everything else.
+        """
+        return [
+            (i, e)
+            for i, e in self.ties
+            if not any(c in self.pair and c != BACKWARD for c in self.path(e.head))
+            and not (self.columns and self.flows_back(e.tail))
+        ]
 
     def path(self, child: Key) -> list[Key]:
         """The containers around `child`, the innermost first."""
@@ -210,7 +170,7 @@ class Arranger:
                 edge += w
             before = (max(map(self._length, arguments)) if self.sideways else 11.0) if arguments else 0.0
             slots = self.slots.get(n.id, {})
-            labels = [label for label in slots if label and not written(n, label)]
+            labels = [label for label in slots if label and not n.says(label)]
             lengths = [13.0 if self.sideways else text_width(label, SMALL) + 8 for label in labels]
             after = (max(map(self._length, labels)) if self.sideways else 13.0) if labels else 0.0
             left = right = across / 2
@@ -247,7 +207,8 @@ class Arranger:
                 self.cross.append((i, e))
                 continue
             value = (e.tail, e.label)
-            meeting = next(c for c in ups if c in set(downs))
+            around = set(downs)
+            meeting = next(c for c in ups if c in around)
             chain: list[tuple[Key, Key]] = []
             child: Key = e.tail
             for container in ups[: ups.index(meeting)]:
@@ -307,7 +268,7 @@ class Arranger:
         for c, back in together:
             title_first = back == (self.rankdir == "BT")
             levels = {child: (count - rank[child] if back else rank[child] + 1) for child in self.children[c]}
-            column = _Column(self, c, items, levels, count, title_first)
+            column = Column(self, c, items, levels, count, title_first)
             columns.append((c, back, column))
             reach = column.reach[::-1] if back else column.reach
             start, end = (self.exits[c], self.entries[c]) if back else (self.entries[c], self.exits[c])
@@ -406,121 +367,6 @@ class Arranger:
             ports = frame.exit if which == "exit" else frame.entry
             return ports[value] - frame.across / 2 if value in ports else 0.0
         return given
-
-
-class _Column:
-    """One container: the order and the places across of what is in it, and then the routes of its links."""
-
-    def __init__(
-        self, arranger: Arranger, c: Key, items: dict[Key, Item], levels: dict[Key, int], count: int, title_first: bool
-    ):
-        self.arranger = arranger
-        self.c = c
-        children = arranger.children[c]
-        # Ports have a layer of their own at both ends.
-        self.room: dict[Key, Item] = {child: items[child] for child in children}
-        self.level: dict[Key, int] = dict(levels)
-        layers: list[list[Key]] = [[] for _ in range(count + 2)]
-        box = arranger.boxes.get(c)  # type: ignore[call-overload]
-        self.title = text_width(box.label, 10.0) + 12 if box else 0.0
-        first: Key = ("title", c)
-        if box and not arranger.sideways:
-            # The title keeps links out of its corner.
-            self.room[first] = Item(0.0, self.title, 0.0)
-            self.level[first] = 0 if title_first else count + 1
-            layers[self.level[first]].append(first)
-        for child in children:
-            layers[levels[child]].append(child)
-        for which, values, at in (("in", arranger.entries[c], 0), ("out", arranger.exits[c], count + 1)):
-            for value in values:
-                self.room[(which, value)] = Item(4.0, 4.0, 0.0)
-                self.level[(which, value)] = at
-                layers[at].append((which, value))
-        self.traced: dict[Key, tuple[list[Key], float, float, bool]] = {}
-        links = self._chained(layers)
-        put_in_order(layers, links, frozenset([first]), arranger.deadline)
-        self.x = spread(layers, self.room, links, GAP_ACROSS, arranger.deadline)
-        side = FRAME if box else 0.0
-        banner = TITLE if box and arranger.sideways else 0.0
-        low = min((self.x[n] - self.room[n].left for n in self.x), default=0.0) - side - banner
-        high = max((self.x[n] + self.room[n].right for n in self.x), default=0.0) + side
-        self.across = high - low
-        for n in self.x:
-            self.x[n] -= low
-        #: how far the links between two layers run across
-        self.reach = [0.0] * (count + 1)
-        for k in links:
-            far = abs(self.x[k.tail] + k.out - self.x[k.head] - k.into)
-            self.reach[self.level[k.tail]] = max(self.reach[self.level[k.tail]], far)
-
-    def _chained(self, layers: list[list[Key]]) -> list[Link]:
-        """The container's links from layer to layer, with dummies on the way; those of one tensor share theirs."""
-        degree: dict[Key, int] = {}
-        for _, tail, head, _, _ in self.arranger.links[self.c].values():
-            degree[tail] = degree.get(tail, 0) + 1
-            degree[head] = degree.get(head, 0) + 1
-        level, room = self.level, self.room
-        own = set(room)
-        links: dict[tuple[Key, Key, float, float], Link] = {}
-        count = 0
-        for key, (value, tail, head, out, into) in self.arranger.links[self.c].items():
-            a: Key = ("in", value) if tail is None else tail
-            b: Key = ("out", value) if head is None else head
-            out = self.arranger.port(tail, value, out, "exit")
-            into = self.arranger.port(head, value, into, "entry")
-            # What has one neighbour only stands aside and does not pull that out of line.
-            aside = (tail is not None and degree[tail] == 1) or (head is not None and degree[head] == 1)
-            weight = 0.05 if aside and min(len(layers), len(own)) > 4 else 1.0
-            back = level[a] >= level[b]
-            if back:
-                a, b, out, into = b, a, into, out
-            chain = [a]
-            if level[b] - level[a] > 1 and count <= MANY:
-                for r in range(level[a] + 1, level[b]):
-                    dummy: Key = ("via", value, a, back, r)
-                    if dummy not in room:
-                        room[dummy] = Item(3.0, 3.0, 0.0)
-                        layers[r].append(dummy)
-                        level[dummy] = r
-                        count += 1
-                    chain.append(dummy)
-            chain.append(b)
-            for place, (p, q) in enumerate(itertools.pairwise(chain)):
-                start, end = (out if place == 0 else 0.0), (into if place == len(chain) - 2 else 0.0)
-                if level[q] - level[p] == 1:
-                    pull = weight * (1.0 + 2.0 * (p not in own) + 2.0 * (q not in own))
-                    links.setdefault((p, q, start, end), Link(p, q, start, end, pull))
-            self.traced[key] = (chain, out, into, back)
-        return list(links.values())
-
-    def frame(self, spans: list[Point], total: float) -> _Frame:
-        """The finished container, once it is known where its layers begin and end along the flow."""
-        arranger, x, level = self.arranger, self.x, self.level
-        frame = _Frame(self.across, total)
-        for child in arranger.children[self.c]:
-            start, end = spans[level[child]]
-            frame.at[child] = (x[child], (start + end - self.room[child].size) / 2)
-            frame.bands[child] = (start, end)
-        frame.entry = {value: x[("in", value)] for value in arranger.entries[self.c]}
-        frame.exit = {value: x[("out", value)] for value in arranger.exits[self.c]}
-        for key, (chain, out, into, back) in self.traced.items():
-            points: list[Point] = []
-            for place, n in enumerate(chain):
-                shift = out if place == 0 else into if place == len(chain) - 1 else 0.0
-                start, end = spans[level[n]]
-                across = x[n] + shift
-                if n in frame.at:
-                    before, after = arranger.rows.get(n, (0.0, 0.0))  # type: ignore[call-overload]
-                    top, bottom = frame.at[n][1] + before, frame.at[n][1] + self.room[n].size - after
-                    points += [(across, bottom), (across, end)] if place == 0 else [(across, start), (across, top)]
-                elif n[0] == "in":  # type: ignore[index]
-                    points += [(across, 0.0), (across, start)]
-                elif n[0] == "out":  # type: ignore[index]
-                    points += [(across, end), (across, total)]
-                else:
-                    points += [(across, start), (across, end)]
-            frame.routes[key] = points[::-1] if back else points
-        return frame
 
 
 def arrange(scene: Scene, rankdir: str = "TB", timeout: float = 20.0) -> Layout:

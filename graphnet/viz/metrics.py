@@ -6,7 +6,7 @@ import unicodedata
 
 _GROUPS = {
     0.25: "iIljtf.,:;|!'`",
-    0.36: "()[]{}-r \"/\\*",
+    0.36: '()[]{}-r "/\\*',
     0.52: "ckszxyvJ^",
     0.88: "mMwW@%—…",
     0.70: "ABCDEFGHKLNOPQRSTUVXYZ&",

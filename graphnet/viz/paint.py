@@ -7,11 +7,11 @@ import logging
 import math
 from typing import Any
 
-from graphnet.viz.layout import DEPTH, LINE, SMALL, TEXT, Layout
+from graphnet.viz.geometry import DEPTH, LINE, SMALL, TEXT, Layout
 from graphnet.viz.scene import LOOKS, Scene
 from graphnet.viz.svg import legend_entries
 
-_GREY, _INK = "#6b7280", "#1a202c"
+_GREY, _INK = "#757d8a", "#1a202c"
 #: no side of a bitmap is longer: matplotlib's own limit is 65,535
 _LONGEST = 30_000
 
@@ -110,7 +110,16 @@ def paint(scene: Scene, layout: Layout, figure_of: Any, legend: bool = True) -> 
             frame(x + wide, y, p.width - wide, p.height - high, 3, fill, border, 3)
         elif shape == "folder":
             frame(x, y, min(26.0, p.width / 3), 8, 1, fill, border, 3)
-        frame(x, y + high, p.width - wide, p.height - high, {"oval": p.height / 2, "box": 6.0}.get(shape, 2.0), fill, border, 3)
+        frame(
+            x,
+            y + high,
+            p.width - wide,
+            p.height - high,
+            {"oval": p.height / 2, "box": 6.0}.get(shape, 2.0),
+            fill,
+            border,
+            3,
+        )
         for place, line in enumerate(node.lines):
             base = p.y + head + (place - (len(node.lines) - 1) / 2) * LINE + 4 + high / 2
             text(p.x + shift - wide / 2, base, line, TEXT, _INK, "center")

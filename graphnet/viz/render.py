@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from graphnet.viz.build import build
 from graphnet.viz.dot import RANKDIRS, dot_source
-from graphnet.viz.layout import Arranger, Layout, arrange
+from graphnet.viz.geometry import Layout
+from graphnet.viz.layout import Arranger, arrange
 from graphnet.viz.scene import Scene
 from graphnet.viz.svg import to_svg
 
@@ -192,7 +193,7 @@ def write_whole(target: Path, content: bytes) -> None:
     """Write a file so that it is there whole or as it was before, whatever happens in between."""
     temporary = target.with_name(f".{target.name[:40]}.{secrets.token_hex(6)}.part")
     try:
-        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666), "wb") as f:
+        with open(temporary, "xb") as f:
             f.write(content)
             f.flush()
             os.fsync(f.fileno())

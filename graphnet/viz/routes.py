@@ -1,4 +1,4 @@
-"""From containers laid out one by one to one picture: everything in its final place, edges as curves, texts beside them.
+"""From containers laid out one by one to one picture: everything in its place, edges as curves, with texts.
 
 Edges inside a column run along the flow and bend between its layers. What the gradient needs of the forward
 computation leaves through the gap under its layer, crosses the channel between the columns, and enters through a gap.
@@ -9,8 +9,8 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
+from graphnet.viz.geometry import BACKWARD, FORWARD, SMALL, TEXT, Layout, Place, Point, Step, Text
 from graphnet.viz.layered import Key
-from graphnet.viz.layout import BACKWARD, FORWARD, SMALL, TEXT, Layout, Place, Point, Step, Text, written
 from graphnet.viz.metrics import text_width
 
 if TYPE_CHECKING:
@@ -131,9 +131,7 @@ def placed(arranger: Arranger) -> Layout:
     return result
 
 
-def _crossing(
-    arranger: Arranger, sheet: _Sheet, body: dict[str, tuple[Point, Point, Point]], result: Layout
-) -> None:
+def _crossing(arranger: Arranger, sheet: _Sheet, body: dict[str, tuple[Point, Point, Point]], result: Layout) -> None:
     """The edges from the first column to the second, each tensor on a track of its own in the channel."""
     lanes: dict[tuple[str, str], float] = {}
     for _, e in arranger.cross:
@@ -180,20 +178,16 @@ def _ties(arranger: Arranger, result: Layout) -> None:
         half = (start[0] + end[0]) / 2
         return [("M", (start,)), ("C", ((half, start[1]), (half, end[1]), end))]
 
-    result.ties += [(f, b, joined(f, b)) for f, b in arranger.tied_boxes()]
-    for i, e in arranger.ties:
-        if not arranger.in_tied_box(e.head):
-            result.curves.append((i, joined(e.tail, e.head)))
+    result.ties += [(f, b, joined(f, b)) for f, b, _ in arranger.tied_boxes()]
+    result.curves += [(i, joined(e.tail, e.head)) for i, e in arranger.tied_nodes()]
 
 
-def _texts(
-    arranger: Arranger, sheet: _Sheet, body: dict[str, tuple[Point, Point, Point]], result: Layout
-) -> None:
+def _texts(arranger: Arranger, sheet: _Sheet, body: dict[str, tuple[Point, Point, Point]], result: Layout) -> None:
     """What leaves a node, beside its port; the names of arguments, beside theirs."""
     for node, slots in arranger.slots.items():
         down = arranger.flows_back(node) == (arranger.rankdir in ("BT", "RL"))
         for label, shift in slots.items():
-            if not label or (written(arranger.nodes[node], label) and len(slots) == 1):
+            if not label or (arranger.nodes[node].says(label) and len(slots) == 1):
                 continue
             (across, _), (_, end), _ = body[node]
             x, y = sheet.screen(sheet.flat((across + shift, end), arranger.flows_back(node)))

@@ -18,6 +18,10 @@ class Node:
     box: str | None = None
     data: dict[str, Any] = field(default_factory=dict)
 
+    def says(self, label: str) -> bool:
+        """Whether its own text says already what its edge would: leaves show their dtype and shape themselves."""
+        return any(line.startswith(label) for line in self.lines)
+
 
 @dataclass
 class Edge:
@@ -85,6 +89,10 @@ LOOKS: dict[str, tuple[str, str, str, str]] = {
 }
 
 
+#: control characters, those that turn the direction of writing, and halves of characters
+_UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
+
+
 def one_line(text: str, limit: int = 40) -> str:
     """A name as it is drawn: on one line, without control characters, and cut where it is too long.
 
@@ -92,5 +100,5 @@ def one_line(text: str, limit: int = 40) -> str:
     ('aaaa…', 'two lines')
     """
     text = re.sub(r"\s+", " ", text)
-    text = re.sub("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]", "\N{REPLACEMENT CHARACTER}", text)
+    text = _UNFIT.sub("\N{REPLACEMENT CHARACTER}", text)
     return text if len(text) <= limit else text[: limit - 1] + "…"

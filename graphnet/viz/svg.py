@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from html import escape
 
-from graphnet.viz.layout import DEPTH, LINE, SMALL, TEXT, Layout, Step
+from graphnet.viz.geometry import DEPTH, LINE, SMALL, TEXT, Layout, Step
 from graphnet.viz.metrics import text_width
 from graphnet.viz.scene import LOOKS, Scene
 
@@ -14,10 +14,10 @@ from graphnet.viz.scene import LOOKS, Scene
 _RULES = (
     ("", "text", "font-family:Helvetica,Arial,'Liberation Sans',sans-serif"),
     ("", ".n text", f"font-size:{TEXT:g}px;fill:#1a202c;text-anchor:middle"),
-    ("", ".e,.k", f"font-size:{SMALL:g}px;fill:#6b7280"),
-    ("", ".b text", "font-size:10px;fill:#6b7280"),
+    ("", ".e,.k", f"font-size:{SMALL:g}px;fill:#757d8a"),
+    ("", ".b text", "font-size:10px;fill:#757d8a"),
     ("", ".b rect", "fill:#7f8ea3;fill-opacity:.06"),
-    ("", ".t", "font-size:12px;fill:#6b7280;text-anchor:middle"),
+    ("", ".t", "font-size:12px;fill:#757d8a;text-anchor:middle"),
     ("", ".f", "fill:none;stroke:#7b8494"),
     ("", ".c", "fill:none;stroke:#c2688b"),
     ("", ".d", "fill:none;stroke:#d08aa4;stroke-dasharray:4 3"),
@@ -75,10 +75,8 @@ def _shape(kind: str, x: float, y: float, width: float, height: float) -> str:
     right, bottom = x + width, y + height
     if shape == "folder":  # a tab on top
         tab = min(26.0, width / 3)
-        return (
-            f'<path d="M{number(x)} {number(bottom)}V{number(y)}H{number(x + tab)}L{number(x + tab + 4)} {number(y + 4)}'
-            f'H{number(right)}V{number(bottom)}z" {paint}/>'
-        )
+        top = f"V{number(y)}H{number(x + tab)}L{number(x + tab + 4)} {number(y + 4)}H{number(right)}"
+        return f'<path d="M{number(x)} {number(bottom)}{top}V{number(bottom)}z" {paint}/>'
     if shape == "note":  # a corner turned down
         return (
             f'<path d="M{number(x)} {number(y)}H{number(right - 7)}L{number(right)} {number(y + 7)}V{number(bottom)}'
