@@ -188,6 +188,17 @@ def test_the_gradient_stands_beside_its_layers_and_flows_back():
     assert {(f, g) for f, g, _ in layout.ties} <= {(f, g) for g, f in pairs} and len(layout.ties) == 3
 
 
+def test_the_gradient_of_the_last_layer_alone_stands_beside_that_layer():
+    g = network()
+    scene = build(gn.Graph(g.inputs, [g.outputs[0], *g.gradient(["w1", "b1"]).outputs]))
+    layout = arrange(scene)
+    names = {b.label: layout.boxes[b.id] for b in scene.boxes}
+    assert "gradient of dense_0" not in names
+    for layer in ("dense_1", "loss"):
+        forward, gradient = names[layer], names[f"gradient of {layer}"]
+        assert (forward[1], forward[3]) == pytest.approx((gradient[1], gradient[3]))
+
+
 def test_each_op_of_a_bare_gradient_is_tied_to_its_own():
     x, w = gn.input((3, 4), name="x"), gn.Parameter(np.zeros((4, 2), "f"), name="w")
     loss = gn.tanh(x @ w).sum()

@@ -63,10 +63,8 @@ class _Builder:
         self.graph = graph
         self.names = graph.names
         self.given = given = set(graph.inputs)
-        nodes = [t for t in graph.nodes if backward or t.gradient_of is None]
-        # An input that nothing uses is shown too: it is part of the program.
-        there = set(nodes)
-        nodes = [t for t in graph.inputs if t not in there] + nodes
+        # All inputs, in their order: one that nothing uses is part of the program too.
+        nodes = [*graph.inputs, *(t for t in graph.nodes if t not in given and (backward or t.gradient_of is None))]
         keep = set(nodes)
         # A scalar constant is written into the op that uses it, as its text does.
         results = {*graph.outputs, *(t for _, t in graph.updates)}

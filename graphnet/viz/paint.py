@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
-import logging
 import math
+import warnings
 from typing import Any
 
 from graphnet.viz.geometry import DEPTH, LINE, SMALL, TEXT, Layout
@@ -23,18 +23,15 @@ def to_bitmap(scene: Scene, layout: Layout, form: str, dpi: float, legend: bool 
     figure = paint(scene, layout, Figure, legend)
     longest = max(figure.get_size_inches())
     buffer = io.BytesIO()
-    quiet = logging.getLogger("matplotlib.font_manager")
-    level = quiet.level
-    quiet.setLevel(logging.ERROR)
-    try:
+    with warnings.catch_warnings():
+        # A character that no font of the machine has is drawn as a box; that needs no warning for each.
+        warnings.filterwarnings("ignore", message="Glyph ")
         figure.savefig(
             buffer,
             format=form,
             dpi=min(dpi, _LONGEST / longest) if form == "png" else 72,
             metadata={"CreationDate": None} if form == "pdf" else None,
         )
-    finally:
-        quiet.setLevel(level)
     return buffer.getvalue()
 
 
@@ -110,16 +107,8 @@ def paint(scene: Scene, layout: Layout, figure_of: Any, legend: bool = True) -> 
             frame(x + wide, y, p.width - wide, p.height - high, 3, fill, border, 3)
         elif shape == "folder":
             frame(x, y, min(26.0, p.width / 3), 8, 1, fill, border, 3)
-        frame(
-            x,
-            y + high,
-            p.width - wide,
-            p.height - high,
-            {"oval": p.height / 2, "box": 6.0}.get(shape, 2.0),
-            fill,
-            border,
-            3,
-        )
+        radius = {"oval": p.height / 2, "box": 6.0}.get(shape, 2.0)
+        frame(x, y + high, p.width - wide, p.height - high, radius, fill, border, 3)
         for place, line in enumerate(node.lines):
             base = p.y + head + (place - (len(node.lines) - 1) / 2) * LINE + 4 + high / 2
             text(p.x + shift - wide / 2, base, line, TEXT, _INK, "center")
