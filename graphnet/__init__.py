@@ -15,6 +15,7 @@ from graphnet.version import __version__
 
 # These use the names above.
 from graphnet.graph import Graph, trace  # isort: skip
+from graphnet.compile.jit import compile  # isort: skip
 from graphnet import datasets, nn, viz  # isort: skip
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "__version__",
     "check_grads",
     "checkpoint",
+    "compile",
     "composite",
     "custom_gradient",
     "datasets",

@@ -1,4 +1,5 @@
-"""Nested tuples, lists and dicts as a flat list of leaves, and back. A list of nothing but numbers is one array."""
+"""Nested tuples, lists and dicts as a flat list of leaves, and back. A list of numbers is one array, None is
+no leaf."""
 
 from __future__ import annotations
 
@@ -36,6 +37,8 @@ def flatten(value: Any) -> tuple[list[Any], Rebuild]:
             if hasattr(part, "_fields"):
                 return lambda new: kind(*[f(new) for f in inner])
             return lambda new: kind([f(new) for f in inner])
+        if part is None:
+            return lambda new: None
         place = len(leaves)
         leaves.append(part)
         return lambda new: new[place]

@@ -88,7 +88,9 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
             def rule(g: Tensor) -> Sequence[Tensor]:
                 given = [g if i == n else constant(np.zeros(y.shape, y.dtype)) for i, y in enumerate(ys)]
                 answer = result[1](*given)
-                listed, _ = flatten(answer)
+                listed = list(answer) if isinstance(answer, (tuple, list)) else [answer]
+                if len(listed) != len(xs):
+                    listed, _ = flatten(answer)
                 if len(listed) != len(xs):
                     raise ValueError(f"{f.__name__}: {len(xs)} arguments, but its gradient gave {len(listed)}")
                 grads = []

@@ -124,7 +124,7 @@ class Graph:
     def _given(self) -> frozenset[Tensor]:
         return frozenset(self.inputs)
 
-    def _argument(self, place: int, value: Any) -> Any:
+    def argument(self, place: int, value: Any) -> Any:
         """An argument of a call as an array of the input's shape and dtype, or as a tensor that joins the graph."""
         wanted = self.inputs[place]
         label = f"input {place} ({self.names[wanted]!r})"
@@ -145,7 +145,7 @@ class Graph:
             listed = ", ".join(f"{self.names[t]}: {described(t)}" for t in self.inputs)
             raise ValueError(f"the graph takes {len(self.inputs)} inputs ({listed}); received {len(arrays)}")
         values: dict[Tensor, Any] = {
-            t: self._argument(i, a) for i, (t, a) in enumerate(zip(self.inputs, arrays, strict=True))
+            t: self.argument(i, a) for i, (t, a) in enumerate(zip(self.inputs, arrays, strict=True))
         }
         if state.mode.trace is not None or any(isinstance(v, Tensor) for v in values.values()):
             return self._inlined(values)
@@ -308,6 +308,18 @@ class Graph:
 
         return simplify(self)
 
+    def compile(self) -> Any:
+        """A `Plan`: the graph as one function over arrays, in buffers laid out ahead."""
+        from graphnet.compile.plan import Plan
+
+        return Plan(self)
+
+    def inlined(self, *arguments: Any) -> Any:
+        """What a call gives, as part of the graph of the arguments and parameters: it can be differentiated."""
+        return self._inlined(
+            {t: self.argument(i, a) for i, (t, a) in enumerate(zip(self.inputs, arguments, strict=True))}
+        )
+
     def to_networkx(self) -> Any:
         """A `networkx.MultiDiGraph`: op, shape, dtype and region on its nodes, the input's place on its edges."""
         from graphnet.viz import to_networkx
@@ -357,7 +369,7 @@ def _labels(value: Any, name: str) -> list[str]:
         return [label for key, part in value.items() for label in _labels(part, f"{name}_{key}")]
     if isinstance(value, (tuple, list)):
         return [label for i, part in enumerate(value) for label in _labels(part, f"{name}_{i}")]
-    return [name]
+    return [] if value is None else [name]
 
 
 def _argument_names(f: Callable[..., Any], count: int) -> list[str]:

@@ -37,7 +37,7 @@ class Metric(Configured):
         """A new state Parameter that starts from `value`, and goes back to it in `reset_state`."""
         variable = gn.Parameter(np.full(shape, value, np.float64), name=f"{self.name}/{name}", trainable=False)
         self.variables.append(variable)
-        self._start = {**getattr(self, "_start", {}), variable: variable.numpy()}
+        self._start = {**getattr(self, "_start", {}), variable: variable.numpy().copy()}
         return variable
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:

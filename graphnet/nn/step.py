@@ -7,6 +7,7 @@ traced into a graph whose updates are those assignments.
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import graphnet as gn
@@ -14,6 +15,9 @@ from graphnet.nn import losses, metrics
 from graphnet.nn.layer import running
 from graphnet.nn.losses import Loss
 from graphnet.nn.optimizers import Optimizer
+
+#: steps on batches of one shape before they are compiled: tracing costs about as much as ten small steps
+COMPILE_AFTER = 8
 
 
 class Steps:
@@ -27,7 +31,9 @@ class Steps:
         plain: list[metrics.Metric],
         weighted: list[metrics.Metric],
         penalty: Any = None,
+        run_eagerly: bool = False,
     ):
+        self.run_eagerly = run_eagerly
         self.model, self.optimizer, self.loss, self.penalty = model, optimizer, loss, penalty
         self.loss_tracker = metrics.Mean(name="loss")
         self.metrics, self.weighted = plain, weighted
@@ -44,6 +50,9 @@ class Steps:
         self.constraints: dict[gn.Parameter, Any] = {}
         self.penalties: list[tuple[Any, gn.Parameter]] = []
         self.checked: dict[Any, tuple[int, ...]] = {}
+        self._seen: dict[Any, int] = {}
+        self._compiled_train = gn.compile(self.train_step)
+        self._compiled_test = gn.compile(self.test_step)
 
     def settle(self) -> None:
         """Note, once the model has its weights, which of them learn, are penalised, are constrained; and the loss."""
@@ -88,6 +97,34 @@ class Steps:
             metric.update_state(y, y_pred)
         for metric in self.weighted:
             metric.update_state(y, y_pred, sample_weight)
+
+    def train(self, x: gn.Tensor, y: gn.Tensor, sample_weight: gn.Tensor | None, iteration: gn.Tensor) -> None:
+        """`train_step`, compiled if that pays."""
+        self._run(self._compiled_train, self.train_step, x, y, sample_weight, iteration)
+
+    def test(self, x: gn.Tensor, y: gn.Tensor, sample_weight: gn.Tensor | None) -> None:
+        """`test_step`, compiled if that pays."""
+        self._run(self._compiled_test, self.test_step, x, y, sample_weight)
+
+    def _run(self, compiled: Any, step: Any, *args: gn.Tensor | None) -> None:
+        """The step as it is written, or compiled once batches of these shapes have come often enough for it to pay."""
+        if not self.run_eagerly:
+            key = (compiled, *((a.shape, a.dtype) if a is not None else None for a in args))
+            self._seen[key] = self._seen.get(key, 0) + 1
+            if self._seen[key] > COMPILE_AFTER:
+                try:
+                    compiled.lower(*args)
+                except Exception as error:
+                    self.run_eagerly = True
+                    warnings.warn(
+                        f"'{self.model.name}' cannot be compiled and runs eagerly, which is slower: {error} "
+                        "(compile(..., run_eagerly=True) says so from the start)",
+                        stacklevel=4,
+                    )
+                else:
+                    compiled(*args)
+                    return
+        step(*args)
 
     def train_step(self, x: gn.Tensor, y: gn.Tensor, sample_weight: gn.Tensor | None, iteration: gn.Tensor) -> None:
         """One step: predictions, loss, gradients, new values of everything."""

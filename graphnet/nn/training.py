@@ -60,6 +60,7 @@ class Model(Layer):
         penalty: str | None = None,
         regularization: str | None = None,
         weight_penalty: float | None = None,
+        run_eagerly: bool = False,
     ) -> None:
         """Say how to learn. Calling it again starts the optimizer anew.
 
@@ -72,6 +73,9 @@ class Model(Layer):
         `penalty` (or `regularization`) "ridge" or "lasso" with `weight_penalty` l adds a term to the loss whose
         gradient is `l * w` or `l * sign(w)` for every matrix of weights w, biases excepted. Keras'
         `kernel_regularizer=L2(l)` adds `l * sum(w**2)` instead, with the gradient `2 * l * w`.
+
+        After a few steps on batches of one shape the step is compiled (`gn.compile`), with the same results;
+        `run_eagerly=True` leaves it as it is written, for a debugger.
 
         Raises `ValueError` for an unknown word, with the nearest known one.
         """
@@ -94,7 +98,7 @@ class Model(Layer):
         weighted = [metric_table.get(m) for m in as_list(weighted_metrics)]
         chosen.params, chosen.state = [], []
         chosen.iterations.assign(np.int64(0))
-        self.steps = Steps(self, chosen, losses.get(loss), plain, weighted, made)
+        self.steps = Steps(self, chosen, losses.get(loss), plain, weighted, made, run_eagerly)
 
     def _compiled(self) -> Steps:
         if self.steps is None:
@@ -235,7 +239,7 @@ class Model(Layer):
         every_batch = listed.listens("on_train_batch_end", besides=progress)
         for number, (xb, yb, wb) in enumerate(batches.epoch()):
             listed.call("on_train_batch_begin", number, {})
-            steps.train_step(_tensor(xb), _tensor(yb), _tensor(wb), steps.optimizer.iterations)
+            steps.train(_tensor(xb), _tensor(yb), _tensor(wb), steps.optimizer.iterations)
             listed.call("on_train_batch_end", number, steps.logs() if every_batch or _due(progress) else {})
             interruption.check()
             if self.stop_training:
@@ -247,7 +251,7 @@ class Model(Layer):
         listed.call("on_test_begin", {})
         for number, (xb, yb, wb) in enumerate(batches.epoch()):
             listed.call("on_test_batch_begin", number, {})
-            steps.test_step(_tensor(xb), _tensor(yb), _tensor(wb))
+            steps.test(_tensor(xb), _tensor(yb), _tensor(wb))
             listed.call("on_test_batch_end", number, steps.logs() if every_batch or _due(progress) else {})
         logs = steps.logs()
         listed.call("on_test_end", logs)
@@ -321,7 +325,7 @@ class Model(Layer):
             check_fit(self, rows[0], rows[1])
             steps.prepare()
         steps.reset()
-        steps.train_step(_tensor(rows[0]), _tensor(rows[1]), _tensor(rows[2]), steps.optimizer.iterations)
+        steps.train(_tensor(rows[0]), _tensor(rows[1]), _tensor(rows[2]), steps.optimizer.iterations)
         return _answer(steps.logs(), return_dict)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
@@ -331,7 +335,7 @@ class Model(Layer):
         with unchanged_on_error(self):
             check_fit(self, rows[0], rows[1])
         steps.reset()
-        steps.test_step(_tensor(rows[0]), _tensor(rows[1]), _tensor(rows[2]))
+        steps.test(_tensor(rows[0]), _tensor(rows[1]), _tensor(rows[2]))
         return _answer(steps.logs(), return_dict)
 
     def predict_on_batch(self, x: Any) -> np.ndarray:

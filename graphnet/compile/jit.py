@@ -1,0 +1,114 @@
+"""`graphnet.compile`: a function traced once per shapes and dtypes of its arguments, and run as a plan from then on."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from functools import update_wrapper
+from typing import Any
+
+import numpy as np
+
+from graphnet.compile.passes import frozen
+from graphnet.compile.plan import Plan
+from graphnet.containers import flatten
+from graphnet.graph import trace
+from graphnet.tensor import Tensor, state
+
+log = logging.getLogger("graphnet")
+
+
+class Compiled:
+    """What `graphnet.compile` gives: call it as the function.
+
+    `plan` and `source` are of the last call; `compilations` counts the traces so far.
+    """
+
+    def __init__(self, f: Callable[..., Any], limit: int = 32):
+        update_wrapper(self, f)
+        self._f = f
+        self._limit = limit
+        self._plans: OrderedDict[Any, Plan] = OrderedDict()
+        self._lock = threading.RLock()
+        self.compilations = 0
+        self.plan: Plan | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A copy has plans of its own, for the copies of the parameters that its function uses.
+        return {"f": self._f, "limit": self._limit}
+
+    def __setstate__(self, saved: dict[str, Any]) -> None:
+        Compiled.__init__(self, saved["f"], saved["limit"])
+
+    @property
+    def source(self) -> str:
+        """The Python that the last call ran. Raises `ValueError` before the first."""
+        if self.plan is None:
+            raise ValueError("there is no source before the first call: what runs depends on the arguments' shapes")
+        return self.plan.source
+
+    def lower(self, *args: Any) -> Plan:
+        """The plan for arguments of these shapes and dtypes, traced now if it is not there; nothing is computed."""
+        leaves, _ = flatten(args)
+        key = (
+            tuple(
+                (leaf.shape, leaf.dtype.str) if isinstance(leaf, (Tensor, np.ndarray, np.generic)) else frozen(leaf)
+                for leaf in leaves
+            ),
+            _structure(args),
+        )
+        with self._lock:
+            plan = self._plans.get(key)
+            if plan is None:
+                plan = Plan(trace(self._f, *args))
+                self.compilations += 1
+                log.info("compiled %s for %s (%d so far)", self._f, key[0], self.compilations)
+                self._plans[key] = plan
+                if len(self._plans) > self._limit:
+                    self._plans.popitem(last=False)
+            else:
+                self._plans.move_to_end(key)
+            self.plan = plan
+        return plan
+
+    def __call__(self, *args: Any) -> Any:
+        if state.mode.trace is not None:
+            return self._f(*args)
+        plan = self.lower(*args)
+        arrays = [leaf for leaf in flatten(args)[0] if isinstance(leaf, (Tensor, np.ndarray, np.generic))]
+        learning = (
+            state.mode.recording and not plan.graph.updates and any(p.requires_grad for p in plan.graph.parameters)
+        )
+        if learning:
+            # The caller may want gradients with respect to those parameters: then a history is needed.
+            return plan.graph.inlined(*arrays)
+        return plan(*arrays)
+
+
+def _structure(value: Any) -> Any:
+    """The shape of nested containers, without their leaves."""
+    if isinstance(value, dict):
+        return ("dict", tuple((k, _structure(v)) for k, v in value.items()))
+    if isinstance(value, (tuple, list)):
+        return (type(value).__name__, tuple(map(_structure, value)))
+    return value is None
+
+
+def compile(f: Callable[..., Any]) -> Compiled:
+    """`f`, traced once per shapes and dtypes of its arguments, and run as one plan over buffers laid out ahead.
+
+    Arrays and tensors among the arguments, also in nested containers, are inputs; other arguments keep their values.
+    A `Parameter.assign` in `f` is carried out at each call, in the parameter's own array. Values agree with those of
+    `f` to rounding. `f` must not look at numbers (no `if x > 0`, no `float(x)`), nor do anything else but compute.
+
+    Called with tensors that need a gradient (or, outside `no_grad`, with parameters that do), the graph joins their
+    history, so that derivatives of a compiled function are those of the function.
+
+    >>> import graphnet as gn
+    >>> f = gn.compile(lambda x: gn.exp(x) * 2.0)
+    >>> f(gn.tensor([0.0, 0.0])), f.compilations
+    (Tensor([2., 2.]), 1)
+    """
+    return Compiled(f)

@@ -1,0 +1,171 @@
+"""One line of NumPy per node, that writes into an array which is there already.
+
+A rule answers with an expression over the names it is given, or None where the op has no such form: then the op's own
+body runs and makes a new array.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphnet.tensor import Tensor
+
+#: names that generated code may use
+NAMES: dict[str, Any] = {"np": np, "k_copyto": np.copyto, "k_array": np.asarray, "k_empty": np.empty}
+
+Rule = Callable[[Tensor, Sequence[str], str], str | None]
+RULES: dict[str, Rule] = {}
+
+
+def rule(*ops: str) -> Callable[[Rule], Rule]:
+    """Register a rule for these ops."""
+
+    def register(f: Rule) -> Rule:
+        RULES.update(dict.fromkeys(ops, f))
+        return f
+
+    return register
+
+
+def statement(node: Tensor, inputs: Sequence[str], out: str) -> str | None:
+    """The line that computes `node` into `out`."""
+    op = node.op
+    assert op is not None
+    if op.name in RULES:
+        return RULES[op.name](node, inputs, out)
+    if op.ufunc is not None:
+        name = f"k_{op.ufunc.__name__}"
+        NAMES[name] = op.ufunc
+        # NumPy is to take `out` of these two by name alone.
+        named = "out=" if op.ufunc in (np.maximum, np.minimum) else ""
+        return f"{name}({', '.join(inputs)}, {named}{out})"
+    return None
+
+
+@rule("matmul")
+def _matmul(node: Tensor, inputs: Sequence[str], out: str) -> str | None:
+    if any(t.ndim < 2 for t in node.inputs):
+        return None
+    NAMES["k_matmul"] = np.matmul
+    return f"k_matmul({inputs[0]}, {inputs[1]}, {out})"
+
+
+_REDUCTIONS = {"sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.minimum}
+
+
+@rule(*_REDUCTIONS)
+def _reduced(node: Tensor, inputs: Sequence[str], out: str) -> str | None:
+    assert node.op is not None
+    x = node.inputs[0]
+    if x.size == 0 or x.dtype != node.dtype:
+        return None
+    ufunc = _REDUCTIONS[node.op.name]
+    name = f"k_{ufunc.__name__}_reduce"
+    NAMES[name] = ufunc.reduce
+    return f"{name}({inputs[0]}, {node.attrs['axis']}, None, {out}, {node.attrs['keepdims']})"
+
+
+@rule("mean")
+def _mean(node: Tensor, inputs: Sequence[str], out: str) -> str | None:
+    x = node.inputs[0]
+    if x.size == 0 or x.dtype.kind != "f" or x.dtype == np.float16:
+        return None
+    count = x.size // max(node.size, 1)
+    NAMES["k_add_reduce"], NAMES["k_divide"] = np.add.reduce, np.divide
+    reduced = f"k_add_reduce({inputs[0]}, {node.attrs['axis']}, None, {out}, {node.attrs['keepdims']})"
+    return f"{reduced}; k_divide({out}, {count}, {out})"
+
+
+@rule("relu")
+def _relu(node: Tensor, inputs: Sequence[str], out: str) -> str | None:
+    NAMES["k_maximum"] = np.maximum
+    return f"k_maximum({inputs[0]}, 0, out={out})"
+
+
+@rule("where")
+def _where(node: Tensor, inputs: Sequence[str], out: str) -> str | None:
+    condition, x, y = inputs
+    if node.inputs[0].dtype != np.bool_:
+        return None
+    return f"k_copyto({out}, {y}); k_copyto({out}, {x}, where={condition})"
+
+
+@rule("astype")
+def _astype(node: Tensor, inputs: Sequence[str], out: str) -> str | None:
+    return f"k_copyto({out}, {inputs[0]}, 'unsafe')"
+
+
+def _safe_product(g: Any, d: Any, out: np.ndarray) -> None:
+    np.multiply(g, d, out)
+    total = np.vdot(out, out)
+    if total != total:
+        zero = np.equal(g, 0) | (np.equal(d, 0) & np.isinf(g))
+        np.copyto(out, 0, where=np.isnan(out) & zero)
+
+
+def _safe_quotient(g: Any, d: Any, out: np.ndarray) -> None:
+    np.divide(g, d, out)
+    total = np.vdot(out, out)
+    if total != total:
+        np.copyto(out, 0, where=np.isnan(out) & np.equal(g, 0))
+
+
+@rule("multiply_no_nan", "divide_no_nan")
+def _no_nan(node: Tensor, inputs: Sequence[str], out: str) -> str | None:
+    if node.dtype.kind != "f":
+        return None
+    product = node.op is not None and node.op.name == "multiply_no_nan"
+    name = "k_safe_product" if product else "k_safe_quotient"
+    NAMES[name] = _safe_product if product else _safe_quotient
+    return f"{name}({inputs[0]}, {inputs[1]}, {out})"
+
+
+@rule("power")
+def _power(node: Tensor, inputs: Sequence[str], out: str) -> str | None:
+    exponent = node.inputs[1]
+    if exponent.op is None and not exponent.is_symbolic and exponent.shape == () and exponent._value.item() == 2:
+        NAMES["k_square"] = np.square
+        return f"k_square({inputs[0]}, {out})"
+    return None
+
+
+@rule("softplus")
+def _softplus(node: Tensor, inputs: Sequence[str], out: str) -> str | None:
+    NAMES["k_logaddexp"] = np.logaddexp
+    return f"k_logaddexp({inputs[0]}, 0, {out})"
+
+
+#: lines of several calls, each of which reads inputs after writing: they must not overwrite an input
+READ_AGAIN = frozenset({"where", "multiply_no_nan", "divide_no_nan"})
+
+
+def view(node: Tensor, array: np.ndarray) -> np.ndarray | None:
+    """`array` as `node` sees it, if that takes no copy."""
+    assert node.op is not None
+    name = node.op.name
+    if name == "reshape":
+        return array.reshape(node.shape) if array.flags.c_contiguous else None
+    if name == "transpose":
+        return array.transpose(node.attrs["axes"])
+    if name == "broadcast_to":
+        return np.broadcast_to(array, node.shape)
+    if name in ("identity", "stop_gradient", "positive"):
+        return array
+    if name == "getitem" and len(node.inputs) == 1:
+        found = array[node.attrs["index"]]
+        return found if isinstance(found, np.ndarray) else None
+    return None
+
+
+#: the same at run time, for arrays that are known only then
+VIEW_CODE: dict[str, str] = {
+    "reshape": "{x}.reshape({shape})",
+    "transpose": "{x}.transpose({axes})",
+    "broadcast_to": "np.broadcast_to({x}, {shape})",
+    "identity": "{x}",
+    "stop_gradient": "{x}",
+    "positive": "{x}",
+}
