@@ -65,8 +65,22 @@ def test_a_planned_gradient_is_the_gradient(row: Row, sample: Sample):
         same(found, expected)
 
 
-ONE = [gn.exp, gn.sin, gn.relu, gn.negative, gn.abs, gn.softmax, lambda t: t.T, lambda t: t.reshape(-1), lambda t: t * 1.5,
-       lambda t: gn.sum(t, axis=0, keepdims=True), lambda t: t[:1], gn.sigmoid, gn.log_softmax, gn.stop_gradient]  # fmt: skip
+ONE = [
+    gn.exp,
+    gn.sin,
+    gn.relu,
+    gn.negative,
+    gn.abs,
+    gn.softmax,
+    gn.sigmoid,
+    gn.log_softmax,
+    gn.stop_gradient,
+    lambda t: t.T,
+    lambda t: t.reshape(-1),
+    lambda t: t * 1.5,
+    lambda t: gn.sum(t, axis=0, keepdims=True),
+    lambda t: t[:1],
+]
 TWO = [gn.add, gn.subtract, gn.multiply, gn.maximum, lambda a, b: gn.where(a > b, a, b), gn.divide]
 
 
