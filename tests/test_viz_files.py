@@ -165,3 +165,14 @@ def test_a_picture_of_a_scene_can_be_saved_twice(tmp_path):
     one = picture.save(tmp_path / "a.svg").path.read_bytes()
     assert picture.save(str(tmp_path / "b.svg")).path.read_bytes() == one
     assert "drawn by builtin in" in repr(picture)
+
+
+def test_importing_graphnet_imports_nothing_that_draws(tmp_path):
+    code = (
+        "import sys; import graphnet as gn; loaded = [m for m in sys.modules if m.startswith('graphnet.viz.')];"
+        "assert loaded == [], loaded; assert gn.viz.draw is gn.viz.render.draw; assert 'draw' in dir(gn.viz);"
+        "gn.viz.nothing"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=os.getcwd())
+    assert "AttributeError: module 'graphnet.viz' has no attribute 'nothing'" in done.stderr
+    assert "AssertionError" not in done.stderr

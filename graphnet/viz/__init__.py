@@ -1,10 +1,31 @@
 """Seeing a graph: as a networkx graph, as DOT text, as a picture; and a training run as curves.
 
-`draw` is the one drawing function: `Graph.draw`, `Tensor.draw` and `Sequential.draw` call it.
+`draw` is the one drawing function: `Graph.draw`, `Tensor.draw` and `Sequential.draw` call it. What is here is imported
+when it is first used: a program that draws nothing does not pay for it.
 """
 
-from graphnet.viz.network import to_networkx
-from graphnet.viz.plots import plot_history
-from graphnet.viz.render import Picture, draw, to_dot
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from graphnet.viz.network import to_networkx
+    from graphnet.viz.plots import plot_history
+    from graphnet.viz.render import Picture, draw, to_dot
 
 __all__ = ["Picture", "draw", "plot_history", "to_dot", "to_networkx"]
+
+_HOMES = {"Picture": "render", "draw": "render", "plot_history": "plots", "to_dot": "render", "to_networkx": "network"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return [*__all__, *(name for name in globals() if name.startswith("__"))]

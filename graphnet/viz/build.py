@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -247,7 +248,7 @@ def _node(t: Tensor, node_id: str, builder: _Builder, box: str | None) -> Node:
         "op": t.op.name if inner and t.op is not None else None,
         "shape": list(t.shape),
         "dtype": str(t.dtype),
-        "bytes": t.nbytes if not t.is_symbolic else int(np.prod(t.shape, dtype=object)) * t.dtype.itemsize,
+        "bytes": math.prod(t.shape) * t.dtype.itemsize,
         "attrs": {k: _short(v, 60) for k, v in t.attrs.items()} if inner else {},
         "region": [r.name for r in builder.paths[t]],
         "site": list(t.site) if t.site is not None else None,
