@@ -176,3 +176,23 @@ def test_importing_graphnet_imports_nothing_that_draws(tmp_path):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=os.getcwd())
     assert "AttributeError: module 'graphnet.viz' has no attribute 'nothing'" in done.stderr
     assert "AssertionError" not in done.stderr
+
+
+def test_a_bitmap_has_an_end(tmp_path, monkeypatch):
+    paint = pytest.importorskip("graphnet.viz.paint")
+    pytest.importorskip("matplotlib")
+    monkeypatch.setattr(paint, "_LONGEST", 1000)
+
+    def size():
+        simple().draw(tmp_path / "g.png", engine="builtin")
+        header = (tmp_path / "g.png").read_bytes()[16:24]
+        return int.from_bytes(header[:4], "big"), int.from_bytes(header[4:], "big")
+
+    usual = size()
+    assert max(usual) < 1000
+    monkeypatch.setattr(paint, "_LONGEST", 200)
+    assert 195 <= max(size()) <= 200
+    monkeypatch.setattr(paint, "_LONGEST", 1000)
+    monkeypatch.setattr(paint, "_PIXELS", 10_000)
+    wide, high = size()
+    assert 9_000 < wide * high <= 10_000

@@ -12,8 +12,8 @@ from graphnet.viz.scene import LOOKS, Scene
 from graphnet.viz.svg import legend_entries
 
 _GREY, _INK = "#757d8a", "#1a202c"
-#: no side of a bitmap is longer: matplotlib's own limit is 65,535
-_LONGEST = 30_000
+#: no side of a bitmap is longer (matplotlib's own limit is 65,535), and none has more pixels: four bytes each
+_LONGEST, _PIXELS = 30_000, 60_000_000
 
 
 def to_bitmap(scene: Scene, layout: Layout, form: str, dpi: float, legend: bool = True) -> bytes:
@@ -21,7 +21,8 @@ def to_bitmap(scene: Scene, layout: Layout, form: str, dpi: float, legend: bool 
     from matplotlib.figure import Figure
 
     figure = paint(scene, layout, Figure, legend)
-    longest = max(figure.get_size_inches())
+    wide, high = figure.get_size_inches()
+    dpi = min(dpi, _LONGEST / max(wide, high), math.sqrt(_PIXELS / (wide * high)))
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         # A character that no font of the machine has is drawn as a box; that needs no warning for each.
@@ -29,7 +30,7 @@ def to_bitmap(scene: Scene, layout: Layout, form: str, dpi: float, legend: bool 
         figure.savefig(
             buffer,
             format=form,
-            dpi=min(dpi, _LONGEST / longest) if form == "png" else 72,
+            dpi=dpi if form == "png" else 72,
             metadata={"CreationDate": None} if form == "pdf" else None,
         )
     return buffer.getvalue()
