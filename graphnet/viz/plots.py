@@ -91,11 +91,13 @@ def _mark_best(axes: Any, points: Sequence[tuple[int, float]], name: str, colour
         f"{value:.3g}",
         (epoch, value),
         textcoords="offset points",
-        xytext=(-4 if left else 4, 6 if low else -12),
+        xytext=(-4 if left else 4, -13 if low else 6),
         ha="right" if left else "left",
         fontsize=9,
         color=_GREY,
+        bbox={"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.8},
     )
+    axes.margins(y=0.12)
 
 
 def _write(figure: Any, target: Path) -> None:
