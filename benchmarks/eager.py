@@ -7,7 +7,6 @@ medians over the rounds, and what `import graphnet` costs beyond `import numpy`.
 
 from __future__ import annotations
 
-import json
 import os
 import statistics
 import subprocess
@@ -16,7 +15,7 @@ import time
 
 import numpy as np
 
-ROUNDS, CALLS = 7, 300
+from benchmarks.harness import race, serve
 
 
 def chain(x, scale, shift, sin, tanh):
@@ -83,22 +82,11 @@ def mygrad_step():
 STEPS = {"graphnet": graphnet_step, "PyTorch": torch_step, "autograd": autograd_step, "MyGrad": mygrad_step}
 
 
-def worker(name: str) -> None:
-    """Answer each line of input with one more round's time per call, in microseconds."""
-    try:
-        step = STEPS[name]()
-    except ImportError:
-        print(json.dumps(None), flush=True)
-        return
+def contender(name: str):
+    """The step of one library, and the value and gradient it computes."""
+    step = STEPS[name]()
     value, gradient = step()
-    print(json.dumps([float(value), [float(g) for g in gradient]]), flush=True)
-    for _ in range(50):
-        step()
-    for _ in sys.stdin:
-        start = time.perf_counter()
-        for _ in range(CALLS):
-            step()
-        print((time.perf_counter() - start) / CALLS * 1e6, flush=True)
+    return step, [float(value), [float(g) for g in gradient]]
 
 
 def import_cost(rounds: int = 15) -> tuple[float, float]:
@@ -116,38 +104,13 @@ def import_cost(rounds: int = 15) -> tuple[float, float]:
 
 def main() -> None:
     if len(sys.argv) > 1:
-        worker(sys.argv[1])
+        serve(lambda: contender(sys.argv[1]))
         return
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    running = {}
-    results = {}
-    for name in STEPS:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.eager", name],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=environment,
-        )
-        first = json.loads(process.stdout.readline())
-        if first is None:
-            print(f"{name} is not installed")
-            continue
-        running[name], results[name] = process, first
-    value, gradient = results["graphnet"]
-    for name, (other, slopes) in results.items():
+    answers, medians = race("benchmarks.eager", list(STEPS))
+    value, gradient = answers["graphnet"]
+    for name, (other, slopes) in answers.items():
         np.testing.assert_allclose(other, value, rtol=1e-5, err_msg=name)
         np.testing.assert_allclose(slopes, gradient, rtol=1e-4, atol=1e-9, err_msg=name)
-    times: dict[str, list[float]] = {name: [] for name in running}
-    for _ in range(ROUNDS):
-        for name, process in running.items():
-            process.stdin.write("go\n")
-            process.stdin.flush()
-            times[name].append(float(process.stdout.readline()))
-    for process in running.values():
-        process.stdin.close()
-        process.wait()
-    medians = {name: statistics.median(t) for name, t in times.items()}
     print("forward and backward of 100 elementwise ops on float32[4], same values and gradients:")
     print(f"{'':10} {'us':>8} {'us/op':>7} {'graphnet is':>12}")
     for name, median in medians.items():
