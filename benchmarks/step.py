@@ -1,7 +1,7 @@
 """One training step of a relu network with softmax and cross-entropy, SGD and an L2 penalty on the weights.
 
 `python -m benchmarks.step [THREADS]` times graphnet (as it is written, and compiled) beside PyTorch and JAX (those that
-are installed), after checking that all have the same losses over five steps. Batches are in memory; nothing is shuffled.
+are installed), after checking that all have the same losses over five steps. Batches are in memory, not shuffled.
 On a machine with other work to do, several threads of a matrix product wait for each other: then compare with one.
 """
 

@@ -54,7 +54,7 @@ class Compiled:
         leaves, _ = flatten(args)
         key = (
             tuple(
-                (leaf.shape, leaf.dtype.str) if isinstance(leaf, (Tensor, np.ndarray, np.generic)) else frozen(leaf)
+                (leaf.shape, leaf.dtype) if isinstance(leaf, (Tensor, np.ndarray, np.generic)) else frozen(leaf)
                 for leaf in leaves
             ),
             _structure(args),

@@ -132,6 +132,20 @@ def _power(node: Tensor, inputs: Sequence[str], out: str) -> str | None:
     return None
 
 
+def _log_softmax_into(x: Any, axis: Any, out: np.ndarray) -> None:
+    np.subtract(x, np.maximum.reduce(x, axis=axis, keepdims=True), out)
+    total = np.add.reduce(np.exp(out), axis=axis, keepdims=True)
+    np.subtract(out, np.log(total, total), out)
+
+
+@rule("log_softmax")
+def _log_softmax(node: Tensor, inputs: Sequence[str], out: str) -> str | None:
+    if node.inputs[0].dtype != node.dtype or node.size == 0:
+        return None
+    NAMES["k_log_softmax"] = _log_softmax_into
+    return f"k_log_softmax({inputs[0]}, {node.attrs['axis']}, {out})"
+
+
 @rule("softplus")
 def _softplus(node: Tensor, inputs: Sequence[str], out: str) -> str | None:
     NAMES["k_logaddexp"] = np.logaddexp

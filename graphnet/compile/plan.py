@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import linecache
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +14,7 @@ from graphnet.compile import numpy_code
 from graphnet.compile.memory import Layout, planned
 from graphnet.graph import Graph
 from graphnet.op import described
-from graphnet.tensor import Parameter, Tensor, constant, known
+from graphnet.tensor import KINDS, Parameter, Tensor, constant, known
 
 
 class Plan:
@@ -21,7 +22,7 @@ class Plan:
 
     * `source`: the Python that runs, one line per node, with the layer, op and source line it came from;
     * `graph`: the simplified graph; `layout`: its buffers;
-    * updates are written into the parameters' own arrays where every reader of the old value comes first.
+    * updates are written into the parameters' own arrays, unless somebody else holds those.
 
     Outputs are arrays of their own: the next call does not overwrite them. Calls from several threads take turns.
     Values differ from the graph's by rounding at most.
@@ -47,10 +48,17 @@ class Plan:
         graph = self.graph
         if len(arrays) != len(graph.inputs):
             return graph(*arrays)
-        values = [graph.argument(i, a) for i, a in enumerate(arrays)]
+        values = []
+        for place, (wanted, a) in enumerate(zip(graph.inputs, arrays, strict=True)):
+            fits = a.__class__ in KINDS and not a.requires_grad and a.shape == wanted.shape and a.dtype == wanted.dtype
+            values.append(known(a) if fits else graph.argument(place, a))
         if any(isinstance(v, Tensor) for v in values):
             return graph(*arrays)
         with self._lock, np.errstate(all="ignore"):
+            for p, _ in graph.updates:
+                # Whoever holds the array, or a view of it from `numpy()`, keeps the values it had.
+                if sys.getrefcount(p._value) > 2 + sum(v is p._value for v in values):
+                    p._value = p._value.copy()
             results = self._function(*values, *[known(p) for p in self._parameters])
             for p, _ in graph.updates:
                 p.touched()
