@@ -12,10 +12,10 @@ import numpy as np
 
 from graphnet import shapes
 from graphnet.op import apply, op
-from graphnet.ops.elementwise import equal
+from graphnet.ops.elementwise import clip, equal, remainder
 from graphnet.ops.shape import _tensor as as_tensor
-from graphnet.ops.shape import astype, broadcast_to, expand_dims, ravel
-from graphnet.tensor import Tensor, constant, known
+from graphnet.ops.shape import astype, broadcast_to, expand_dims, moveaxis, ravel
+from graphnet.tensor import Tensor, as_array, constant, known
 
 
 class _Slot:
@@ -34,12 +34,32 @@ def _whole(index, arrays):
     return tuple(next(left) if part is SLOT else part for part in index)
 
 
-def parted(key: Any) -> tuple[tuple[Any, ...], list[Any]]:
-    """The static part of an index and its integer arrays. Raises `TypeError` for what is no index."""
+def _check_masks(parts: tuple[Any, ...], masks: dict[int, Any], shape: tuple[int, ...]) -> None:
+    """Each of `masks` (by its place in `parts`) must have the shape of the axes it stands for."""
+    widths = [
+        masks[i].ndim if i in masks else 0 if part is None or part is Ellipsis else 1 for i, part in enumerate(parts)
+    ]
+    skipped = max(0, len(shape) - sum(widths))
+    axis = 0
+    for i, (part, width) in enumerate(zip(parts, widths, strict=True)):
+        if i in masks and masks[i].shape != shape[axis : axis + width]:
+            raise IndexError(
+                f"a mask of shape {masks[i].shape} does not fit the axes it stands for, of shape "
+                f"{shape[axis : axis + width]}"
+            )
+        axis += skipped if part is Ellipsis else width
+
+
+def parted(key: Any, shape: tuple[int, ...]) -> tuple[tuple[Any, ...], list[Any]]:
+    """The static part of an index into `shape`, and its integer arrays; masks become the places where they hold.
+
+    Raises `TypeError` for what is no index, `IndexError` for a mask of another shape than the axes it stands for.
+    """
     parts = key if isinstance(key, tuple) else (key,)
     index: list[Any] = []
     arrays: list[Any] = []
-    for part in parts:
+    masks: dict[int, Any] = {}
+    for place, part in enumerate(parts):
         if part is None or part is Ellipsis:
             index.append(part)
         elif isinstance(part, slice):
@@ -53,7 +73,10 @@ def parted(key: Any) -> tuple[tuple[Any, ...], list[Any]]:
             if isinstance(part, Tensor) and part.is_symbolic:
                 array: Any = part
             else:
-                array = known(part) if isinstance(part, Tensor) else np.asarray(part)
+                try:
+                    array = known(part) if isinstance(part, Tensor) else np.asarray(part)
+                except ValueError as error:
+                    raise TypeError(f"an index is made of integers, slices, masks, None and ...: {error}") from None
                 if array.size == 0 and array.dtype.kind == "f":
                     array = array.astype(np.int64)
             if array.dtype.kind == "b":
@@ -62,6 +85,9 @@ def parted(key: Any) -> tuple[tuple[Any, ...], list[Any]]:
                         "a symbolic mask cannot be an index: the shape of the result would depend on its values; "
                         "use gn.where(mask, x, other)"
                     )
+                if array.ndim == 0:
+                    raise TypeError("a single boolean is no index; use a mask array or gn.where")
+                masks[place] = array
                 found = array.nonzero()
                 index.extend([SLOT] * len(found))
                 arrays.extend(found)
@@ -73,15 +99,23 @@ def parted(key: Any) -> tuple[tuple[Any, ...], list[Any]]:
                     arrays.append(array)
             else:
                 raise TypeError(f"an index is made of integers, slices, masks, None and ...; received {array.dtype}")
+    if masks:
+        _check_masks(parts, masks, shape)
     return tuple(index), arrays
+
+
+def _parted(function: Any, x: Any, key: Any) -> tuple[tuple[Any, ...], list[Any]]:
+    """`parted`, with the op and what is indexed in the errors."""
+    try:
+        return parted(key, x.shape)
+    except Exception as error:
+        raise function.op.failure(error, (x,), {}, explain=False) from None
 
 
 def _shape_at(x, *arrays, index):
     """The shape of `x[index]`, found on an array that takes no memory."""
     dummy = np.broadcast_to(np.zeros((), np.bool_), x.shape)
     zeros = [np.broadcast_to(np.zeros((), np.intp), a.shape) for a in arrays]
-    if any(n == 0 for n in x.shape) and any(0 not in a.shape for a in arrays):
-        raise IndexError(f"an index into an axis of size 0 (shape {x.shape})")
     return dummy[_whole(index, zeros)].shape
 
 
@@ -98,6 +132,9 @@ def _getitem(*inputs, index):
     return x[_whole(index, arrays)]
 
 
+_COUNTED = (np.float64, np.float32, np.float16)
+
+
 def _scatter_slope(place, g, y, x, *arrays, shape, index):
     return None if place else apply(_getitem.op, (g, *arrays), {"index": index})
 
@@ -112,6 +149,11 @@ def _scatter_slope(place, g, y, x, *arrays, shape, index):
 def _scatter_add(*inputs, shape, index):
     """Zeros of `shape`, with `x` added at `index`; what has one place adds up."""
     x, *arrays = inputs
+    if arrays and x.dtype in _COUNTED and x.size > 512 and shapes.size(shape) < 4 * x.size:
+        # Counting with weights: 3 to 10 times as fast as `np.add.at`, where it pays to number all places.
+        places = _places(shape, index, arrays)
+        y = np.bincount(places.ravel(), x.ravel(), shapes.size(shape)).reshape(shape)
+        return y.astype(x.dtype, copy=False)
     y = np.zeros(shape, x.dtype)
     if arrays:
         np.add.at(y, _whole(index, arrays), x)
@@ -125,11 +167,13 @@ def getitem(x, key):
 
     Where an array of integers names a place twice, the gradients add up.
     """
-    index, arrays = parted(key)
+    x = x if hasattr(x, "shape") else as_tensor(x)
+    index, arrays = _parted(_getitem, x, key)
     return apply(_getitem.op, (x, *arrays), {"index": index})
 
 
 def _places(shape, index, arrays):
+    """The number, in C order, of each element that an index names."""
     return np.arange(shapes.size(shape)).reshape(shape)[_whole(index, arrays)]
 
 
@@ -138,13 +182,18 @@ def _setitem_slope(place, g, y, x, value, *arrays, index):
         zero = np.zeros((), g.dtype)
         return apply(_setitem.op, (g, zero, *arrays), {"index": index})
     if place == 1:
-        return apply(_getitem.op, (g, *arrays), {"index": index})
+        h = apply(_getitem.op, (g, *arrays), {"index": index})
+        return h.reshape((1,) * (len(value.shape) - len(h.shape)) + h.shape)
     return None
 
 
 def _setitem_shape(x, value, *arrays, index):
     at = _shape_at(x, *arrays, index=index)
-    if shapes.broadcast(value.shape, at) != at:
+    # As in NumPy, axes of size one before the others count as missing.
+    sizes = value.shape
+    while len(sizes) > len(at) and sizes[0] == 1:
+        sizes = sizes[1:]
+    if shapes.broadcast(sizes, at) != at:
         raise ValueError(f"a value of shape {value.shape} does not fit in a place of shape {at}")
     return x.shape
 
@@ -171,7 +220,8 @@ def set_at(x, key, value):
     >>> gn.set_at(gn.tensor([1.0, 2.0, 3.0]), slice(1, None), 0.0)
     Tensor([1., 0., 0.])
     """
-    index, arrays = parted(key)
+    x = x if hasattr(x, "shape") else as_tensor(x)
+    index, arrays = _parted(_setitem, x, key)
     return apply(_setitem.op, (x, value, *arrays), {"index": index})
 
 
@@ -183,8 +233,11 @@ def add_at(x, key, value):
     Tensor([1., 0., 2.])
     """
     x, value = as_tensor(x), as_tensor(value)
-    index, arrays = parted(key)
-    at = _shape_at(x, *arrays, index=index)
+    index, arrays = _parted(_scatter_add, x, key)
+    try:
+        at = _shape_at(x, *arrays, index=index)
+    except IndexError as error:
+        raise _scatter_add.op.failure(error, (x, *arrays), {"index": index}, explain=False) from None
     added = apply(
         _scatter_add.op,
         (broadcast_to(astype(value, x.dtype), at), *arrays),
@@ -193,20 +246,41 @@ def add_at(x, key, value):
     return x + added
 
 
-def take(x, indices, axis=None):
-    """The elements of `x` at `indices` along `axis` (of the flat array if None): `x[:, indices]` for axis 1."""
+def take(x, indices, axis=None, mode="raise"):
+    """The elements of `x` at `indices` along `axis` (of the flat array if None): `x[:, indices]` for axis 1.
+
+    An index out of range raises `IndexError` in mode "raise", counts round and round in mode "wrap", and is the nearest
+    one in range in mode "clip" (where -1 is 0, as in NumPy).
+
+    >>> import graphnet as gn
+    >>> gn.take([10.0, 20.0, 30.0], [1, 4], mode="wrap")
+    Tensor([20., 20.])
+    """
     x = as_tensor(x)
     if axis is None:
         x, axis = ravel(x), 0
     axis = shapes.axis_index(axis, x.ndim)
-    return getitem(x, (slice(None),) * axis + (indices if isinstance(indices, Tensor) else np.asarray(indices),))
+    places = indices if isinstance(indices, Tensor) else as_array(indices)
+    if places.size == 0 and not isinstance(places, Tensor):
+        places = places.astype(np.int64)
+    if places.dtype.kind not in "iu":
+        raise TypeError(f"take: indices are integers; received {places.dtype}")
+    if mode not in ("raise", "wrap", "clip"):
+        raise ValueError(f"take: mode is 'raise', 'wrap' or 'clip'; received {mode!r}")
+    if mode != "raise" and places.size:
+        if x.shape[axis] == 0:
+            raise IndexError(f"take: there is nothing to take along axis {axis} of shape {x.shape}")
+        places = remainder(places, x.shape[axis]) if mode == "wrap" else clip(places, 0, x.shape[axis] - 1)
+    return getitem(x, (slice(None),) * axis + (places,))
 
 
-def take_along_axis(x, indices, axis):
+def take_along_axis(x, indices, axis=-1):
     """One element of `x` per entry of `indices` along `axis`: what `argmax` and `argsort` give fits in here."""
     x = as_tensor(x)
     if not isinstance(indices, Tensor):
-        indices = np.asarray(indices)
+        indices = as_array(indices)
+    if indices.dtype.kind not in "iu":
+        raise TypeError(f"take_along_axis: indices are integers; received {indices.dtype}")
     if axis is None:
         x, axis = ravel(x), 0
         indices = ravel(indices)
@@ -236,9 +310,10 @@ def one_hot(indices, num_classes, dtype=np.float32):
 
 def diagonal(x, offset=0, axis1=0, axis2=1):
     """The diagonal of the matrices along two axes, as the last axis of the result."""
-    from graphnet.ops.shape import moveaxis
-
-    x = moveaxis(as_tensor(x), (axis1, axis2), (-2, -1))
+    x = as_tensor(x)
+    if x.ndim < 2:
+        raise ValueError(f"diagonal: at least two dimensions; received shape {x.shape}")
+    x = moveaxis(x, (axis1, axis2), (-2, -1))
     rows, columns = x.shape[-2:]
     count = max(0, min(rows + min(offset, 0), columns - max(offset, 0)))
     steps = np.arange(count)
@@ -262,10 +337,21 @@ def diag(x, k=0):
     dtype=np.int64,
     vjp=(None,),
     prepare=lambda x, axis=-1: {"axis": shapes.axis_index(axis, len(x.shape))},
+    name="argsort",
 )
-def argsort(x, axis=-1):
+def _argsort(x, axis=-1):
     """The positions that sort `x` along `axis`, equal ones in their order."""
     return np.argsort(x, axis=axis, kind="stable")
+
+
+def argsort(x, axis=-1):
+    """The positions that sort `x` along `axis` (of the flat array if None), equal ones in their order.
+
+    >>> import graphnet as gn
+    >>> gn.argsort([3.0, 1.0, 2.0])
+    Tensor([1, 2, 0])
+    """
+    return _argsort(ravel(x), axis=0) if axis is None else _argsort(x, axis=axis)
 
 
 def sort(x, axis=-1):

@@ -63,6 +63,8 @@ def tensordot(a, b, axes=2):
     """The sum of products over pairs of axes: the last `axes` of `a` with the first of `b`, or two lists of axes."""
     a, b = _tensor(a), _tensor(b)
     if isinstance(axes, (int, np.integer)):
+        if not 0 <= axes <= min(a.ndim, b.ndim):
+            raise ValueError(f"tensordot: axes={axes} of shapes {a.shape} and {b.shape}, which do not have so many")
         left, right = tuple(range(a.ndim - axes, a.ndim)), tuple(range(axes))
     else:
         left, right = shapes.axes_indices(axes[0], a.ndim), shapes.axes_indices(axes[1], b.ndim)
@@ -119,6 +121,10 @@ def _explicit(*operands, subscripts, optimize=False):
         raise ValueError(f"subscripts are letters, commas, ... and ->; received {subscripts!r}")
     left, arrow, right = text.partition("->")
     terms = left.split(",")
+    if not set("".join(terms) + right) <= set(_LETTERS + "."):
+        raise ValueError(f"subscripts have one -> and no commas behind it; received {subscripts!r}")
+    if any("." in t.replace("...", "", 1) for t in (*terms, right)):
+        raise ValueError(f"further axes are written ..., once in an operand; received {subscripts!r}")
     if len(terms) != len(operands):
         raise ValueError(f"{subscripts!r} names {len(terms)} operands; received {len(operands)}")
     free = [c for c in reversed(_LETTERS) if c not in text]
@@ -127,12 +133,21 @@ def _explicit(*operands, subscripts, optimize=False):
         named = len(term.replace("...", ""))
         if (named > len(x.shape)) or ("..." not in term and named != len(x.shape)):
             raise ValueError(f"operand {place} has {len(x.shape)} dimensions, its subscripts {term!r} name {named}")
+        for c in set(term) - {"."}:
+            # From the end, since ... may stand before or between the letters.
+            front, _, back = term.partition("...")
+            named_sizes = {n for d, n in zip(front, x.shape, strict=False) if d == c}
+            named_sizes |= {n for d, n in zip(reversed(back), reversed(x.shape), strict=False) if d == c}
+            if len(named_sizes) > 1:
+                raise ValueError(f"{c!r} twice in operand {place} is a diagonal; its axes have sizes {named_sizes}")
         ranks.append(len(x.shape) - named)
     most = max((r for r, term in zip(ranks, terms, strict=True) if "..." in term), default=0)
     dots = "".join(free[:most])
     terms = [term.replace("...", dots[most - r :]) for r, term in zip(ranks, terms, strict=True)]
     joined = "".join(terms)
     if arrow:
+        if dots and "..." not in right:
+            raise ValueError(f"the operands have further axes under ..., the output of {subscripts!r} has no ...")
         right = right.replace("...", dots)
     else:
         once = sorted(c for c in set(joined) - set(dots) if joined.count(c) == 1)
@@ -180,7 +195,11 @@ def _einsum_slope(place, g, y, *operands, subscripts, optimize):
     return apply(
         _einsum.op,
         [x for _, x in given],
-        {"subscripts": ",".join(t for t, _ in given) + "->" + wanted, "optimize": optimize},
+        # A path that was given by hand fits the operands it was made for, not these.
+        {
+            "subscripts": ",".join(t for t, _ in given) + "->" + wanted,
+            "optimize": optimize if isinstance(optimize, (bool, str)) else True,
+        },
     )
 
 

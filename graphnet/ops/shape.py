@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from itertools import accumulate, pairwise
 
 import numpy as np
@@ -50,10 +51,15 @@ def astype(x, dtype):
     return x.astype(dtype)
 
 
+def _listed(shape):
+    """A shape given as an array, as integers."""
+    return shape.tolist() if isinstance(shape, np.ndarray) else shape
+
+
 @op(
     lambda x, shape: shape,
     onnx="Reshape",
-    prepare=lambda x, shape: {"shape": shapes.reshaped(x.shape, shape)},
+    prepare=lambda x, shape: {"shape": shapes.reshaped(x.shape, _listed(shape))},
     vjp=(lambda g, y, x, shape: reshape(g, x.shape),),
 )
 def reshape(x, shape):
@@ -131,7 +137,7 @@ def squeeze(x, axis=None):
 
 
 def _target(x, shape):
-    wanted = (int(shape),) if isinstance(shape, (int, np.integer)) else tuple(int(n) for n in shape)
+    wanted = (int(shape),) if isinstance(shape, (int, np.integer)) else tuple(map(operator.index, shape))
     if shapes.broadcast(x.shape, wanted) != wanted:
         raise ValueError(f"shape {x.shape} does not broadcast to {wanted}")
     return {"shape": wanted}
@@ -237,9 +243,15 @@ def split(x, indices_or_sections, axis=0):
 
 
 def _widths(x, pad_width, value=0):
-    pairs = np.broadcast_to(np.asarray(pad_width), (len(x.shape), 2))
-    if pairs.dtype.kind not in "iu" or (pairs < 0).any():
+    given = np.asarray(pad_width)
+    if given.dtype.kind not in "iu" or (given < 0).any():
         raise ValueError(f"pad widths are whole numbers, 0 or more; received {pad_width}")
+    rank = len(x.shape)
+    if given.shape not in ((), (1,), (2,), (1, 1), (1, 2), (rank, 1), (rank, 2)):
+        raise ValueError(
+            f"pad_width is one number, one pair, or a pair for each of {rank} axes; received one of shape {given.shape}"
+        )
+    pairs = np.broadcast_to(given, (rank, 2))
     return {"pad_width": tuple((int(a), int(b)) for a, b in pairs), "value": value}
 
 
@@ -272,6 +284,8 @@ def pad(x, pad_width, mode="constant", constant_values=0):
     y = _tensor(x)
     for axis, (a, b) in enumerate(_widths(y, pad_width)["pad_width"]):
         if a or b:
+            if y.shape[axis] == 0:
+                raise ValueError(f"pad: axis {axis} of shape {y.shape} is empty: mode {mode!r} has nothing to repeat")
             y = y[(slice(None),) * axis + (np.pad(np.arange(y.shape[axis]), (a, b), mode=mode),)]
     return y
 
@@ -288,7 +302,7 @@ def flip(x, axis=None):
 
 def _rolled(x, shift, axis=None):
     if axis is None:
-        return {"shift": int(shift), "axis": None}
+        return {"shift": int(np.sum(shift)), "axis": None}
     axes = axis if isinstance(axis, (tuple, list)) else (axis,)
     steps = shift if isinstance(shift, (tuple, list)) else (shift,)
     if len(steps) == 1:
@@ -334,16 +348,22 @@ def repeat(x, repeats, axis=None):
     return x[(slice(None),) * axis + (np.repeat(np.arange(x.shape[axis]), counts.ravel()),)]
 
 
+def _triangle(x, k):
+    if x.ndim == 0:
+        raise ValueError("a triangle needs at least one axis; received a tensor of shape ()")
+    return np.tri(*x.shape[-2:], k=k, dtype=bool)
+
+
 @composite
 def tril(x, k=0):
-    """`x` with zeros above diagonal `k` of its last two axes."""
-    return where(np.tri(x.shape[-2], x.shape[-1], k, dtype=bool), x, 0)
+    """`x` with zeros above diagonal `k` of its last two axes; a vector counts as rows that are all the same."""
+    return where(_triangle(x, k), x, 0)
 
 
 @composite
 def triu(x, k=0):
-    """`x` with zeros below diagonal `k` of its last two axes."""
-    return where(np.tri(x.shape[-2], x.shape[-1], k - 1, dtype=bool), 0, x)
+    """`x` with zeros below diagonal `k` of its last two axes; a vector counts as rows that are all the same."""
+    return where(_triangle(x, k - 1), 0, x)
 
 
 def zeros(shape, dtype=np.float64):
