@@ -15,7 +15,7 @@ from graphnet.containers import flatten
 from graphnet.grad import _gradients
 from graphnet.op import apply, op
 from graphnet.sweep import history
-from graphnet.tensor import Tensor, as_array, constant, mode, new, no_grad, state, tick
+from graphnet.tensor import Tensor, as_array, constant, mode, no_grad, state, variable
 
 
 def _carried(place: int, g: Any, y: Any, *inputs: Any, rule: Callable[..., Any]) -> Any:
@@ -159,12 +159,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
 def _leaf(x: Tensor) -> Tensor:
     if x.is_symbolic or x.dtype.kind != "f":
         return x
-    leaf = new(Tensor)
-    leaf._value = x._value
-    leaf.requires_grad = True
-    leaf.op = None
-    leaf._tick = tick()
-    return leaf
+    return variable(x._value)
 
 
 def _alias(x: Tensor) -> Tensor:

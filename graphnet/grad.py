@@ -19,7 +19,7 @@ from graphnet.op import apply, described
 from graphnet.ops import shape as shape_ops
 from graphnet.ops.elementwise import multiply
 from graphnet.ops.reduce import sum as sum_op
-from graphnet.tensor import Spec, Tensor, as_array, constant, mode, new, state, tick
+from graphnet.tensor import Spec, Tensor, as_array, constant, mode, state, variable
 
 Function = Callable[..., Any]
 
@@ -146,12 +146,7 @@ def _alias(value: Any, what: str) -> Tensor:
         )
     if t.is_symbolic or (t.requires_grad and (state.mode.recording or state.mode.trace is not None)):
         return apply(shape_ops.identity.op, (t,))
-    alias = new(Tensor)
-    alias._value = t._value
-    alias.requires_grad = True
-    alias.op = None
-    alias._tick = tick()
-    return alias
+    return variable(t._value)
 
 
 class _Call:
@@ -311,14 +306,7 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     graph = call.graph or any(v.requires_grad or v.is_symbolic for v in vs)
     for y in call.ys:
         _check_float(y, "jvp")
-    dummies = []
-    for y in call.ys:
-        u = new(Tensor)
-        u._value = np.ones(y.shape, y.dtype)
-        u.requires_grad = True
-        u.op = None
-        u._tick = tick()
-        dummies.append(u)
+    dummies = [variable(np.ones(y.shape, y.dtype)) for y in call.ys]
     with mode(recording=True):
         pulled = call.gradients(dummies, True)
         terms = [sum_op(multiply(w, v)) for w, v in zip(pulled, vs, strict=True)]

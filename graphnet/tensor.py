@@ -43,6 +43,7 @@ __all__ = [
     "tensor",
     "tick",
     "toposort",
+    "variable",
 ]
 
 Shape = tuple[int, ...]
@@ -411,6 +412,14 @@ def constant(array: np.ndarray) -> Tensor:
     t._value = array if array.__class__ is ndarray else np.asarray(array)
     t.requires_grad = False
     t.op = None
+    return t
+
+
+def variable(array: np.ndarray) -> Tensor:
+    """`array`, not copied, as a leaf that gradients are taken with respect to."""
+    t = constant(array)
+    t.requires_grad = True
+    t._tick = tick()
     return t
 
 
