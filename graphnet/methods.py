@@ -1,16 +1,17 @@
-"""Every operator and method of `Tensor`, and NumPy's protocols: the only file that adds any."""
+"""Every operator and method of `Tensor`: the only file that adds any. NumPy's protocols come from `protocols`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from graphnet import ops
+from graphnet import ops, protocols
 from graphnet.grad import backward
-from graphnet.op import OPS, fast
-from graphnet.ops import elementwise, index, linalg, reduce, shape
+from graphnet.op import fast
+from graphnet.ops import elementwise, index, linalg, shape
+from graphnet.protocols import booleans_only
 from graphnet.tensor import Parameter, Tensor, as_array, constant, known
 
 _BINARY = {
@@ -36,25 +37,12 @@ _COMPARISONS = {
 }
 
 
-def _booleans_only(function: Callable[..., Any], sign: str) -> Callable[..., Any]:
-    """`&`, `|`, `^` and `~` on numbers are bitwise in NumPy; here they are for booleans, and say so."""
-
-    def checked(*args: Any) -> Any:
-        for a in args:
-            kind = a.dtype.kind if hasattr(a, "dtype") else np.asarray(a).dtype.kind
-            if kind != "b":
-                raise TypeError(f"{sign} joins booleans; received {getattr(a, 'dtype', type(a).__name__)}")
-        return function(*args)
-
-    return checked
-
-
 def _install_operators() -> None:
     for name, function in _BINARY.items():
         reflected = fast(function.op, swapped=True)
         if name in ("and", "or", "xor"):
             sign = {"and": "&", "or": "|", "xor": "^"}[name]
-            function, reflected = _booleans_only(function, sign), _booleans_only(reflected, sign)
+            function, reflected = booleans_only(function, sign), booleans_only(reflected, sign)
         setattr(Tensor, f"__{name}__", function)
         setattr(Tensor, f"__r{name}__", reflected)
     for name, function in _COMPARISONS.items():
@@ -65,7 +53,7 @@ def _install_operators() -> None:
         "__neg__": elementwise.negative,
         "__pos__": elementwise.positive,
         "__abs__": elementwise.absolute,
-        "__invert__": _booleans_only(elementwise.logical_not, "~"),
+        "__invert__": booleans_only(elementwise.logical_not, "~"),
         "__getitem__": index.getitem,
     }
     for name, function in others.items():
@@ -138,12 +126,18 @@ def _repr(self: Tensor) -> str:
 
 
 def _format(self: Tensor, spec: str) -> str:
-    return format(item(self), spec) if spec and self.size == 1 and not self.is_symbolic else format(str(self), spec)
+    if not spec:
+        return str(self)
+    if self.is_symbolic or self.size != 1:
+        kind = "a symbolic tensor" if self.is_symbolic else f"a tensor of shape {self.shape}"
+        raise TypeError(f"the format {spec!r} is for one known number; received {kind}")
+    return format(item(self), spec)
 
 
 def _sizes(given: tuple[Any, ...]) -> Any:
     """Arguments as ndarray methods take them: (2, 3) or ((2, 3),)."""
-    return given[0] if len(given) == 1 and (isinstance(given[0], (tuple, list)) or given[0] is None) else given
+    alone = len(given) == 1 and (given[0] is None or isinstance(given[0], (tuple, list, np.ndarray)))
+    return given[0] if alone else given
 
 
 def _reshape(self: Tensor, *sizes: Any) -> Tensor:
@@ -167,168 +161,22 @@ def _clip(self: Tensor, min: Any = None, max: Any = None) -> Tensor:
     return elementwise.clip(self, min, max)
 
 
-def _array(self: Tensor, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-    if self.is_symbolic:
-        raise TypeError(
-            f"the symbolic tensor {self.name or ''} {self.dtype}{list(self.shape)} cannot become an array: "
-            "its values are not known yet"
-        )
-    value = self.numpy()
-    if dtype is not None and np.dtype(dtype) != value.dtype:
-        if copy is False:
-            raise ValueError(f"an array of {np.dtype(dtype)} from {value.dtype} needs a copy")
-        return value.astype(dtype)
-    return value.copy() if copy else value
+def _flatten(self: Tensor) -> Tensor:
+    """The elements, in C order, along one axis."""
+    return shape.ravel(self)
 
 
-# NumPy's name of a ufunc where it differs from ours.
-_UFUNC_NAMES = {
-    "conjugate": None,
-    "bitwise_and": "logical_and",
-    "bitwise_or": "logical_or",
-    "bitwise_xor": "logical_xor",
-}
-_UFUNC_REDUCTIONS = {
-    "add": reduce.sum,
-    "multiply": reduce.prod,
-    "maximum": reduce.max,
-    "minimum": reduce.min,
-    "logical_and": reduce.all,
-    "logical_or": reduce.any,
-}
+def _copy(self: Tensor) -> Tensor:
+    """Plain data with an array of its own, without history."""
+    return constant(known(self).copy())
 
 
-def _array_ufunc(self: Tensor, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-    name = ufunc.__name__
-    if kwargs.pop("out", None) is not None:
-        raise TypeError(f"np.{name} with out= cannot write into a tensor, nor a tensor's result into an array")
-    if kwargs.get("where", True) is not True:
-        raise TypeError(f"np.{name} with where= does not work on tensors: use gn.where")
-    kwargs.pop("where", None)
-    if method == "reduce" and name in _UFUNC_REDUCTIONS:
-        axis = kwargs.get("axis", 0)
-        return _UFUNC_REDUCTIONS[name](inputs[0], axis=axis, keepdims=kwargs.get("keepdims", False))
-    if method != "__call__":
-        raise TypeError(f"np.{name}.{method} does not work on tensors; use t.numpy() for plain values")
-    dtype = kwargs.pop("dtype", None)
-    if kwargs:
-        raise TypeError(f"np.{name} on tensors does not take {', '.join(kwargs)}")
-    function = _ufuncs().get(name)
-    if function is None:
-        raise TypeError(f"np.{name} has no counterpart in graphnet; use t.numpy() for plain values")
-    result = function(*inputs)
-    return result if dtype is None else shape.astype(result, dtype)
+def _divmod(self: Tensor, other: Any) -> tuple[Tensor, Tensor]:
+    return elementwise.floor_divide(self, other), elementwise.remainder(self, other)
 
 
-def _ufuncs() -> dict[str, Callable[..., Any]]:
-    if not _UFUNC_TABLE:
-        for op in OPS.values():
-            if isinstance(getattr(np, op.name, None), np.ufunc) and op.function is not None:
-                _UFUNC_TABLE[op.name] = op.function
-        _UFUNC_TABLE.update({k: OPS[v].function for k, v in _UFUNC_NAMES.items() if v})  # type: ignore[misc]
-        _UFUNC_TABLE.update(deg2rad=ops.deg2rad, rad2deg=ops.rad2deg, radians=ops.radians, degrees=ops.degrees)
-        _UFUNC_TABLE["invert"] = _booleans_only(elementwise.logical_not, "~")
-    return _UFUNC_TABLE
-
-
-_UFUNC_TABLE: dict[str, Callable[..., Any]] = {}
-_SAME_NAME = [
-    "sum",
-    "prod",
-    "mean",
-    "var",
-    "std",
-    "max",
-    "min",
-    "amax",
-    "amin",
-    "argmax",
-    "argmin",
-    "any",
-    "all",
-    "cumsum",
-    "clip",
-    "where",
-    "round",
-    "reshape",
-    "ravel",
-    "transpose",
-    "swapaxes",
-    "moveaxis",
-    "expand_dims",
-    "squeeze",
-    "broadcast_to",
-    "concatenate",
-    "stack",
-    "split",
-    "array_split",
-    "pad",
-    "flip",
-    "roll",
-    "tile",
-    "repeat",
-    "tril",
-    "triu",
-    "zeros_like",
-    "ones_like",
-    "full_like",
-    "take",
-    "take_along_axis",
-    "diag",
-    "diagonal",
-    "argsort",
-    "sort",
-    "matmul",
-    "dot",
-    "inner",
-    "outer",
-    "vdot",
-    "tensordot",
-    "einsum",
-    "sinc",
-]
-_FUNCTION_TABLE: dict[Any, Callable[..., Any]] = {}
-
-
-def _functions() -> dict[Any, Callable[..., Any]]:
-    if not _FUNCTION_TABLE:
-        for name in _SAME_NAME:
-            _FUNCTION_TABLE[getattr(np, name)] = getattr(ops, name)
-        _FUNCTION_TABLE.update(
-            {
-                np.trace: linalg.trace,
-                np.linalg.norm: ops.norm,
-                np.shape: lambda t: t.shape,
-                np.ndim: lambda t: t.ndim,
-                np.size: lambda t, axis=None: t.size if axis is None else t.shape[axis],
-                np.linalg.matmul: ops.matmul,
-                np.vstack: lambda tup: ops.concatenate([_at_least_2d(t) for t in tup], axis=0),
-                np.hstack: lambda tup: ops.concatenate(tup, axis=1 if np.ndim(tup[0]) > 1 else 0),
-                np.copy: lambda t: ops.identity(t),
-                np.array_equal: lambda a, b: np.array_equal(as_array(a), as_array(b)),
-                np.allclose: lambda a, b, *r, **k: np.allclose(as_array(a), as_array(b), *r, **k),
-                np.array_repr: lambda t, *a, **k: repr(t),
-                np.array_str: lambda t, *a, **k: str(t),
-            }
-        )
-    return _FUNCTION_TABLE
-
-
-def _at_least_2d(t: Any) -> Any:
-    return ops.expand_dims(t, 0) if np.ndim(t) < 2 else t
-
-
-def _array_function(self: Tensor, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-    found = _functions().get(function)
-    if found is None:
-        name = f"{function.__module__}.{function.__name__}".replace("numpy", "np", 1)
-        raise TypeError(f"{name} has no counterpart in graphnet; use t.numpy() for plain values")
-    given = dict(kwargs)
-    for dropped in ("out", "dtype", "where", "initial", "like"):
-        if given.get(dropped) is not None:
-            raise TypeError(f"np.{function.__name__} on tensors does not take {dropped}=")
-        given.pop(dropped, None)
-    return found(*args, **given)
+def _rdivmod(self: Tensor, other: Any) -> tuple[Tensor, Tensor]:
+    return elementwise.floor_divide(other, self), elementwise.remainder(other, self)
 
 
 def _reduce_ex(self: Tensor, protocol: Any) -> Any:
@@ -360,13 +208,15 @@ def _install_methods() -> None:
         "__int__": lambda self: int(item(self)),
         "__index__": _index,
         "__contains__": _contains,
+        "__divmod__": _divmod,
+        "__rdivmod__": _rdivmod,
         "__round__": lambda self, ndigits=0: elementwise.round(self, ndigits or 0),
         "__repr__": _repr,
         "__str__": _repr,
         "__format__": _format,
-        "__array__": _array,
-        "__array_ufunc__": _array_ufunc,
-        "__array_function__": _array_function,
+        "__array__": protocols.array,
+        "__array_ufunc__": protocols.array_ufunc,
+        "__array_function__": protocols.array_function,
         "__reduce_ex__": _reduce_ex,
         "item": item,
         "tolist": tolist,
@@ -374,10 +224,10 @@ def _install_methods() -> None:
         "reshape": _reshape,
         "transpose": _transpose,
         "clip": _clip,
-        "flatten": lambda self: shape.ravel(self),
+        "flatten": _flatten,
         "dot": linalg.dot,
         "trace": linalg.trace,
-        "copy": lambda self: constant(known(self).copy()),
+        "copy": _copy,
         "T": property(shape.transpose),
         "mT": property(_matrix_transpose),
         "draw": _draw,

@@ -1,0 +1,254 @@
+"""NumPy's protocols: what a NumPy function, a ufunc or an array conversion does when a tensor is among its arguments.
+
+A function of NumPy's either gives tensors, through the op of that name, or says that it has no counterpart: never
+an array of objects, never an argument that is silently dropped. `graphnet.methods` attaches what is here to `Tensor`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from graphnet import ops
+from graphnet.op import OPS
+from graphnet.ops import elementwise, linalg, reduce, shape
+from graphnet.tensor import Tensor, as_array, constant
+
+Function = Callable[..., Any]
+
+
+def booleans_only(function: Function, sign: str) -> Function:
+    """`function` for booleans; on numbers NumPy works bit by bit, which tensors don't, so those are refused."""
+
+    def checked(*args: Any) -> Any:
+        for a in args:
+            kind = a.dtype.kind if hasattr(a, "dtype") else np.asarray(a).dtype.kind
+            if kind != "b":
+                raise TypeError(f"{sign} joins booleans; received {getattr(a, 'dtype', type(a).__name__)}")
+        return function(*args)
+
+    return checked
+
+
+def array(self: Tensor, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+    """The values, read-only unless copied: what `np.asarray` and `np.array` ask for."""
+    if self.is_symbolic:
+        raise TypeError(
+            f"the symbolic tensor {self.name or ''} {self.dtype}{list(self.shape)} cannot become an array: "
+            "its values are not known yet"
+        )
+    value = self.numpy()
+    if dtype is not None and np.dtype(dtype) != value.dtype:
+        if copy is False:
+            raise ValueError(f"an array of {np.dtype(dtype)} from {value.dtype} needs a copy")
+        return value.astype(dtype)
+    return value.copy() if copy else value
+
+
+_REDUCTIONS: dict[str, Function] = {
+    "add": reduce.sum,
+    "multiply": reduce.prod,
+    "maximum": reduce.max,
+    "minimum": reduce.min,
+    "logical_and": reduce.all,
+    "logical_or": reduce.any,
+}
+_ufunc_table: dict[str, Function] = {}
+
+
+def _ufuncs() -> dict[str, Function]:
+    if not _ufunc_table:
+        for op in OPS.values():
+            if isinstance(getattr(np, op.name, None), np.ufunc) and op.function is not None:
+                _ufunc_table[op.name] = op.function
+        _ufunc_table.update(deg2rad=ops.deg2rad, rad2deg=ops.rad2deg, radians=ops.radians, degrees=ops.degrees)
+        _ufunc_table.update(
+            bitwise_and=booleans_only(elementwise.logical_and, "&"),
+            bitwise_or=booleans_only(elementwise.logical_or, "|"),
+            bitwise_xor=booleans_only(elementwise.logical_xor, "^"),
+            invert=booleans_only(elementwise.logical_not, "~"),
+        )
+    return _ufunc_table
+
+
+def _reduced(name: str, x: Any, options: dict[str, Any]) -> Any:
+    axis, keepdims = options.pop("axis", 0), options.pop("keepdims", False)
+    dtype = options.pop("dtype", None)
+    left = [key for key, value in options.items() if value is not None and value is not np._NoValue]
+    if left:
+        raise TypeError(f"np.{name}.reduce on tensors does not take {', '.join(left)}")
+    return _REDUCTIONS[name](x if dtype is None else shape.astype(x, dtype), axis=axis, keepdims=keepdims)
+
+
+def array_ufunc(self: Tensor, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+    """A ufunc with a tensor among its inputs: our op of the same name, or a `TypeError` that says what is missing."""
+    name = ufunc.__name__
+    if kwargs.pop("out", None) is not None:
+        raise TypeError(f"np.{name} with out= cannot write into a tensor, nor a tensor's result into an array")
+    if kwargs.get("where", True) is not True:
+        raise TypeError(f"np.{name} with where= does not work on tensors: use gn.where")
+    kwargs.pop("where", None)
+    if method == "reduce" and name in _REDUCTIONS:
+        return _reduced(name, inputs[0], kwargs)
+    if method == "outer" and ufunc.nin == 2 and ufunc.signature is None and name in _ufuncs():
+        a, b = (t if isinstance(t, Tensor) else constant(as_array(t)) for t in inputs)
+        a = shape.reshape(a, a.shape + (1,) * b.ndim)
+        return array_ufunc(self, ufunc, "__call__", a, b, **kwargs)
+    if method != "__call__":
+        raise TypeError(f"np.{name}.{method} does not work on tensors; use t.numpy() for plain values")
+    dtype = kwargs.pop("dtype", None)
+    if kwargs:
+        raise TypeError(f"np.{name} on tensors does not take {', '.join(kwargs)}")
+    function = _ufuncs().get(name)
+    if function is None:
+        raise TypeError(f"np.{name} has no counterpart in graphnet; use t.numpy() for plain values")
+    result = function(*inputs)
+    return result if dtype is None else shape.astype(result, dtype)
+
+
+def _tensor(t: Any) -> Tensor:
+    return t if isinstance(t, Tensor) else constant(as_array(t))
+
+
+def _at_least(rank: int) -> Function:
+    """`np.atleast_1d` and `np.atleast_2d`: several inputs give a tuple."""
+
+    def padded(*arrays: Any) -> Any:
+        found = [_tensor(t) for t in arrays]
+        found = [shape.reshape(t, (1,) * (rank - t.ndim) + t.shape) if t.ndim < rank else t for t in found]
+        return found[0] if len(found) == 1 else tuple(found)
+
+    return padded
+
+
+def _hstack(tup: Any) -> Tensor:
+    parts = [_at_least(1)(t) for t in tup]
+    return ops.concatenate(parts, axis=0 if parts and parts[0].ndim == 1 else 1)
+
+
+def _column_stack(tup: Any) -> Tensor:
+    parts = [_tensor(t) for t in tup]
+    return ops.concatenate([t if t.ndim > 1 else t.reshape((-1, 1)) for t in parts], axis=1)
+
+
+def _diff(x: Any, n: int = 1, axis: int = -1) -> Tensor:
+    y = shape.moveaxis(_tensor(x), axis, -1)
+    for _ in range(n):
+        y = y[..., 1:] != y[..., :-1] if y.dtype.kind == "b" else y[..., 1:] - y[..., :-1]
+    return shape.moveaxis(y, -1, axis)
+
+
+def _clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Tensor:
+    return ops.clip(a, a_min if min is None else min, a_max if max is None else max)
+
+
+def _where(condition: Any, *branches: Any) -> Tensor:
+    if len(branches) != 2:
+        raise TypeError("np.where on tensors takes a condition and two branches; use t.numpy() for np.where(condition)")
+    return ops.where(condition, *branches)
+
+
+def _matrix_transpose(x: Any) -> Tensor:
+    return _tensor(x).mT
+
+
+def _plain(function: Function) -> Function:
+    """A function whose result is no tensor: it gets the values, and known ones only."""
+    return lambda *args, **kwargs: function(*(as_array(a) if isinstance(a, Tensor) else a for a in args), **kwargs)
+
+
+def _result_type(*args: Any) -> np.dtype:
+    return np.result_type(*(a.dtype if isinstance(a, Tensor) else a for a in args))
+
+
+_SAME_NAME = (
+    "sum prod mean var std max min amax amin argmax argmin any all cumsum round reshape ravel transpose swapaxes "
+    "moveaxis expand_dims squeeze broadcast_to concatenate stack split array_split pad flip roll tile repeat tril triu "
+    "zeros_like ones_like full_like take take_along_axis diag diagonal argsort sort dot inner outer vdot tensordot "
+    "einsum sinc"
+)
+#: NumPy calculates these in the dtype that is asked for; of those it converts the result
+_IN_DTYPE = frozenset({"sum", "prod", "mean", "var", "std", "cumsum"})
+_TO_DTYPE = frozenset({"concatenate", "stack", "hstack", "vstack"})
+#: NumPy's names of the first argument
+_FIRST = frozenset({"a", "arr", "m", "array", "ary", "x", "v"})
+_function_table: dict[Any, Function] = {}
+
+
+def _functions() -> dict[Any, Function]:
+    if not _function_table:
+        for name in _SAME_NAME.split():
+            _function_table[getattr(np, name)] = getattr(ops, name)
+        _function_table.update(
+            {
+                np.clip: _clip,
+                np.where: _where,
+                np.trace: linalg.trace,
+                np.copy: lambda a: ops.identity(a),
+                np.vstack: lambda tup: ops.concatenate([_at_least(2)(t) for t in tup], axis=0),
+                np.hstack: _hstack,
+                np.column_stack: _column_stack,
+                np.atleast_1d: _at_least(1),
+                np.atleast_2d: _at_least(2),
+                np.diff: _diff,
+                np.fliplr: lambda m: ops.flip(m, 1),
+                np.flipud: lambda m: ops.flip(m, 0),
+                np.empty_like: ops.zeros_like,
+                np.linalg.norm: ops.norm,
+                np.linalg.matmul: ops.matmul,
+                np.linalg.outer: ops.outer,
+                np.linalg.tensordot: ops.tensordot,
+                np.linalg.trace: lambda x, offset=0: linalg.trace(x, offset, -2, -1),
+                np.linalg.diagonal: lambda x, offset=0: ops.diagonal(x, offset, -2, -1),
+                np.linalg.matrix_transpose: _matrix_transpose,
+                np.matrix_transpose: _matrix_transpose,
+                np.shape: lambda a: a.shape,
+                np.ndim: lambda a: a.ndim,
+                np.size: lambda a, axis=None: a.size if axis is None else a.shape[axis],
+                np.iscomplexobj: lambda x: False,
+                np.isrealobj: lambda x: True,
+                np.result_type: _result_type,
+                np.array_equal: _plain(np.array_equal),
+                np.allclose: _plain(np.allclose),
+                np.isclose: lambda *args, **kwargs: constant(_plain(np.isclose)(*args, **kwargs)),
+                np.count_nonzero: _plain(np.count_nonzero),
+                np.array_repr: lambda arr, *a, **k: repr(arr),
+                np.array_str: lambda a, *r, **k: str(a),
+            }
+        )
+    return _function_table
+
+
+def array_function(self: Tensor, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+    """A function of NumPy's with a tensor among its arguments: ours of that name, or a `TypeError` that says why."""
+    name = f"{function.__module__}.{function.__name__}".replace("numpy", "np", 1)
+    found = _functions().get(function)
+    if found is None:
+        raise TypeError(f"{name} has no counterpart in graphnet; use t.numpy() for plain values")
+    given = {key: value for key, value in kwargs.items() if value is not np._NoValue}
+    if given.get("where", True) is True and function is not np.where:
+        given.pop("where", None)
+    for empty in ("out", "dtype", "like", "initial"):
+        if given.get(empty, 0) is None:
+            del given[empty]
+    signature = inspect.signature(found)
+    takes = signature.parameters
+    if not args and given and (first := next(iter(given))) in _FIRST and first not in takes:
+        args = (given.pop(first),)
+    to_dtype = None
+    if "dtype" in given and "dtype" not in takes:
+        if function.__name__ in _IN_DTYPE and args:
+            args = (shape.astype(_tensor(args[0]), given.pop("dtype")), *args[1:])
+        elif function.__name__ in _TO_DTYPE:
+            to_dtype = given.pop("dtype")
+    if unknown := [] if any(p.kind is p.VAR_KEYWORD for p in takes.values()) else [k for k in given if k not in takes]:
+        raise TypeError(f"{name} on tensors does not take {', '.join(f'{k}=' for k in unknown)}")
+    try:
+        signature.bind(*args, **given)
+    except TypeError as error:
+        raise TypeError(f"{name} on tensors takes {signature}: {error}") from None
+    result = found(*args, **given)
+    return result if to_dtype is None else shape.astype(result, to_dtype)

@@ -1,0 +1,302 @@
+"""NumPy's functions and ufuncs on tensors, arrays from tensors, copies and pickles."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import graphnet as gn
+from graphnet.op import OPS
+from graphnet.protocols import _functions, _ufuncs
+
+A = np.array([[0.5, -1.5, 2.5], [3.25, 0.125, -0.75]])
+SYMBOLIC = gn.input((2, 3), "float64", name="x")
+
+
+def agree(found, expected):
+    assert isinstance(found, gn.Tensor)
+    assert found.shape == np.shape(expected) and found.dtype == np.asarray(expected).dtype
+    np.testing.assert_allclose(found.numpy(), expected, rtol=1e-13)
+
+
+CALLS = {
+    "sum": lambda v: np.sum(v, axis=1, keepdims=True),
+    "sum_in_dtype": lambda v: np.sum(v, dtype="float32"),
+    "sum_by_keyword": lambda v: np.sum(a=v, axis=0),
+    "mean": lambda v: np.mean(v, (0, 1)),
+    "mean_in_dtype": lambda v: np.mean(v, axis=0, dtype=np.float32),
+    "sum_where_true": lambda v: np.sum(v, where=True),
+    "var": lambda v: np.var(v, axis=0, ddof=1),
+    "std": lambda v: np.std(v),
+    "amax": lambda v: np.amax(v, 0),
+    "min": lambda v: np.min(v, axis=1),
+    "prod": lambda v: np.prod(v),
+    "any": lambda v: np.any(v > 2),
+    "all": lambda v: np.all(v > -5, axis=0),
+    "argmax": lambda v: np.argmax(v, axis=1),
+    "argsort": lambda v: np.argsort(v, axis=None),
+    "sort": lambda v: np.sort(v, axis=0),
+    "cumsum": lambda v: np.cumsum(v, 1),
+    "clip": lambda v: np.clip(v, 0, 1),
+    "clip_new_names": lambda v: np.clip(v, min=0, max=1),
+    "clip_one_side": lambda v: np.clip(v, None, 1.0),
+    "where": lambda v: np.where(v > 0, v, -v),
+    "where_between_arrays": lambda v: np.where(v > 0, A, 0.0),
+    "round": lambda v: np.round(v, decimals=1),
+    "reshape": lambda v: np.reshape(v, (3, -1)),
+    "ravel": lambda v: np.ravel(v),
+    "transpose": lambda v: np.transpose(v, (1, 0)),
+    "permute_dims": lambda v: np.permute_dims(v, (1, 0)),
+    "matrix_transpose": lambda v: np.matrix_transpose(v),
+    "linalg_matrix_transpose": lambda v: np.linalg.matrix_transpose(v),
+    "swapaxes": lambda v: np.swapaxes(v, 0, 1),
+    "moveaxis": lambda v: np.moveaxis(v, 0, -1),
+    "expand_dims": lambda v: np.expand_dims(v, (0, 2)),
+    "squeeze": lambda v: np.squeeze(np.expand_dims(v, 1)),
+    "broadcast_to": lambda v: np.broadcast_to(v, (4, 2, 3)),
+    "concatenate": lambda v: np.concatenate([v, A], axis=1),
+    "concatenate_rows": lambda v: np.concatenate(v),
+    "concatenate_in_dtype": lambda v: np.concatenate([v, v], dtype="float32"),
+    "concat": lambda v: np.concat((A, v)),
+    "stack": lambda v: np.stack([v, A], axis=-1),
+    "vstack": lambda v: np.vstack([v[0], A]),
+    "hstack": lambda v: np.hstack([A, v]),
+    "hstack_of_numbers": lambda v: np.hstack([v[0, 0], 2.0]),
+    "column_stack": lambda v: np.column_stack([v[:, 0], A]),
+    "split": lambda v: np.split(v, 3, axis=1)[1],
+    "array_split": lambda v: np.array_split(v, 2, axis=1)[1],
+    "atleast_1d": lambda v: np.atleast_1d(v[0, 0]),
+    "atleast_2d": lambda v: np.atleast_2d(v[0]),
+    "pad": lambda v: np.pad(v, ((1, 0), (0, 2)), constant_values=3),
+    "pad_reflect": lambda v: np.pad(v, 1, mode="reflect"),
+    "flip": lambda v: np.flip(v, 1),
+    "fliplr": lambda v: np.fliplr(v),
+    "flipud": lambda v: np.flipud(v),
+    "roll": lambda v: np.roll(v, (1, 2), axis=(0, 1)),
+    "roll_flat": lambda v: np.roll(v, (1, 3)),
+    "tile": lambda v: np.tile(v, (2, 1)),
+    "repeat": lambda v: np.repeat(v, [1, 2, 0], axis=1),
+    "tril": lambda v: np.tril(v, 1),
+    "triu_of_a_vector": lambda v: np.triu(v[0]),
+    "zeros_like": lambda v: np.zeros_like(v, dtype=np.int32),
+    "ones_like": lambda v: np.ones_like(v),
+    "full_like": lambda v: np.full_like(v, 2.0),
+    "take": lambda v: np.take(v, [0, 7], axis=1, mode="wrap"),
+    "take_along_axis": lambda v: np.take_along_axis(v, np.array([[2], [0]]), axis=1),
+    "diag": lambda v: np.diag(v, 1),
+    "diagonal": lambda v: np.diagonal(v),
+    "diff": lambda v: np.diff(v, axis=0),
+    "diff_twice": lambda v: np.diff(v, 2),
+    "diff_of_booleans": lambda v: np.diff(v > 0),
+    "trace": lambda v: np.trace(v, 1),
+    "linalg_trace": lambda v: np.linalg.trace(v),
+    "linalg_diagonal": lambda v: np.linalg.diagonal(v, offset=1),
+    "linalg_outer": lambda v: np.linalg.outer(v[0], v[1]),
+    "linalg_tensordot": lambda v: np.linalg.tensordot(v, A, axes=((0,), (0,))),
+    "linalg_matmul": lambda v: np.linalg.matmul(v, A.T),
+    "norm": lambda v: np.linalg.norm(v, axis=0),
+    "norm_1": lambda v: np.linalg.norm(v, 1, axis=1, keepdims=True),
+    "dot": lambda v: np.dot(A.T, v),
+    "dot_of_a_list": lambda v: np.dot([1.0, 2.0], v),
+    "inner": lambda v: np.inner(v, A),
+    "outer": lambda v: np.outer(v, A),
+    "vdot": lambda v: np.vdot(v, A),
+    "tensordot": lambda v: np.tensordot(v, A, axes=([0, 1], [0, 1])),
+    "einsum": lambda v: np.einsum("ij,kj->ik", v, A, optimize=True),
+    "sinc": lambda v: np.sinc(v),
+    "copy": lambda v: np.copy(v),
+    "isclose": lambda v: np.isclose(v, A + 1e-12),
+    "ufunc": lambda v: np.exp(v),
+    "ufunc_in_dtype": lambda v: np.exp(v, dtype="float64"),
+    "ufunc_of_two": lambda v: np.arctan2(A, v),
+    "ufunc_reduce": lambda v: np.add.reduce(v),
+    "ufunc_reduce_all": lambda v: np.maximum.reduce(v, axis=None),
+    "ufunc_reduce_in_dtype": lambda v: np.multiply.reduce(v, axis=1, keepdims=True, dtype="float32"),
+    "ufunc_outer": lambda v: np.subtract.outer(v, A[0]),
+    "ufunc_outer_of_a_list": lambda v: np.multiply.outer([1.0, 2.0], v),
+    "bitwise_of_booleans": lambda v: np.bitwise_and(v > 0, A < 1) | np.bitwise_xor(v > 0, ~(v > 1)),
+    "matmul": lambda v: np.matmul(A.T, v),
+    "degrees": lambda v: np.degrees(np.radians(v)),
+}
+
+
+@pytest.mark.parametrize("call", [pytest.param(c, id=name) for name, c in CALLS.items()])
+def test_numpys_function_gives_a_tensor_with_numpys_values(call):
+    expected = np.asarray(call(A))
+    rtol = 1e-13 if expected.dtype != np.float32 else 1e-6
+    for x in (gn.tensor(A), gn.tensor(A, requires_grad=True)):
+        found = call(x)
+        assert isinstance(found, gn.Tensor)
+        assert found.shape == expected.shape and found.dtype == expected.dtype
+        np.testing.assert_allclose(found.numpy(), expected, rtol=rtol, atol=1e-15)
+
+
+# What has values for its result, or looks at values.
+EAGER_ONLY = {"isclose"}
+
+
+@pytest.mark.parametrize("call", [pytest.param(c, id=name) for name, c in CALLS.items() if name not in EAGER_ONLY])
+def test_numpys_function_builds_a_graph(call):
+    y = call(SYMBOLIC)
+    assert isinstance(y, gn.Tensor)
+    expected = np.asarray(call(A))
+    assert y.shape == expected.shape and y.dtype == expected.dtype
+    rtol = 1e-13 if expected.dtype != np.float32 else 1e-6
+    found = gn.Graph([SYMBOLIC], y)(A)
+    np.testing.assert_allclose(found.numpy(), expected, rtol=rtol, atol=1e-15)
+
+
+SMOOTH = [
+    "sum", "mean", "var", "std", "prod", "cumsum", "reshape", "transpose", "concatenate", "stack", "vstack", "hstack",
+    "column_stack", "split", "pad", "pad_reflect", "roll", "tile", "repeat", "tril", "take", "diag", "diff_twice",
+    "trace", "linalg_outer", "norm", "dot", "inner", "tensordot", "einsum", "ufunc", "ufunc_of_two", "ufunc_outer",
+    "matmul", "where", "copy", "sort",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+def test_gradients_flow_through_numpys_functions(name):
+    gn.check_grads(lambda x: np.sin(CALLS[name](x)), A, order=2)
+
+
+def test_every_function_in_the_table_is_numpys():
+    for function, ours in _functions().items():
+        assert callable(function) and callable(ours)
+        assert function.__module__.split(".")[0] == "numpy"
+
+
+def test_every_op_that_is_a_ufunc_of_numpys_serves_it():
+    names = {name for name in OPS if isinstance(getattr(np, name, None), np.ufunc)}
+    assert names <= set(_ufuncs())
+    for name in names:
+        assert _ufuncs()[name] is OPS[name].function
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (lambda t: np.fft.fft(t), r"^np\.fft\.fft has no counterpart in graphnet; use t\.numpy\(\)"),
+        (lambda t: np.median(t), r"^np\.median has no counterpart"),
+        (lambda t: np.linalg.eigh(t), r"^np\.linalg\.eigh has no counterpart"),
+        (lambda t: np.histogram(t), r"^np\.histogram has no counterpart"),
+        (lambda t: np.copyto(np.zeros((2, 3)), t), r"^np\.copyto has no counterpart"),
+        (lambda t: np.spacing(t), r"^np\.spacing has no counterpart"),
+        (lambda t: np.modf(t), r"^np\.modf has no counterpart"),
+        (lambda t: np.add.accumulate(t), r"^np\.add\.accumulate does not work on tensors; use t\.numpy\(\)"),
+        (lambda t: np.add.at(np.zeros(3), [0], t[0, 0]), r"^np\.add\.at does not work on tensors"),
+        (lambda t: np.add.reduceat(t, [0]), r"^np\.add\.reduceat does not work"),
+        (lambda t: np.subtract.reduce(t), r"^np\.subtract\.reduce does not work"),
+        (lambda t: np.add(t, 1, out=np.zeros((2, 3))), r"^np\.add with out= cannot write into a tensor"),
+        (lambda t: np.exp(t, where=A > 0), r"^np\.exp with where= .*use gn\.where"),
+        (lambda t: np.exp(t, casting="no"), r"^np\.exp on tensors does not take casting"),
+        (lambda t: np.add.reduce(t, initial=10.0), r"^np\.add\.reduce on tensors does not take initial"),
+        (lambda t: np.add.reduce(t, where=A > 0), r"^np\.add with where= does not work on tensors"),
+        (lambda t: np.sum(t, initial=1.0), r"^np\.sum on tensors does not take initial="),
+        (lambda t: np.mean(t, where=A > 0), r"^np\.mean on tensors does not take where="),
+        (lambda t: np.sum(t, out=np.zeros(())), r"^np\.sum on tensors does not take out="),
+        (lambda t: np.reshape(t, (3, 2), order="F"), r"^np\.reshape on tensors does not take order="),
+        (lambda t: np.argsort(t, kind="heapsort"), r"^np\.argsort on tensors does not take kind="),
+        (lambda t: np.where(t > 0), r"^np\.where on tensors takes a condition and two branches"),
+        (lambda t: np.bitwise_and(gn.tensor([6]), gn.tensor([3])), r"& joins booleans; received int64"),
+        (lambda t: np.array([6]) | gn.tensor([3]), r"\| joins booleans; received int64"),
+        (lambda t: np.invert(gn.tensor([6])), r"~ joins booleans; received int64"),
+        (lambda t: np.asarray(SYMBOLIC), r"the symbolic tensor x float64\[2, 3\] cannot become an array"),
+        (lambda t: np.allclose(SYMBOLIC, A), r"the value of the symbolic tensor 'x' \(float64\[2, 3\]\) is not known yet"),
+    ],
+)
+def test_what_cannot_be_done_is_an_error_and_never_an_array_of_objects(call, text):
+    with pytest.raises((TypeError, ValueError), match=text) as caught:
+        call(gn.tensor(A))
+    assert "\n" not in str(caught.value)
+
+
+def test_an_array_is_not_changed_in_place_by_a_tensor():
+    a = A.copy()
+    with pytest.raises(TypeError, match="out= cannot write"):
+        a += gn.tensor(A)
+    np.testing.assert_array_equal(a, A)
+
+
+@pytest.mark.parametrize("left", [np.float64(2), np.float32(2), np.int64(2), np.array(2.0), A, A.tolist(), 2, True])
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int64"])
+def test_whatever_stands_on_the_left_gives_a_tensor_of_numpys_dtype(left, dtype):
+    a = np.arange(1, 7).reshape(2, 3).astype(dtype)
+    t = gn.tensor(a)
+    plain = np.asarray(left) if isinstance(left, list) else left
+    for operate in (
+        lambda p, q: p + q,
+        lambda p, q: p - q,
+        lambda p, q: p * q,
+        lambda p, q: p / q,
+        lambda p, q: p // q,
+        lambda p, q: p % q,
+        lambda p, q: p < q,
+        lambda p, q: p >= q,
+        lambda p, q: p != q,
+    ):
+        agree(operate(left, t), operate(plain, a))
+        agree(operate(t, left), operate(a, plain))
+
+
+def test_matrix_products_from_the_left():
+    t = gn.tensor(A.T)
+    for left in (A, A.tolist(), A[0], A[0].tolist()):
+        agree(left @ t, np.asarray(left) @ A.T)
+    agree(t @ A.tolist(), A.T @ A)
+
+
+def test_arrays_of_tensors_are_read_only_unless_copied():
+    t = gn.tensor(A)
+    view = np.asarray(t)
+    assert not view.flags.writeable and np.shares_memory(view, t.numpy())
+    assert np.array(t).flags.writeable and not np.shares_memory(np.array(t), view)
+    assert np.shares_memory(np.array(t, copy=False), view)
+    assert np.asarray(t, dtype="float32").dtype == np.float32
+    with pytest.raises(ValueError, match="float32 from float64 needs a copy"):
+        np.array(t, dtype="float32", copy=False)
+    with pytest.raises(ValueError, match="read-only"):
+        view[0] = 1
+    assert np.array([gn.tensor(1.0), gn.tensor(2.0)]).dtype == np.float64
+
+
+def test_questions_about_tensors():
+    for t in (gn.tensor(A), SYMBOLIC):
+        assert np.shape(t) == (2, 3) and np.ndim(t) == 2 and np.size(t) == 6 and np.size(t, 1) == 3
+        assert np.result_type(t, np.float32) == np.float64 and np.result_type(t, 1j) == np.complex128
+        assert not np.iscomplexobj(t) and np.isrealobj(t)
+        assert np.zeros_like(t).dtype == np.float64
+    assert np.allclose(gn.tensor(A), A) and np.array_equal(A, gn.tensor(A)) and np.count_nonzero(gn.tensor(A)) == 6
+    one, two = np.atleast_2d(gn.tensor(1.0), [2.0])
+    assert one.shape == two.shape == (1, 1)
+    np.testing.assert_allclose(gn.tensor(A), A)
+    assert np.array_repr(gn.tensor([1.0])) == "Tensor([1.])" and np.array_str(gn.tensor([1.0])) == "Tensor([1.])"
+
+
+@given(st.sampled_from(["float64", "float32", "int8", "uint16", "bool"]), st.booleans(), st.sampled_from([None, "w"]))
+def test_leaves_survive_copies_and_pickles(dtype, deep, name):
+    floating = np.dtype(dtype).kind == "f"
+    t = gn.tensor(np.arange(3), dtype=dtype, requires_grad=floating, name=name)
+    for twin in (copy.deepcopy(t) if deep else copy.copy(t), pickle.loads(pickle.dumps(t))):
+        assert type(twin) is gn.Tensor and twin is not t
+        assert (twin.dtype, twin.requires_grad, twin.name) == (t.dtype, floating, name)
+        np.testing.assert_array_equal(twin.numpy(), t.numpy())
+    p = gn.Parameter([1.0, 2.0], dtype="float32", name=name, trainable=deep)
+    for twin in (copy.deepcopy(p), pickle.loads(pickle.dumps(p))):
+        assert type(twin) is gn.Parameter and (twin.dtype, twin.requires_grad, twin.name) == (p.dtype, deep, name)
+        twin.assign([7.0, 8.0])
+        np.testing.assert_array_equal(p.numpy(), [1, 2])
+
+
+def test_histories_and_symbols_are_not_pickled():
+    w = gn.Parameter([1.0])
+    for t, text in ((w * 2.0, r"with a history \(multiply\)"), (SYMBOLIC, r"\(symbolic\)")):
+        for call in (pickle.dumps, copy.copy, copy.deepcopy):
+            with pytest.raises(TypeError, match=rf"{text} cannot be copied or pickled: use t\.detach\(\)"):
+                call(t)
+    assert copy.deepcopy((w * 2.0).detach()).item() == 2.0
+    model = {"w": w, "again": w, "list": [w]}
+    twin = copy.deepcopy(model)
+    assert twin["w"] is twin["again"] is twin["list"][0] and twin["w"] is not w
