@@ -140,14 +140,14 @@ def _sizes(given: tuple[Any, ...]) -> Any:
     return given[0] if alone else given
 
 
-def _reshape(self: Tensor, *sizes: Any) -> Tensor:
+def _reshape(self: Tensor, *sizes: Any, **given: Any) -> Tensor:
     """The same elements in another shape; one size can be -1. `t.reshape(2, -1)` or `t.reshape((2, -1))`."""
-    return shape.reshape(self, _sizes(sizes))
+    return shape.reshape(self, **given) if given and not sizes else shape.reshape(self, _sizes(sizes), **given)
 
 
-def _transpose(self: Tensor, *axes: Any) -> Tensor:
+def _transpose(self: Tensor, *axes: Any, **given: Any) -> Tensor:
     """The axes in another order, reversed if none is given."""
-    return shape.transpose(self, _sizes(axes) or None if axes else None)
+    return shape.transpose(self, _sizes(axes), **given) if axes else shape.transpose(self, **given)
 
 
 def _matrix_transpose(self: Tensor) -> Tensor:
@@ -169,6 +169,11 @@ def _flatten(self: Tensor) -> Tensor:
 def _copy(self: Tensor) -> Tensor:
     """Plain data with an array of its own, without history."""
     return constant(known(self).copy())
+
+
+def _dlpack(self: Tensor, **options: Any) -> Any:
+    # A copy: whoever takes it may write to it.
+    return known(self).copy().__dlpack__(**options)
 
 
 def _divmod(self: Tensor, other: Any) -> tuple[Tensor, Tensor]:
@@ -208,6 +213,8 @@ def _install_methods() -> None:
         "__int__": lambda self: int(item(self)),
         "__index__": _index,
         "__contains__": _contains,
+        "__dlpack__": _dlpack,
+        "__dlpack_device__": lambda self: (1, 0),
         "__divmod__": _divmod,
         "__rdivmod__": _rdivmod,
         "__round__": lambda self, ndigits=0: elementwise.round(self, ndigits or 0),
@@ -239,6 +246,9 @@ def _install_methods() -> None:
     for name in same.split():
         methods[name] = getattr(ops, name)
     for name, method in methods.items():
+        if getattr(method, "__module__", None) == __name__ and not name.startswith("__"):
+            method.__name__ = name
+            method.__qualname__ = f"Tensor.{name}"
         setattr(Tensor, name, method)
 
 

@@ -14,7 +14,7 @@ from graphnet import shapes
 from graphnet.op import apply, op
 from graphnet.ops.elementwise import clip, equal, remainder
 from graphnet.ops.shape import _tensor as as_tensor
-from graphnet.ops.shape import astype, broadcast_to, expand_dims, moveaxis, ravel
+from graphnet.ops.shape import astype, axes_of, broadcast_to, expand_dims, moveaxis, ravel
 from graphnet.tensor import Tensor, as_array, constant, known
 
 
@@ -259,7 +259,7 @@ def take(x, indices, axis=None, mode="raise"):
     x = as_tensor(x)
     if axis is None:
         x, axis = ravel(x), 0
-    axis = shapes.axis_index(axis, x.ndim)
+    (axis,) = axes_of("take", x, axis)
     places = indices if isinstance(indices, Tensor) else as_array(indices)
     if places.size == 0 and not isinstance(places, Tensor):
         places = places.astype(np.int64)
@@ -284,7 +284,7 @@ def take_along_axis(x, indices, axis=-1):
     if axis is None:
         x, axis = ravel(x), 0
         indices = ravel(indices)
-    axis = shapes.axis_index(axis, x.ndim)
+    (axis,) = axes_of("take_along_axis", x, axis)
     if len(indices.shape) != x.ndim:
         raise ValueError(
             f"take_along_axis: x has {x.ndim} dimensions, indices {len(indices.shape)}: they must be the same"

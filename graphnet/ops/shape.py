@@ -8,13 +8,21 @@ from itertools import accumulate, pairwise
 import numpy as np
 
 from graphnet import shapes
-from graphnet.op import composite, op
+from graphnet.op import composite, described, op
 from graphnet.ops.elementwise import where
 from graphnet.tensor import Tensor, as_array, constant
 
 
 def _tensor(x):
     return x if isinstance(x, Tensor) else constant(as_array(x))
+
+
+def axes_of(what, x, axis, added=0):
+    """`axis` of `x` (of what has `added` axes more) as a tuple from the front; errors name `what` and the shape."""
+    try:
+        return shapes.axes_indices(axis, len(x.shape) + added)
+    except (IndexError, TypeError, ValueError) as error:
+        raise type(error)(f"{what}({described(x)}): {error}") from None
 
 
 def _same(x, **attrs):
@@ -93,20 +101,20 @@ def transpose(x, axes=None):
 
 def swapaxes(x, axis1, axis2):
     """`x` with two axes exchanged."""
-    rank = np.ndim(x) if not isinstance(x, Tensor) else x.ndim
-    order = list(range(rank))
-    i, j = shapes.axis_index(axis1, rank), shapes.axis_index(axis2, rank)
+    x = _tensor(x)
+    order = list(range(x.ndim))
+    (i,), (j,) = axes_of("swapaxes", x, axis1), axes_of("swapaxes", x, axis2)
     order[i], order[j] = order[j], order[i]
     return transpose(x, tuple(order))
 
 
 def moveaxis(x, source, destination):
     """`x` with axes moved from `source` to `destination`, the others in their order."""
-    rank = x.ndim if isinstance(x, Tensor) else np.ndim(x)
-    sources, targets = shapes.axes_indices(source, rank), shapes.axes_indices(destination, rank)
+    x = _tensor(x)
+    sources, targets = axes_of("moveaxis", x, source), axes_of("moveaxis", x, destination)
     if len(sources) != len(targets):
         raise ValueError(f"moveaxis: {len(sources)} source axes, {len(targets)} destinations")
-    order = [a for a in range(rank) if a not in sources]
+    order = [a for a in range(x.ndim) if a not in sources]
     for target, a in sorted(zip(targets, sources, strict=True)):
         order.insert(target, a)
     return transpose(x, tuple(order))
@@ -121,7 +129,7 @@ def expand_dims(x, axis):
     """
     x = _tensor(x)
     count = len(axis) if isinstance(axis, (tuple, list)) else 1
-    places = shapes.axes_indices(axis, x.ndim + count)
+    places = axes_of("expand_dims", x, axis, count)
     sizes = iter(x.shape)
     return reshape(x, tuple(1 if i in places else next(sizes) for i in range(x.ndim + count)))
 
@@ -129,7 +137,7 @@ def expand_dims(x, axis):
 def squeeze(x, axis=None):
     """`x` without its axes of size one (those in `axis`, or all)."""
     x = _tensor(x)
-    axes = shapes.axes_indices(axis, x.ndim) if axis is not None else [i for i, n in enumerate(x.shape) if n == 1]
+    axes = axes_of("squeeze", x, axis) if axis is not None else [i for i, n in enumerate(x.shape) if n == 1]
     for a in axes:
         if x.shape[a] != 1:
             raise ValueError(f"squeeze: axis {a} has size {x.shape[a]}, not 1 (shape {x.shape})")
@@ -138,6 +146,8 @@ def squeeze(x, axis=None):
 
 def _target(x, shape):
     wanted = (int(shape),) if isinstance(shape, (int, np.integer)) else tuple(map(operator.index, shape))
+    if any(n < 0 for n in wanted):
+        raise ValueError(f"a shape has no negative sizes; received {wanted}")
     if shapes.broadcast(x.shape, wanted) != wanted:
         raise ValueError(f"shape {x.shape} does not broadcast to {wanted}")
     return {"shape": wanted}
@@ -218,7 +228,7 @@ def stack(arrays, axis=0):
 def array_split(x, indices_or_sections, axis=0):
     """`x` cut along `axis`, into a number of nearly equal parts or before the given places: a list of tensors."""
     x = _tensor(x)
-    axis = shapes.axis_index(axis, x.ndim)
+    (axis,) = axes_of("array_split", x, axis)
     size = x.shape[axis]
     if isinstance(indices_or_sections, (int, np.integer)):
         count = int(indices_or_sections)
@@ -236,7 +246,7 @@ def split(x, indices_or_sections, axis=0):
     """`x` cut along `axis`, into a number of equal parts or before the given places: a list of tensors."""
     x = _tensor(x)
     if isinstance(indices_or_sections, (int, np.integer)):
-        size = x.shape[shapes.axis_index(axis, x.ndim)]
+        size = x.shape[axes_of("split", x, axis)[0]]
         if indices_or_sections < 1 or size % indices_or_sections:
             raise ValueError(f"split: {size} does not divide into {indices_or_sections} equal parts; see array_split")
     return array_split(x, indices_or_sections, axis)
@@ -269,7 +279,7 @@ def _widths(x, pad_width, value=0):
 )
 def _pad(x, pad_width, value=0):
     """`x` with `value` around it."""
-    return np.pad(x, pad_width, constant_values=value)
+    return np.pad(x, pad_width, constant_values=value) if pad_width else x
 
 
 def pad(x, pad_width, mode="constant", constant_values=0):
@@ -278,6 +288,12 @@ def pad(x, pad_width, mode="constant", constant_values=0):
     `mode` is "constant" (`constant_values`), "edge", "reflect", "symmetric" or "wrap", as in NumPy.
     """
     if mode == "constant":
+        if isinstance(constant_values, Tensor):
+            if constant_values.is_symbolic or constant_values.requires_grad:
+                raise TypeError(
+                    "pad: constant_values are known numbers without a gradient; for others use gn.concatenate"
+                )
+            constant_values = constant_values.numpy()
         return _pad(x, pad_width, constant_values)
     if mode not in ("edge", "reflect", "symmetric", "wrap"):
         raise ValueError(f"pad: mode is constant, edge, reflect, symmetric or wrap; received {mode!r}")
@@ -302,7 +318,8 @@ def flip(x, axis=None):
 
 def _rolled(x, shift, axis=None):
     if axis is None:
-        return {"shift": int(np.sum(shift)), "axis": None}
+        steps = shift if isinstance(shift, (tuple, list)) else (shift,)
+        return {"shift": sum(map(operator.index, steps)), "axis": None}
     axes = axis if isinstance(axis, (tuple, list)) else (axis,)
     steps = shift if isinstance(shift, (tuple, list)) else (shift,)
     if len(steps) == 1:
@@ -311,7 +328,7 @@ def _rolled(x, shift, axis=None):
         axes = tuple(axes) * len(steps)
     if len(steps) != len(axes):
         raise ValueError(f"roll: {len(steps)} shifts for {len(axes)} axes")
-    return {"shift": tuple(int(s) for s in steps), "axis": tuple(shapes.axis_index(a, len(x.shape)) for a in axes)}
+    return {"shift": tuple(map(operator.index, steps)), "axis": tuple(shapes.axis_index(a, len(x.shape)) for a in axes)}
 
 
 def _back(shift):
@@ -327,7 +344,9 @@ def roll(x, shift, axis=None):
 def tile(x, reps):
     """`x` repeated as a whole, `reps` times along each axis."""
     x = _tensor(x)
-    counts = (reps,) if isinstance(reps, (int, np.integer)) else tuple(reps)
+    counts = tuple(reps) if isinstance(reps, (tuple, list, np.ndarray)) else (reps,)
+    if not all(isinstance(c, (int, np.integer)) and c >= 0 for c in counts):
+        raise ValueError(f"tile: counts are whole numbers, 0 or more; received {reps}")
     rank = max(len(counts), x.ndim)
     counts = (1,) * (rank - len(counts)) + tuple(int(c) for c in counts)
     sizes = (1,) * (rank - x.ndim) + x.shape
@@ -341,7 +360,7 @@ def repeat(x, repeats, axis=None):
     x = _tensor(x)
     if axis is None:
         x, axis = ravel(x), 0
-    axis = shapes.axis_index(axis, x.ndim)
+    (axis,) = axes_of("repeat", x, axis)
     counts = np.asarray(repeats)
     if counts.dtype.kind not in "iu" or counts.ndim > 1 or (counts < 0).any() or counts.size not in (1, x.shape[axis]):
         raise ValueError(f"repeat: one whole number, or one for each of {x.shape[axis]}; received {repeats}")
