@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -222,6 +223,13 @@ def _functions() -> dict[Any, Function]:
     return _function_table
 
 
+@cache
+def _parameters(function: Function) -> tuple[frozenset[str], bool]:
+    """The names of a function's parameters, and whether it takes any other keyword."""
+    listed = inspect.signature(function).parameters.values()
+    return frozenset(p.name for p in listed), any(p.kind is p.VAR_KEYWORD for p in listed)
+
+
 def array_function(self: Tensor, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
     """A function of NumPy's with a tensor among its arguments: ours of that name, or a `TypeError` that says why."""
     name = f"{function.__module__}.{function.__name__}".replace("numpy", "np", 1)
@@ -234,8 +242,7 @@ def array_function(self: Tensor, function: Any, types: Any, args: Any, kwargs: A
     for empty in ("out", "dtype", "like", "initial"):
         if given.get(empty, 0) is None:
             del given[empty]
-    signature = inspect.signature(found)
-    takes = signature.parameters
+    takes, any_keyword = _parameters(found)
     if not args and given and (first := next(iter(given))) in _FIRST and first not in takes:
         args = (given.pop(first),)
     to_dtype = None
@@ -244,11 +251,15 @@ def array_function(self: Tensor, function: Any, types: Any, args: Any, kwargs: A
             args = (shape.astype(_tensor(args[0]), given.pop("dtype")), *args[1:])
         elif function.__name__ in _TO_DTYPE:
             to_dtype = given.pop("dtype")
-    if unknown := [] if any(p.kind is p.VAR_KEYWORD for p in takes.values()) else [k for k in given if k not in takes]:
+    if unknown := [] if any_keyword else [k for k in given if k not in takes]:
         raise TypeError(f"{name} on tensors does not take {', '.join(f'{k}=' for k in unknown)}")
     try:
-        signature.bind(*args, **given)
-    except TypeError as error:
-        raise TypeError(f"{name} on tensors takes {signature}: {error}") from None
-    result = found(*args, **given)
+        result = found(*args, **given)
+    except TypeError:
+        signature = inspect.signature(found)
+        try:
+            signature.bind(*args, **given)
+        except TypeError as error:
+            raise TypeError(f"{name} on tensors takes {signature}: {error}") from None
+        raise
     return result if to_dtype is None else shape.astype(result, to_dtype)

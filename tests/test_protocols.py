@@ -199,6 +199,7 @@ def test_every_op_that_is_a_ufunc_of_numpys_serves_it():
         (lambda t: np.sum(t, out=np.zeros(())), r"^np\.sum on tensors does not take out="),
         (lambda t: np.reshape(t, (3, 2), order="F"), r"^np\.reshape on tensors does not take order="),
         (lambda t: np.argsort(t, kind="heapsort"), r"^np\.argsort on tensors does not take kind="),
+        (lambda t: np.trace(t, 0, 0, 1, None), r"^np\.trace on tensors takes \(x, offset=0, axis1=0, axis2=1\)"),
         (lambda t: np.where(t > 0), r"^np\.where on tensors takes a condition and two branches"),
         (lambda t: np.bitwise_and(gn.tensor([6]), gn.tensor([3])), r"& joins booleans; received int64"),
         (lambda t: np.array([6]) | gn.tensor([3]), r"\| joins booleans; received int64"),
