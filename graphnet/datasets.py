@@ -140,7 +140,7 @@ def load_idx_folder(folder: str | Path, letters: str | None = None) -> Split:
     the labels are as stored (1 to 26 for a to z).
 
     Raises `FileNotFoundError` naming what is missing, `ValueError` for letters that are none, stand twice or are asked
-    of another set, or for images and labels that do not match.
+    of another set, or for images and labels that do not match or are not uint8.
     """
     folder = Path(folder)
     if letters is not None:
@@ -167,7 +167,12 @@ def load_idx_folder(folder: str | Path, letters: str | None = None) -> Split:
             pair.append(load_idx(path))
         x, y = pair
         if x.ndim != 3 or y.ndim != 1 or len(x) != len(y):
-            raise ValueError(f"{folder}: the {part} images have shape {x.shape}, their labels {y.shape}")
+            raise ValueError(
+                f"{folder}: the {part} images have shape {x.shape}, their labels {y.shape}; "
+                "expected (n, rows, columns) and (n,)"
+            )
+        if x.dtype != np.uint8 or y.dtype != np.uint8:
+            raise ValueError(f"{folder}: the {part} images are {x.dtype}, their labels {y.dtype}; both should be uint8")
         parts += [np.ascontiguousarray(x.swapaxes(1, 2)) if emnist else x, y.astype(np.int64)]
     split = Split(*parts)
     return _only_letters(split, letters) if letters else split
@@ -184,7 +189,8 @@ def _only_letters(split: Split, letters: str) -> Split:
     for x, y in ((split.x_train, split.y_train), (split.x_test, split.y_test)):
         missing = [c for c, label in zip(letters, wanted, strict=True) if not (y == label).any()]
         if missing:
-            raise ValueError(f"there are no images of {', '.join(missing)} among labels {y.min()} to {y.max()}")
+            found = f"among labels {y.min()} to {y.max()}" if len(y) else "in files without images"
+            raise ValueError(f"there are no images of {', '.join(missing)} {found}")
         number = np.full(256, -1)
         number[wanted] = np.arange(len(wanted))
         chosen = number[y] >= 0

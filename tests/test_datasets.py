@@ -312,6 +312,26 @@ class TestFolder:
         with pytest.raises(ValueError, match=r"test images have shape \(3, 4, 3\), their labels \(4,\)"):
             load_idx_folder(folder)
 
+    @pytest.mark.parametrize("name, label", [("int32", 1000), ("int16", -5), ("float32", 2.7), ("float64", np.nan)])
+    def test_labels_of_another_type(self, emnist, name, label):
+        write_idx(emnist[0] / "emnist-letters-train-labels-idx1-ubyte", np.full(52, label, name))
+        for letters in (None, "ab"):
+            with pytest.raises(ValueError, match=f"train images are uint8, their labels {name}; both should be uint8"):
+                load_idx_folder(emnist[0], letters=letters)
+
+    def test_images_of_another_type(self, mnist):
+        folder, parts = mnist
+        write_idx(folder / "t10k-images-idx3-ubyte.gz", parts[1][0].astype(np.float64))
+        with pytest.raises(ValueError, match="test images are float64, their labels uint8; both should be uint8"):
+            load_idx_folder(folder)
+
+    def test_files_without_images(self, tmp_path):
+        for part in ("train", "test"):
+            write_part(tmp_path, "emnist-letters-", part, np.zeros((0, 5, 3), np.uint8), np.zeros(0, np.uint8))
+        assert load_idx_folder(tmp_path).x_train.shape == (0, 3, 5)
+        with pytest.raises(ValueError, match="no images of a, d in files without images"):
+            load_idx_folder(tmp_path, letters="ad")
+
     def test_labels_where_images_belong(self, mnist):
         folder = mnist[0]
         write_idx(folder / "train-images-idx3-ubyte.gz", np.zeros(7, np.uint8))
