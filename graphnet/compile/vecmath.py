@@ -25,6 +25,10 @@ from collections.abc import Iterable
 from functools import cache
 from importlib import resources
 
+import numpy as np
+
+from graphnet.compile import scalar32, scalar64, scalar_both
+
 # Options of numba.njit for kernels that include this text. Division by zero gives infinity, as in NumPy; with Numba's
 # own rule it is an exception, and the check for it keeps a loop from vectorising (tanh(x * w + b): 5.9 ns an element
 # instead of 0.36). Contraction (a * b + c in one instruction) only removes a rounding, and takes a third off (0.52 to
@@ -107,3 +111,40 @@ def source(names: Iterable[str]) -> str:
     functions = ["@njit(**INLINED)\n" + table[name][0] for name in table if name in needed and not name.isupper()]
     head = ["import numpy as np\nfrom numba import njit", f"OPTIONS = {OPTIONS!r}", f"INLINED = {INLINED!r}"]
     return "\n\n\n".join(["\n".join(head + constants), *functions]) + "\n"
+
+
+_FILES = ("scalar32", "scalar64", "scalar_both")
+
+
+@cache
+def _blocks() -> dict[str, str]:
+    """Name -> the text of that function in the files. Only what is used is parsed: all of it would take longer than
+    loading a kernel from the disk."""
+    found: dict[str, str] = {}
+    for file in _FILES:
+        text = resources.files("graphnet.compile").joinpath(file + ".py").read_text(encoding="utf-8")
+        for block in text.split("\n\n\n"):
+            if block.startswith("def "):
+                found[block[4 : block.index("(")]] = block
+    return found
+
+
+def defines(name: str) -> bool:
+    """Whether there is a scalar function of that name."""
+    return name in _blocks()
+
+
+@cache
+def definition(name: str) -> ast.FunctionDef:
+    """The syntax tree of a scalar function."""
+    node = ast.parse(_blocks()[name]).body[0]
+    assert isinstance(node, ast.FunctionDef)
+    return node
+
+
+def constant(name: str) -> float | np.generic:
+    """A constant of the files: a NumPy scalar, or a number that takes the type of what it meets."""
+    for module in (scalar32, scalar64, scalar_both):
+        if hasattr(module, name):
+            return getattr(module, name)
+    raise KeyError(name)
