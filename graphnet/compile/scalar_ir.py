@@ -127,11 +127,12 @@ class Emitter(Lines):
     def expression(self, text: str, args: dict[str, Value], dtype: Any) -> Value:
         """The value of an op's expression, with `args` for its placeholders.
 
-        Numbers in the text that meet no value are of type `dtype`. A comparison gives a bool.
+        Numbers in the text that meet no value are of type `dtype`, and so is the result, but a comparison gives a bool.
         """
         names: dict[str, Operand] = {"arg_" + name: value for name, value in args.items()}
         walk = _Walk(self, names, np.dtype(dtype))
-        return walk.value(walk(_parsed(text)))
+        value = walk.value(walk(_parsed(text)))
+        return value if value.dtype == BOOL else self.cast(value, dtype)
 
 
 @cache
