@@ -111,6 +111,23 @@ def erf_outer_weight(a):
     return mp.erfc(a) / mp.erf(a)
 
 
+def erfc_scaled(c, m):
+    """exp(a**2) * erfc(a) * (a + c) as a function of s = (m - a) / (a + c)."""
+
+    def f(s):
+        a = (m - c * s) / (1 + s)
+        return mp.exp(a * a) * mp.erfc(a) * (a + c)
+
+    return f
+
+
+def erfc_place(a, c, m):
+    return (m - mpf(a)) / (mpf(a) + c)
+
+
+ERFC32, ERFC64 = erfc_scaled(2.5, 2.375), erfc_scaled(3, 3.25)
+ERFC32_ENDS = erfc_place(10.5, 2.5, 2.375), erfc_place(1, 2.5, 2.375)
+ERFC64_ENDS = erfc_place(27.5, 3, 3.25), erfc_place(1, 3, 3.25)
 QUARTER_PI = mp.pi / 4 * mpf("1.001")
 
 # name -> (remainder, degree, lo, hi, weight, type)
@@ -131,6 +148,8 @@ REMAINDERS = {
     "erf32_inner": (erf_inner, 6, 0, 1, erf_inner_weight, np.float32),
     "erf32_outer": (erf_outer, 6, 0.999, 4, erf_outer_weight, np.float32),
     "erf64_inner": (erf_inner, 11, 0, 1, erf_inner_weight, np.float64),
+    "erfc32": (ERFC32, 8, *ERFC32_ENDS, lambda s: 1 / ERFC32(s), np.float32),
+    "erfc64": (ERFC64, 18, *ERFC64_ENDS, lambda s: 1 / ERFC64(s), np.float64),
     "erf64_outer": (erf_outer, 17, 0.999, 6, erf_outer_weight, np.float64),
 }
 

@@ -82,6 +82,21 @@ ERF_OUT_5_32 = np.float32(-0.0029487943)
 ERF_OUT_6_32 = np.float32(0.00018649011)
 ERF_HIGHEST32 = np.float32(4)
 
+# erfc(a) * exp(a**2) * (a + 2.5) = (... in s), s = (2.375 - a) / (a + 2.5).
+ERFC_0_32 = np.float32(1.0749652)
+ERFC_1_32 = np.float32(0.84950686)
+ERFC_2_32 = np.float32(0.49146375)
+ERFC_3_32 = np.float32(0.18784127)
+ERFC_4_32 = np.float32(0.030140672)
+ERFC_5_32 = np.float32(-0.0103468215)
+ERFC_6_32 = np.float32(-0.005489677)
+ERFC_7_32 = np.float32(0.000628156)
+ERFC_8_32 = np.float32(0.0007580053)
+ERFC_SHIFT32 = np.float32(2.5)
+ERFC_MIDDLE32 = np.float32(2.375)
+ERFC_HIGHEST32 = np.float32(10.5)
+UPPER_HALF32 = np.int32(-(2**12))
+
 # pi / 2 in three float64 parts; k times each of the first two is exact for |k| < 2**29.
 HALF_PI_A32 = 1.570796251296997
 HALF_PI_B32 = 7.549789415861596e-08
@@ -238,16 +253,41 @@ def softplus32(x):
     return (x if x > ZERO32 else ZERO32) + log1p32(exp32(-abs(x)))
 
 
+def erf_ratio32(x):
+    """erf(x) / x - 1 for |x| <= 1."""
+    z = x * x
+    inner = ((ERF_IN_6_32 * z + ERF_IN_5_32) * z + ERF_IN_4_32) * z + ERF_IN_3_32
+    return ((inner * z + ERF_IN_2_32) * z + ERF_IN_1_32) * z + ERF_IN_0_32
+
+
 def erf32(x):
     a = abs(x)
     b = ERF_HIGHEST32 if a > ERF_HIGHEST32 else a
-    z = b * b
-    inner = ((ERF_IN_6_32 * z + ERF_IN_5_32) * z + ERF_IN_4_32) * z + ERF_IN_3_32
-    inner = ((inner * z + ERF_IN_2_32) * z + ERF_IN_1_32) * z + ERF_IN_0_32
     outer = ((ERF_OUT_6_32 * b + ERF_OUT_5_32) * b + ERF_OUT_4_32) * b + ERF_OUT_3_32
     outer = ((outer * b + ERF_OUT_2_32) * b + ERF_OUT_1_32) * b + ERF_OUT_0_32
     y = with_sign32(ONE32 - exp32(outer), x)
-    return inner * x + x if a < ONE32 else y
+    return erf_ratio32(x) * x + x if a < ONE32 else y
+
+
+def erfc32(x):
+    a = abs(x)
+    a = ERFC_HIGHEST32 if a > ERFC_HIGHEST32 else a
+    inverse = ONE32 / (a + ERFC_SHIFT32)
+    s = (ERFC_MIDDLE32 - a) * inverse
+    p = (((ERFC_8_32 * s + ERFC_7_32) * s + ERFC_6_32) * s + ERFC_5_32) * s + ERFC_4_32
+    p = (((p * s + ERFC_3_32) * s + ERFC_2_32) * s + ERFC_1_32) * s + ERFC_0_32
+    # exp(-a * a) as in exp32, where a * a = h * h + (a - h) * (a + h) and h has so few digits that h * h is exact.
+    h = np.int32(np.float32(a).view(np.int32) & UPPER_HALF32).view(np.float32)
+    square = -h * h
+    t = square * LOG2E32 + ROUND32
+    n = np.int32(np.float32(t).view(np.int32) - ROUND_BITS32)
+    k = t - ROUND32
+    r = ((square - k * LN2_HIGH32) - k * LN2_LOW32) - (a - h) * (a + h)
+    half = np.int32(n >> 1)
+    p = p * inverse
+    y = ((exp_tail32(r) + r) * p + p) * power_of_two32(half) * power_of_two32(n - half)
+    y = TWO32 - y if x < ZERO32 else y
+    return (ONE32 - x) - erf_ratio32(x) * x if a < ONE32 else y
 
 
 def sin_shifted32(x, quarters):

@@ -99,6 +99,30 @@ ERF_OUT_16_64 = 2.0517007517785919e-10
 ERF_OUT_17_64 = -4.9458961398474315e-12
 ERF_HIGHEST64 = 6.0
 
+# erfc(a) * exp(a**2) * (a + 3) = (... in s), s = (3.25 - a) / (a + 3).
+ERFC_0_64 = 1.0395959276676368
+ERFC_1_64 = 0.8041307255030811
+ERFC_2_64 = 0.5106609033130624
+ERFC_3_64 = 0.25814237696605963
+ERFC_4_64 = 0.09694434070506554
+ERFC_5_64 = 0.022030001865900158
+ERFC_6_64 = -0.0003043928123284583
+ERFC_7_64 = -0.0021367490169142294
+ERFC_8_64 = -0.00046162241213801764
+ERFC_9_64 = 0.00016020538968175108
+ERFC_10_64 = 7.912441261679018e-05
+ERFC_11_64 = -1.3712967922225092e-05
+ERFC_12_64 = -1.1959409693394968e-05
+ERFC_13_64 = 1.7872582806123325e-06
+ERFC_14_64 = 1.8627923232116216e-06
+ERFC_15_64 = -3.554853977317131e-07
+ERFC_16_64 = -3.0264084798957336e-07
+ERFC_17_64 = 6.339574868475859e-08
+ERFC_18_64 = 4.485707815393861e-08
+ERFC_SHIFT64 = 3.0
+ERFC_MIDDLE64 = 3.25
+ERFC_HIGHEST64 = 27.5
+
 # pi / 2 in four parts; k times each of the first three is exact for |k| < 2**27.
 HALF_PI_A64 = 1.5707963109016418
 HALF_PI_B64 = 1.5893254712295857e-08
@@ -271,21 +295,56 @@ def softplus64(x):
     return (x if x > 0.0 else 0.0) + log1p64(exp64(-abs(x)))
 
 
+def erf_ratio64(x):
+    """erf(x) / x - 1 for |x| <= 1."""
+    z = x * x
+    p = (((ERF_IN_11_64 * z + ERF_IN_10_64) * z + ERF_IN_9_64) * z + ERF_IN_8_64) * z + ERF_IN_7_64
+    p = (((p * z + ERF_IN_6_64) * z + ERF_IN_5_64) * z + ERF_IN_4_64) * z + ERF_IN_3_64
+    return ((p * z + ERF_IN_2_64) * z + ERF_IN_1_64) * z + ERF_IN_0_64
+
+
 def erf64(x):
     a = abs(x)
     b = ERF_HIGHEST64 if a > ERF_HIGHEST64 else a
-    z = b * b
-    p = (((ERF_IN_11_64 * z + ERF_IN_10_64) * z + ERF_IN_9_64) * z + ERF_IN_8_64) * z + ERF_IN_7_64
-    p = (((p * z + ERF_IN_6_64) * z + ERF_IN_5_64) * z + ERF_IN_4_64) * z + ERF_IN_3_64
-    p = ((p * z + ERF_IN_2_64) * z + ERF_IN_1_64) * z + ERF_IN_0_64
-    inner = p * x + x
     p = (((ERF_OUT_17_64 * b + ERF_OUT_16_64) * b + ERF_OUT_15_64) * b + ERF_OUT_14_64) * b + ERF_OUT_13_64
     p = (((p * b + ERF_OUT_12_64) * b + ERF_OUT_11_64) * b + ERF_OUT_10_64) * b + ERF_OUT_9_64
     p = (((p * b + ERF_OUT_8_64) * b + ERF_OUT_7_64) * b + ERF_OUT_6_64) * b + ERF_OUT_5_64
     p = (((p * b + ERF_OUT_4_64) * b + ERF_OUT_3_64) * b + ERF_OUT_2_64) * b + ERF_OUT_1_64
     p = p * b + ERF_OUT_0_64
     y = with_sign64(1.0 - exp64(p), x)
-    return inner if a < 1.0 else y
+    return erf_ratio64(x) * x + x if a < 1.0 else y
+
+
+def upper64(x):
+    """x with the low 27 bits of its mantissa zero: products of two such are exact.
+
+    It masks bits, because the usual split by a sum of products goes wrong where they are contracted.
+    """
+    return np.int64(np.float64(x).view(np.int64) & UPPER_HALF64).view(np.float64)
+
+
+def erfc64(x):
+    a = abs(x)
+    a = ERFC_HIGHEST64 if a > ERFC_HIGHEST64 else a
+    inverse = 1.0 / (a + ERFC_SHIFT64)
+    s = (ERFC_MIDDLE64 - a) * inverse
+    p = (((ERFC_18_64 * s + ERFC_17_64) * s + ERFC_16_64) * s + ERFC_15_64) * s + ERFC_14_64
+    p = (((p * s + ERFC_13_64) * s + ERFC_12_64) * s + ERFC_11_64) * s + ERFC_10_64
+    p = (((p * s + ERFC_9_64) * s + ERFC_8_64) * s + ERFC_7_64) * s + ERFC_6_64
+    p = (((p * s + ERFC_5_64) * s + ERFC_4_64) * s + ERFC_3_64) * s + ERFC_2_64
+    p = (p * s + ERFC_1_64) * s + ERFC_0_64
+    # exp(-a * a) as in exp64, where a * a = h * h + (a - h) * (a + h) and h has so few digits that h * h is exact.
+    h = upper64(a)
+    square = -h * h
+    t = square * LOG2E64 + ROUND64
+    n = np.float64(t).view(np.int64) - ROUND_BITS64
+    k = t - ROUND64
+    r = ((square - k * LN2_HIGH64) - k * LN2_LOW64) - (a - h) * (a + h)
+    half = n >> 1
+    p = p * inverse
+    y = ((exp_tail64(r) + r) * p + p) * power_of_two64(half) * power_of_two64(n - half)
+    y = 2.0 - y if x < 0.0 else y
+    return (1.0 - x) - erf_ratio64(x) * x if a < 1.0 else y
 
 
 def sin_shifted64(x, quarters):
@@ -314,14 +373,6 @@ def sin64(x):
 
 def cos64(x):
     return sin_shifted64(x, 1)
-
-
-def upper64(x):
-    """x with the low 27 bits of its mantissa zero: products of two such are exact.
-
-    It masks bits, because the usual split by a sum of products goes wrong where they are contracted.
-    """
-    return np.int64(np.float64(x).view(np.int64) & UPPER_HALF64).view(np.float64)
 
 
 def pow64(x, y):

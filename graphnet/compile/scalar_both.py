@@ -77,4 +77,4 @@ def fmod(a, b):
 
 def log_sigmoid(x):
     """log(1 / (1 + exp(-x))), without overflow."""
-    return (x if x < 0 else 0) - log1p(exp(-abs(x)))
+    return -softplus(-x)

@@ -46,7 +46,7 @@ Operand = Union[Value, bool, int, float]
 DIRECT = {
     name: name
     for name in (
-        *("exp", "expm1", "exp2", "log", "log2", "log1p", "tanh", "sigmoid", "softplus", "log_sigmoid", "erf"),
+        *("exp", "expm1", "exp2", "log", "log2", "log1p", "tanh", "sigmoid", "softplus", "log_sigmoid", "erf", "erfc"),
     )
 }
 

@@ -59,6 +59,7 @@ FUNCTIONS = {
     "sigmoid": "sigmoid",
     "softplus": "softplus",
     "erf": "erf",
+    "erfc": "erfc",
     "sin": "sin",
     "cos": "cos",
     "power": "pow",
