@@ -11,7 +11,7 @@ from unittest import mock
 import numpy as np
 
 from graphnet.compile import native
-from graphnet.compile.scalar_ir import Emitter, Library, Value, llvm_type, memory_type
+from graphnet.compile.scalar_ir import Emitter, Library, memory_type
 
 DTYPES = ("float32", "float64")
 # Where long double is no wider than double, the reference itself is off by up to a unit.
@@ -32,16 +32,14 @@ def loop_text(expression, inputs, dtype, contract=True):
         place = emitter.fresh("p")
         emitter.lines.append(f"  {place} = getelementptr {memory_type(kind)}, ptr %{name}.at, i64 %i")
         args[name] = emitter.append(f"load {memory_type(kind)}, ptr {place}", kind)
-        if kind == bool:
+        if kind.kind == "b":
             args[name] = emitter.append(f"trunc i8 {args[name].text} to i1", kind)
     if dtype is None:
         (value,) = args.values()
         result = emitter.cast(value, expression)
     else:
         result = emitter.expression(expression, args, dtype)
-    stored = result
-    if result.dtype == bool:
-        stored = Value(emitter.append(f"zext i1 {result.text} to i8", result.dtype).text, result.dtype)
+    stored = emitter.append(f"zext i1 {result.text} to i8", result.dtype) if result.dtype.kind == "b" else result
     lines = "\n".join(emitter.lines)
     kind = memory_type(result.dtype)
     pointers = "".join(f"ptr noalias %{name}.at, " for name, _ in inputs)
@@ -62,7 +60,6 @@ done:
   ret void
 }}
 """
-    assert llvm_type(result.dtype)
     return text if contract else text.replace(" contract", ""), result.dtype
 
 

@@ -13,6 +13,7 @@ ROOT = Path(graphnet.__file__).parent
 OPTIONAL = {
     "matplotlib",
     "numba",
+    "llvmlite",
     "tqdm",
     "rich",
     "pygraphviz",

@@ -1,11 +1,10 @@
 """exp, log, tanh and their kin for one float32, in arithmetic a compiler can turn into vector instructions.
 
 Plain Python on NumPy scalars, without calls into a maths library and without a branch that is not a choice between two
-values. `graphnet.compile.vecmath.source` copies what a kernel needs of this file, as text, into the kernel's module.
+values. `graphnet.compile.scalar_ir` turns what a kernel needs of this file into LLVM's language.
 Each function reduces its argument exactly, evaluates a minimax polynomial (from tools/minimax.py: Remez, 60 digits)
 and scales the result by powers of two in the bits, in two steps where the result may be denormal. Choices are written
-so that NaN falls through to the result. Correct with and without contraction of a*b+c into one instruction. (Numba
-views the bits of a scalar only where the scalar's type is written beside, hence `np.float32(t).view`.)
+so that NaN falls through to the result. Correct with and without contraction of a*b+c into one instruction.
 """
 
 from __future__ import annotations

@@ -1,0 +1,256 @@
+"""Expressions of ops as LLVM's text: what they compute is what NumPy computes, bit for bit where it is exact."""
+
+from __future__ import annotations
+
+import platform
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from scalar_kernels import DTYPES, arguments, assembly, kernel, loop_text
+
+from graphnet.compile import native
+from graphnet.compile.scalar_ir import (
+    DIRECT,
+    Emitter,
+    Library,
+    Unsupported,
+    Value,
+    literal,
+    llvm_type,
+    memory_type,
+)
+from graphnet.op import OPS
+
+needs_llvm = pytest.mark.skipif(not native.available(), reason="LLVM comes with llvmlite, the `fast` extra")
+
+CHOICES = ("({x} if {x} > 0 else {x} * 0.5)", "zero_safe({x} * 3, {x} == 0)", "max({x}, 3)", "rint({x})")
+INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+COMPARISONS = {"<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal, "==": np.equal}
+COMPARISONS["!="] = np.not_equal
+
+
+def whole(dtype, n=999):
+    """Integers of a dtype, small ones and the ends among them."""
+    info = np.iinfo(dtype)
+    rng = np.random.default_rng(0)
+    some = rng.integers(info.min, info.max, n, dtype=dtype, endpoint=True)
+    return np.concatenate([np.arange(max(info.min, -9), 9).astype(dtype), np.array([info.min, info.max], dtype), some])
+
+
+def pairs(values):
+    return (np.ascontiguousarray(a.ravel()) for a in np.meshgrid(values, values))
+
+
+def numbers(dtype):
+    """Floats among which every order, equality and sign occurs."""
+    return np.array([np.nan, -np.nan, 0.0, -0.0, 1, -1, 2.5, -2.5, np.inf, -np.inf, np.finfo(dtype).tiny / 2], dtype)
+
+
+def same_bits(got, want):
+    assert got.dtype == want.dtype
+    both = np.isnan(got) & np.isnan(want) if got.dtype.kind == "f" else np.zeros(got.shape, bool)
+    np.testing.assert_array_equal(got, want)
+    if got.dtype.kind == "f":
+        np.testing.assert_array_equal(np.signbit(got)[~both], np.signbit(want)[~both])
+
+
+@needs_llvm
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    "name", ["sqrt", "abs", "floor", "ceil", "trunc", "rint", "sign", "isnan", "isinf", "isfinite"]
+)
+def test_exact_functions(name, dtype):
+    x = arguments(dtype)
+    with np.errstate(all="ignore"):
+        want = getattr(np, name)(x)
+    same_bits(kernel(name + "({x})", (("x", dtype),), dtype)(x), want)
+
+
+@needs_llvm
+@pytest.mark.parametrize("dtype", [*DTYPES, "int32", "uint8"])
+@pytest.mark.parametrize("name", ["minimum", "maximum", "fmin", "fmax"])
+def test_the_smaller_and_the_larger(name, dtype):
+    a, b = pairs(numbers(dtype) if dtype in DTYPES else whole(dtype, 50))
+    got = kernel(name + "({a}, {b})", (("a", dtype), ("b", dtype)), dtype)(a, b)
+    want = getattr(np, name)(a, b)
+    np.testing.assert_array_equal(got, want)
+
+
+@needs_llvm
+@pytest.mark.parametrize("dtype", [*DTYPES, *INTEGERS])
+@pytest.mark.parametrize("symbol", COMPARISONS)
+def test_comparisons(symbol, dtype):
+    a, b = pairs(numbers(dtype) if dtype in DTYPES else whole(dtype, 50))
+    got = kernel(f"({{a}} {symbol} {{b}})", (("a", dtype), ("b", dtype)), dtype)(a, b)
+    same_bits(got, COMPARISONS[symbol](a, b))
+
+
+@needs_llvm
+@pytest.mark.parametrize("dtype", INTEGERS)
+@pytest.mark.parametrize("symbol", "+-*")
+def test_integers_wrap(symbol, dtype):
+    a, b = pairs(whole(dtype, 50))
+    with np.errstate(all="ignore"):
+        want = {"+": np.add, "-": np.subtract, "*": np.multiply}[symbol](a, b)
+    same_bits(kernel(f"({{a}} {symbol} {{b}})", (("a", dtype), ("b", dtype)), dtype)(a, b), want)
+
+
+@needs_llvm
+@pytest.mark.parametrize("dtype", ["int8", "int16", "int32", "int64"])
+@pytest.mark.parametrize("name", ["floor_divide", "remainder", "fmod"])
+def test_whole_quotients(name, dtype):
+    a, b = pairs(whole(dtype, 60))
+    with np.errstate(all="ignore"):
+        want = getattr(np, name)(a, b)
+    same_bits(kernel(name + "({a}, {b})", (("a", dtype), ("b", dtype)), dtype)(a, b), want)
+
+
+@needs_llvm
+@pytest.mark.parametrize("dtype", ["int8", "int32", "int64"])
+def test_functions_of_integers(dtype):
+    x = whole(dtype)
+    for name, same in {"abs": np.abs, "sign": np.sign, "floor": np.floor, "isnan": np.isnan}.items():
+        same_bits(kernel(name + "({x})", (("x", dtype),), dtype)(x), same(x))
+
+
+@needs_llvm
+@pytest.mark.parametrize("new", ["bool", *INTEGERS, *DTYPES])
+@pytest.mark.parametrize("old", ["bool", *INTEGERS, *DTYPES])
+def test_casts(old, new):
+    if old == "bool":
+        x = np.array([True, False, True] * 9)
+    elif old in INTEGERS:
+        x = whole(old)
+    else:
+        x = arguments(old)
+        if new in INTEGERS:
+            # Beyond the integers, and for NaN, there is no value to agree on.
+            info = np.iinfo(new)
+            with np.errstate(all="ignore"):
+                x = x[(np.trunc(x) >= info.min) & (x < float(info.max))]
+    with np.errstate(all="ignore"):
+        want = x.astype(new)
+    same_bits(kernel(new, (("x", old),), None)(x), want)
+
+
+@needs_llvm
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_cast_of_what_no_integer_holds_is_some_integer(dtype):
+    x = np.array([np.nan, np.inf, -np.inf, 1e30] * 20, dtype)
+    for new in INTEGERS:
+        assert kernel(new, (("x", dtype),), None)(x).shape == x.shape
+
+
+@needs_llvm
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_choices_and_conditions(dtype):
+    x = numbers(dtype)
+    with np.errstate(all="ignore"):
+        zeros = x * np.array(0, dtype)
+        cases = {
+            "({x} if {x} > 0 else {x} * 0)": np.where(x > 0, x, zeros),
+            "({x} if {x} else 7)": np.where(x != 0, x, np.array(7, dtype)),
+            "({x} > 0 and not {x} > 1)": (x > 0) & ~(x > 1),
+            "({x} < 0 or {x} == 1 or isnan({x}))": (x < 0) | (x == 1) | np.isnan(x),
+            "(({x} != 0) != ({x} > 0))": (x != 0) != (x > 0),
+            "(1 / {x})": np.array(1, dtype) / x,
+            "(-{x})": -x,
+            "zero_safe({x} * 0, {x} == 2.5 or isinf({x}))": np.where(np.isinf(x), np.array(0, dtype), zeros),
+            "(max({x}, 0) + min({x}, 0))": np.maximum(x, 0) + np.minimum(x, 0),
+            "(1 if 2 > 1 else {x})": np.ones_like(x),
+        }
+    for text, want in cases.items():
+        got = kernel(text, (("x", dtype),), dtype)(x)
+        assert got.dtype == want.dtype, text
+        np.testing.assert_array_equal(got, want, text)
+
+
+@needs_llvm
+def test_a_bool_is_a_condition():
+    condition = np.array([True, False, True, False] * 9)
+    x = np.arange(36, dtype=np.float32)
+    inputs = (("condition", "bool"), ("x", "float32"))
+    got = kernel("({x} if {condition} else -{x})", inputs, "float32")(condition, x)
+    # The first array gives the length, the result the dtype.
+    np.testing.assert_array_equal(got, np.where(condition, x, -x))
+
+
+@needs_llvm
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="looks for x86 instructions")
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("text", CHOICES)
+def test_loops_of_choices_are_vectorised(text, dtype):
+    code = assembly(loop_text(text, (("x", dtype),), dtype)[0])
+    assert re.search(r"\bv?(?:mul|max|cmp\w*|round)p[sd]\b", code) and not re.search(r"\bcall", code)
+
+
+@needs_llvm
+@pytest.mark.parametrize("name", sorted(OPS))
+def test_every_expression_is_valid_or_refused(name):
+    text = OPS[name].expr
+    if not text:
+        return
+    import llvmlite.binding as llvm
+
+    for dtype in (*DTYPES, "int64", "int8", "uint8", "bool"):
+        names = sorted(set(re.findall(r"\{(\w+)\}", text)))
+        inputs = tuple((n, "bool" if n == "condition" else dtype) for n in names)
+        try:
+            source, result = loop_text(text, inputs, dtype)
+        except Unsupported:
+            continue
+        assert result in (np.dtype(dtype), np.dtype(bool))
+        llvm.parse_assembly(source).verify()
+
+
+def test_types_and_literals():
+    assert [llvm_type(d) for d in ("bool", "uint8", "int64", "float32", "float64")] == "i1 i8 i64 float double".split()
+    assert memory_type(bool) == "i8" and memory_type("float32") == "float"
+    assert literal(1, "float32").text == literal(1, "float64").text == "0x3FF0000000000000"
+    assert literal(0.1, "float32").text == "0x3FB99999A0000000"
+    assert literal(-0.0, "float64").text == "0x8000000000000000"
+    assert literal(np.inf, "float32").text == "0x7FF0000000000000"
+    assert literal(1e99, "float32").text == "0x7FF0000000000000"
+    assert literal(np.nan, "float32").text == "0x7FF8000000000000"
+    assert literal(-3, "int8").text == "-3" and literal(True, bool).text == "true"
+    refused = [(300, "uint8"), (-1, "uint64"), (0.5, "int32"), (np.nan, "int32"), (1, "float16"), (1, "complex64")]
+    for number, dtype in refused:
+        with pytest.raises(Unsupported):
+            literal(number, dtype)
+
+
+def test_what_has_no_native_form():
+    x = {"x": Value("%x", np.dtype("float32"))}
+    for text in ("nothing({x})", "{x} ** 2", "{x}[0]", "print({x}, end=1)", "'a'", "1 / 0", "{x} < 1 < 2", "{x} +"):
+        with pytest.raises(Unsupported):
+            Emitter(Library()).expression(text, x, "float32")
+    for name, dtype in [("exp", "int64"), ("nothing", "float32")]:
+        with pytest.raises(Unsupported):
+            Library().call(name, dtype)
+
+
+def test_a_library_defines_each_function_once_in_an_order_of_its_own():
+    one, other = Library(), Library()
+    for name in ("tanh", "exp", "tanh"):
+        one.call(name, "float32")
+    for name in ("exp", "tanh"):
+        other.call(name, "float32")
+    assert one.text() == other.text()
+    defined = re.findall(r"define internal \w+ (\S+)\(", one.text())
+    assert len(defined) == len(set(defined)) and "@scalar.tanh32.float" in defined
+    assert not any("log" in name for name in defined)
+    assert one.call("tanh", "float32") == "@scalar.tanh32.float"
+    for name in DIRECT.values():
+        assert one.call(name, "float64").startswith("@")
+
+
+def test_writing_text_needs_no_llvm():
+    program = (
+        "import sys; from graphnet.compile.scalar_ir import *; Library().call('exp', 'float32'); "
+        "print(sorted({'llvmlite', 'numba'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
