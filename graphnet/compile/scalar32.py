@@ -96,11 +96,11 @@ ERFC_MIDDLE32 = np.float32(2.375)
 ERFC_HIGHEST32 = np.float32(10.5)
 UPPER_HALF32 = np.int32(-(2**12))
 
-# pi / 2 in three float64 parts; k times each of the first two is exact for |k| < 2**29.
-HALF_PI_A32 = 1.570796251296997
-HALF_PI_B32 = 7.549789415861596e-08
-HALF_PI_C32 = 5.390302858158119e-15
-PER_HALF_PI32 = 0.6366197723675814
+# sin and cos: the angle in quarter turns is that of scalar_tables; the polynomials are of what is left, in radians.
+HALF_PI32 = 1.5707963267948966
+SMALL_ANGLE32 = np.float32(0.78)
+SIGNIFICAND_DOUBLE32 = 2**52 - 1
+WHOLE_BITS32 = (1023 + 23) << 52
 ROUND_DOUBLE32 = 6755399441055744.0
 ROUND_DOUBLE_BITS32 = 4843621399236968448
 SIN32_0 = np.float32(-0.16666655)
@@ -290,17 +290,30 @@ def erfc32(x):
 
 
 def sin_shifted32(x, quarters):
-    """sin(x + quarters * pi / 2): accurate for |x| <= 2**29 (see vecmath.ACCURATE_UP_TO)."""
-    d = np.float64(x)
-    t = d * PER_HALF_PI32 + ROUND_DOUBLE32
-    n = np.float64(t).view(np.int64) + (quarters - ROUND_DOUBLE_BITS32)
-    k = t - ROUND_DOUBLE32
-    r = np.float32(((d - k * HALF_PI_A32) - k * HALF_PI_B32) - k * HALF_PI_C32)
+    """sin(x + quarters * pi / 2)."""
+    a = abs(x)
+    bits = np.float64(a).view(np.int64)
+    e = (bits >> 52) - 1022
+    e = 0 if e < 0 else e
+    e = 128 if e > 128 else e
+    m = np.int64((bits & SIGNIFICAND_DOUBLE32) | WHOLE_BITS32).view(np.float64)
+    q = m * QUARTERS_0_32[e]
+    rest = m * QUARTERS_1_32[e]
+    t = (q + rest) + ROUND_DOUBLE32
+    small = a < SMALL_ANGLE32
+    n = 0 if small else np.float64(t).view(np.int64) - ROUND_DOUBLE_BITS32
+    r = np.float32(((q - (t - ROUND_DOUBLE32)) + rest) * HALF_PI32)
+    r = a if small else r
+    # sin(-a + quarters) = -sin(a - quarters)
+    negative = x < ZERO32
+    r = -r if negative else r
+    n = (-n if negative else n) + quarters
     z = r * r
     sine = r * z * ((SIN32_2 * z + SIN32_1) * z + SIN32_0) + r
     cosine = z * z * ((COS32_2 * z + COS32_1) * z + COS32_0) - HALF32 * z + ONE32
     y = cosine if n & 1 else sine
-    return -y if n & 2 else y
+    y = -y if n & 2 else y
+    return y if a < INF32 else x - x
 
 
 def sin32(x):

@@ -123,12 +123,11 @@ ERFC_SHIFT64 = 3.0
 ERFC_MIDDLE64 = 3.25
 ERFC_HIGHEST64 = 27.5
 
-# pi / 2 in four parts; k times each of the first three is exact for |k| < 2**27.
-HALF_PI_A64 = 1.5707963109016418
-HALF_PI_B64 = 1.5893254712295857e-08
-HALF_PI_C64 = 6.123233932053594e-17
-HALF_PI_D64 = 6.36831716351095e-25
-PER_HALF_PI64 = 0.6366197723675814
+# sin and cos: the angle in quarter turns is that of scalar_tables; the polynomials are of what is left, in radians.
+HALF_PI64 = 1.5707963267948966
+SMALL_ANGLE64 = 0.78
+SIGNIFICAND64 = 2**52 - 1
+WHOLE_BITS64 = (1023 + 52) << 52
 SIN64_0 = -0.16666666666666632
 SIN64_1 = 0.008333333333322316
 SIN64_2 = -0.00019841269829725912
@@ -348,11 +347,48 @@ def erfc64(x):
 
 
 def sin_shifted64(x, quarters):
-    """sin(x + quarters * pi / 2): accurate for |x| <= 2**27 (see vecmath.ACCURATE_UP_TO)."""
-    t = x * PER_HALF_PI64 + ROUND64
-    n = np.float64(t).view(np.int64) + (quarters - ROUND_BITS64)
-    k = t - ROUND64
-    r = (((x - k * HALF_PI_A64) - k * HALF_PI_B64) - k * HALF_PI_C64) - k * HALF_PI_D64
+    """sin(x + quarters * pi / 2)."""
+    a = abs(x)
+    bits = np.float64(a).view(np.int64)
+    e = (bits >> 52) - 1022
+    e = 0 if e < 0 else e
+    e = 1024 if e > 1024 else e
+    m = np.int64((bits & SIGNIFICAND64) | WHOLE_BITS64).view(np.float64)
+    m_high = upper64(m)
+    m_low = m - m_high
+    part1 = QUARTERS_1_64[e]
+    part2 = QUARTERS_2_64[e]
+    part3 = QUARTERS_3_64[e]
+    part4 = QUARTERS_4_64[e]
+    # m_high times part 0 is a multiple of 4. All of these products, and of their sums, are exact up to `tiny`, because
+    # they cancel where x is near a multiple of pi / 2.
+    first = m_low * QUARTERS_0_64[e]
+    second = m_high * part1
+    t1 = first + ROUND64
+    t2 = second + ROUND64
+    first = (first - (t1 - ROUND64)) + (second - (t2 - ROUND64))
+    second = m_low * part1 + m_high * part2
+    t3 = (first + second) + ROUND64
+    first = (first - (t3 - ROUND64)) + second
+    second = m_low * part2 + m_high * part3
+    third = m_low * part3 + m_high * part4
+    tiny = m_low * part4 + m * QUARTERS_5_64[e]
+    high = first + second
+    back = high - first
+    low = (first - (high - back)) + (second - back)
+    first = high + third
+    back = first - high
+    low = low + ((high - (first - back)) + (third - back))
+    r = (first + (low + tiny)) * HALF_PI64
+    small = a < SMALL_ANGLE64
+    # Of the sum of their bits, the lowest two count, which are 0 in ROUND64.
+    n = np.float64(t1).view(np.int64) + np.float64(t2).view(np.int64) + np.float64(t3).view(np.int64)
+    n = 0 if small else n
+    r = a if small else r
+    negative = x < 0.0
+    r = -r if negative else r
+    # sin(-a + quarters) = -sin(a - quarters)
+    n = (-n if negative else n) + quarters
     z = r * r
     p = (((SIN64_5 * z + SIN64_4) * z + SIN64_3) * z + SIN64_2) * z + SIN64_1
     p = p * z + SIN64_0
@@ -364,7 +400,8 @@ def sin_shifted64(x, quarters):
     w = 1.0 - h
     cosine = z * z * p + ((1.0 - w) - h) + w
     y = cosine if n & 1 else sine
-    return -y if n & 2 else y
+    y = -y if n & 2 else y
+    return y if a < INF64 else x - x
 
 
 def sin64(x):

@@ -27,6 +27,7 @@ import numpy as np
 from graphnet.compile import vecmath
 from graphnet.compile.ir_values import BOOL, Lines, Unsupported, Value, literal, llvm_type, memory_type
 from graphnet.compile.scalar_python import Operand, Walk
+from graphnet.compile.scalar_tables import tables
 
 __all__ = ["DIRECT", "Emitter", "Library", "Unsupported", "Value", "literal", "llvm_type", "memory_type"]
 
@@ -74,6 +75,14 @@ class Library:
         """Declares an intrinsic of a result and arguments, `declare("llvm.sqrt.f32", np.float32, "float")`."""
         self._declarations.add(f"declare {llvm_type(dtype)} @{name}({', '.join(args)})")
         return "@" + name
+
+    def table(self, name: str) -> str:
+        """The LLVM name of a table of scalar_tables, which is defined."""
+        entries = tables()[name]
+        listed = ", ".join("double " + literal(entry, np.float64).text for entry in entries)
+        full = f"@scalar.{name}"
+        self._declarations.add(f"{full} = private unnamed_addr constant [{len(entries)} x double] [{listed}], align 64")
+        return full
 
     def text(self) -> str:
         """Definitions and declarations for the head of a module, in an order that only depends on what they are."""

@@ -14,6 +14,7 @@ import numpy as np
 
 from graphnet.compile import vecmath
 from graphnet.compile.ir_values import BOOL, FLOAT64, INT64, Unsupported, Value, literal, llvm_type
+from graphnet.compile.scalar_tables import tables
 
 if TYPE_CHECKING:
     from graphnet.compile.scalar_ir import Emitter
@@ -168,6 +169,16 @@ class Walk:
         name = target.attr if isinstance(target, ast.Attribute) else target.id if isinstance(target, ast.Name) else ""
         return self.apply(name, [self(arg) for arg in node.args])
 
+    def entry(self, node: ast.Subscript) -> Value:
+        """An entry of a table, by an index of 64 bits that is within it."""
+        if not isinstance(node.value, ast.Name) or node.value.id not in tables():
+            raise Unsupported(ast.unparse(node))
+        index = self.emitter.cast(self.value(self(node.slice), INT64), INT64)
+        place = self.emitter.fresh()
+        table = self.emitter.library.table(node.value.id)
+        self.emitter.lines.append(f"  {place} = getelementptr double, ptr {table}, i64 {index.text}")
+        return self.emitter.append(f"load double, ptr {place}", FLOAT64)
+
     def apply(self, name: str, operands: list[Operand]) -> Value:
         """A call of an intrinsic or of a scalar function."""
         if name.endswith(("32", "64")):
@@ -220,6 +231,7 @@ _NODES: dict[type, Any] = {
     ast.BoolOp: Walk.boolean,
     ast.IfExp: Walk.choice,
     ast.Call: Walk.call,
+    ast.Subscript: Walk.entry,
 }
 
 

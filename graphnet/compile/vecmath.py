@@ -53,7 +53,7 @@ def resolve(name: str, dtype: np.dtype) -> str:
     """The name of the function that a call of `name` means for arguments of the dtype. Unsupported if there is none."""
     name = _ALIASES.get(name, name)
     if name in FUNCTIONS:
-        if dtype.name not in ("float32", "float64") or name in ("sin", "cos"):
+        if dtype.name not in ("float32", "float64"):
             raise Unsupported(f"{name} of {dtype}")
         return function(name, dtype.name)
     if name not in _blocks():
