@@ -308,11 +308,15 @@ class Graph:
 
         return simplify(self)
 
-    def compile(self) -> Any:
-        """A `Plan`: the graph as one function over arrays, in buffers laid out ahead."""
+    def compile(self, backend: str | None = None) -> Any:
+        """A `Plan`: the graph as one function over arrays, in buffers laid out ahead.
+
+        `backend` is "auto" (NumPy at first, native code as soon as it is ready), "numpy" or "native". Without it the
+        environment variable `GRAPHNET_NATIVE` decides: "0" is "numpy", "1" is "native", else it is "auto".
+        """
         from graphnet.compile.plan import Plan
 
-        return Plan(self)
+        return Plan(self, backend)
 
     def inlined(self, *arguments: Any) -> Any:
         """What a call gives, as part of the graph of the arguments and parameters: it can be differentiated."""

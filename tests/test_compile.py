@@ -182,21 +182,22 @@ def test_the_source_can_be_read():
     x = gn.input((4, 3), name="x")
     with gn.region("dense_1", "Dense"):
         y = gn.relu(x @ w)
-    plan = gn.Graph([x], y.sum()).compile()
+    plan = gn.Graph([x], y.sum()).compile(backend="numpy")
     assert plan.source.startswith("def step(v_x, v_kernel")
     assert (
         "k_matmul(v_x, v_kernel, v_t0)" in plan.source
         and "# dense_1, matmul -> float32[4, 2], test_compile.py:" in plan.source
     )
-    assert repr(plan).startswith("<Plan of 5 nodes in 3 lines: ") and "bytes" in repr(plan)
+    assert repr(plan).startswith("<Plan of 5 nodes in 3 steps, numpy: 64 bytes of buffers for values of 32")
+    assert "at once, in step 0 (dense_1 matmul -> float32[4, 2])" in repr(plan)
 
 
 def test_buffers_are_shared():
     x = y = gn.input((1000,), name="x")
     for _ in range(20):
         y = gn.sin(y) * 2.0
-    plan = gn.Graph([x], y).compile()
-    assert plan.layout.total <= 2 * x.nbytes and plan.layout.unshared >= 39 * x.nbytes
+    plan = gn.Graph([x], y).compile(backend="numpy")
+    assert plan.arena.total <= 2 * (x.nbytes + 64) and plan.arena.peak <= plan.arena.total
 
 
 def test_a_step_allocates_nothing_of_size():
@@ -230,7 +231,7 @@ def test_compile_specialises_and_counts():
     f({"w": np.ones(2), "x": [np.ones(2)]})
     assert f.compilations == 2
     np.testing.assert_array_equal(f(p, 3).numpy(), [6, 6, 6])
-    assert f.compilations == 3 and "k_multiply" in f.source
+    assert f.compilations == 3 and "multiply -> float64[3]" in f.source
 
 
 def test_the_cache_of_plans_is_bounded():

@@ -30,6 +30,15 @@ def rule(*ops: str) -> Callable[[Rule], Rule]:
     return register
 
 
+def comment(node: Tensor) -> str:
+    """Layer, op and source line of a node, as a comment."""
+    path = "/".join(r.name for r in node.region.path) if node.region is not None else ""
+    site = node.site
+    where = f"{site[0].rsplit('/', 1)[-1]}:{site[1]}" if site else ""
+    name = node.op.name if node.op is not None else ""
+    return "  # " + ", ".join(filter(None, (path, f"{name} -> {node.dtype}{list(node.shape)}", where)))
+
+
 def statement(node: Tensor, inputs: Sequence[str], out: str) -> str | None:
     """The line that computes `node` into `out`."""
     op = node.op

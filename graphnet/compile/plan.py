@@ -1,28 +1,61 @@
-"""A plan: a graph as one Python function over arrays, in buffers laid out ahead. `plan.source` is what runs."""
+"""A plan: a graph as one function over arrays, in memory laid out ahead. It begins as NumPy and becomes native."""
 
 from __future__ import annotations
 
-import linecache
+import atexit
+import logging
+import os
 import sys
 import threading
-from collections.abc import Callable
+import time
+import weakref
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from graphnet.compile import numpy_code
-from graphnet.compile.memory import Layout, planned
+from graphnet.compile import native
+from graphnet.compile.code import Code
 from graphnet.graph import Graph
 from graphnet.op import described
-from graphnet.tensor import KINDS, Parameter, Tensor, constant, known
+from graphnet.tensor import KINDS, Parameter, Tensor, constant, known, tick
+
+log = logging.getLogger("graphnet")
+ndarray = np.ndarray
+
+#: calls on NumPy before native code is made beside them: what runs once or twice does not pay for it
+NATIVE_AFTER = 2
+BACKENDS = ("auto", "numpy", "native")
+
+_plans: weakref.WeakSet[Plan] = weakref.WeakSet()
+
+
+def backend_wanted(given: str | None = None) -> str:
+    """The backend that is asked for, by argument or by `GRAPHNET_NATIVE` ("0" turns native code off, "1" waits for it).
+
+    Raises `ValueError` for an unknown word, and `ImportError` for "native" where llvmlite is missing.
+    """
+    if given is None:
+        given = {"0": "numpy", "1": "native"}.get(os.environ.get("GRAPHNET_NATIVE", ""), "auto")
+        if given == "native" and not native.available():
+            given = "numpy"
+    if given not in BACKENDS:
+        raise ValueError(f"backend is one of {', '.join(map(repr, BACKENDS))}; received {given!r}")
+    if given == "native" and not native.available():
+        raise ImportError("native code is compiled by llvmlite: pip install 'graphnet[fast]'")
+    return "numpy" if given == "auto" and not native.available() else given
 
 
 class Plan:
     """A compiled graph: call it with arrays, as the graph itself.
 
-    * `source`: the Python that runs, one line per node, with the layer, op and source line it came from;
-    * `graph`: the simplified graph; `layout`: its buffers;
-    * updates are written into the parameters' own arrays, unless somebody else holds those.
+    * `source`: what runs, as text: the Python, and the loops of native code in the words of Python; each line has the
+      layer, op and source line that it came from;
+    * `graph`: the simplified graph; `arena`: its buffers; `backend`: "numpy" or "native", what the next call runs;
+    * `profile()`: where the time goes; `wait()` returns when native code is ready, if it is being made.
+
+    With `backend="auto"` a plan begins as NumPy calls, and native code takes over when it is compiled, in a thread
+    beside. Updates are written into the parameters' own arrays, unless somebody else holds those.
 
     Outputs are arrays of their own: the next call does not overwrite them. Calls from several threads take turns.
     Values differ from the graph's by rounding at most.
@@ -34,15 +67,43 @@ class Plan:
     Tensor([2., 2.], dtype=float32)
     """
 
-    def __init__(self, graph: Graph):
+    def __init__(self, graph: Graph, backend: str | None = None):
+        wanted = backend_wanted(backend)
         self.graph = graph.simplify()
+        self.updated: list[Parameter] = [p for p, _ in self.graph.updates]
         self._lock = threading.Lock()
-        self._parameters: list[Parameter] = []
-        writer = _Writer(self.graph)
-        self.layout: Layout = writer.layout
-        self.source: str = writer.source
-        self._parameters = writer.parameters
-        self._function: Callable[..., Any] = writer.function()
+        self._waiting = NATIVE_AFTER if wanted == "auto" else -1
+        self._thread: threading.Thread | None = None
+        self.code: Code = self._native() if wanted == "native" else Code(self.graph)
+        self._use(self.code, self.code.load())
+        _plans.add(self)
+
+    def _native(self) -> Code:
+        # Not needed, and not imported, where plans stay with NumPy.
+        from graphnet.compile.native_code import NativeCode
+
+        return NativeCode(self.graph)
+
+    def _use(self, code: Code, function: Callable[..., list[np.ndarray]]) -> None:
+        self._function = function
+        self._parameters = code.parameters
+        self._quiet = code.quiet
+        self.code = code
+
+    @property
+    def source(self) -> str:
+        """What runs."""
+        return self.code.source
+
+    @property
+    def backend(self) -> str:
+        """What the next call runs: "numpy" or "native"."""
+        return self.code.kind
+
+    @property
+    def arena(self) -> Any:
+        """The buffers: `total` bytes in one block, of which `peak` are needed at once."""
+        return self.code.arena
 
     def __call__(self, *arrays: Any) -> Any:
         graph = self.graph
@@ -50,224 +111,126 @@ class Plan:
             return graph(*arrays)
         values = []
         for place, (wanted, a) in enumerate(zip(graph.inputs, arrays, strict=True)):
-            fits = a.__class__ in KINDS and not a.requires_grad and a.shape == wanted.shape and a.dtype == wanted.dtype
-            values.append(known(a) if fits else graph.argument(place, a))
-        if any(isinstance(v, Tensor) for v in values):
-            return graph(*arrays)
-        with self._lock, np.errstate(all="ignore"):
-            for p, _ in graph.updates:
+            if a.__class__ is ndarray:
+                fits = a.shape == wanted.shape and a.dtype == wanted.dtype
+                value = a if fits else graph.argument(place, a)
+            elif a.__class__ in KINDS and not a.requires_grad and a.shape == wanted.shape and a.dtype == wanted.dtype:
+                value = known(a)
+            else:
+                value = graph.argument(place, a)
+            if value.__class__ is not ndarray:
+                return graph(*arrays)
+            values.append(value)
+        return graph.structured([constant(r) for r in self.run(values)])
+
+    def run(self, values: list[np.ndarray]) -> list[np.ndarray]:
+        """The outputs for arrays that have the shapes and dtypes of the inputs already."""
+        with self._lock:
+            if self._waiting >= 0:
+                self._look_for_native()
+            for p in self.updated:
                 # Whoever holds the array, or a view of it from `numpy()`, keeps the values it had.
-                if sys.getrefcount(p._value) > 2 + sum(v is p._value for v in values):
-                    p._value = p._value.copy()
-            results = self._function(*values, *[known(p) for p in self._parameters])
-            for p, _ in graph.updates:
-                p.touched()
-        return graph.structured([constant(r) for r in results])
+                held = sys.getrefcount(p._value) - 2
+                if held:
+                    for place, v in enumerate(values):
+                        if v is p._value:
+                            values[place] = v.copy()
+                            held -= 1
+                    if held > 0:
+                        p._value = p._value.copy()
+            for place, v in enumerate(values):
+                if not v.flags.c_contiguous or not v.flags.aligned or not v.dtype.isnative:
+                    values[place] = np.array(v, v.dtype.newbyteorder("="), order="C")
+            arrays = [*values, *[p._value for p in self._parameters]]
+            if self._quiet:
+                results = self._function(*arrays)
+            else:
+                with np.errstate(all="ignore"):
+                    results = self._function(*arrays)
+            now = tick()
+            for p in self.updated:
+                p._changed = now
+        return results
+
+    # Native code, made beside the calls.
+
+    def _look_for_native(self) -> None:
+        """Begin to make native code after a few calls."""
+        if self._waiting > 0:
+            self._waiting -= 1
+            return
+        self._waiting = -1
+        self._thread = threading.Thread(target=self._make_native, name="graphnet compiler", daemon=True)
+        self._thread.start()
+
+    def _make_native(self) -> None:
+        start = time.perf_counter()
+        try:
+            code = self._native()
+            function = code.load()
+        except Exception as error:
+            log.warning("native code for %r could not be made, NumPy goes on: %s", self, error, exc_info=True)
+            return
+        with self._lock:
+            self._use(code, function)
+        log.info("native code for %r after %.3f s", self, time.perf_counter() - start)
+
+    def wait(self) -> Plan:
+        """This plan, when native code is ready (at once where there is none to wait for)."""
+        if self._waiting >= 0:
+            with self._lock:
+                self._waiting = 0
+                self._look_for_native()
+        thread = self._thread
+        if thread is not None:
+            thread.join()
+        return self
+
+    def _forked(self) -> None:
+        """In a forked process: the lock is free, and a compiler thread of the parent is not here."""
+        self._lock = threading.Lock()
+        if self._thread is not None and self.code.kind == "numpy":
+            self._thread, self._waiting = None, NATIVE_AFTER
 
     def __repr__(self) -> str:
-        steps = sum(line.startswith("    ") for line in self.source.splitlines()) - 1
-        return (
-            f"<Plan of {len(self.graph)} nodes in {steps} lines: {len(self.layout.sizes)} buffers of together "
-            f"{self.layout.total:,} bytes for values of {self.layout.unshared:,}>"
-        )
+        arena, steps = self.code.arena, self.code.steps
+        text = f"<Plan of {len(self.graph)} nodes in {len(steps)} steps, {self.backend}"
+        if arena.total:
+            text += (
+                f": {arena.total:,} bytes of buffers for values of {arena.unshared:,}, at most {arena.peak:,} at once"
+            )
+            if 0 <= arena.peak_step < len(steps):
+                text += f", in step {arena.peak_step} ({self._label(arena.peak_step)})"
+        return text + ">"
+
+    def _label(self, place: int) -> str:
+        from graphnet.compile.schedule import members
+
+        last = members(self.code.steps[place])[-1]
+        path = "/".join(r.name for r in last.region.path) + " " if last.region is not None else ""
+        return f"{path}{last.op.name if last.op else ''} -> {described(last)}"
+
+    def profile(self, *arrays: Any, repeat: int = 20) -> Any:
+        """Where the time goes: a `Profile`, one row for each step. Parameters are as before afterwards.
+
+        `arrays` are the arguments; without them, arrays of zeros.
+        """
+        from graphnet.compile.profile import profiled
+
+        return profiled(self, arrays, repeat)
 
 
-class _Writer:
-    """Turns a graph into source text and the names it uses."""
+def _join_compilers() -> None:
+    """LLVM must not be at work when the process takes itself apart."""
+    for plan in list(_plans):
+        thread = plan._thread
+        if thread is not None:
+            thread.join()
 
-    def __init__(self, graph: Graph):
-        self.graph = graph
-        self.scope: dict[str, Any] = {}
-        self.given = set(graph.inputs)
-        self.names = {t: f"v_{name}" for t, name in graph.names.items()}
-        updated = {p: t for p, t in graph.updates}
-        outputs = set(graph.outputs)
-        roots = {t for t in updated.values() if t.op is not None and t not in self.given}
-        users: dict[Tensor, int] = {}
-        computed = [t for t in graph.nodes if t.op is not None and t not in self.given]
-        for t in computed:
-            for i in t.inputs:
-                users[i] = users.get(i, 0) + 1
-        final = [t for t in computed if t in roots and t not in users and t not in outputs]
-        # Updates that nothing else reads come last: then they may overwrite what they update.
-        last = set(final)
-        self.order = [t for t in computed if t not in last] + final
-        known_parameters = dict.fromkeys(
-            [*(t for t in graph.nodes if isinstance(t, Parameter) and t not in self.given), *updated]
-        )
-        self.parameters: list[Parameter] = list(known_parameters)
-        for p in self.parameters:
-            self.names.setdefault(p, f"v_updated{len(self.names)}")
-        self._look()
-        self.targets = self._overwriting(updated, final)
-        self._classify()
-        self._write()
 
-    def _overwriting(self, updated: dict[Parameter, Tensor], final: list[Tensor]) -> dict[Tensor, Parameter]:
-        """Which of the final nodes can be computed straight into the parameter that they update."""
-        targets: dict[Tensor, Parameter] = {}
-        by_node: dict[Tensor, list[Parameter]] = {}
-        for p, t in updated.items():
-            by_node.setdefault(t, []).append(p)
-        for place, t in enumerate(final):
-            owners = by_node[t]
-            assert t.op is not None
-            simple = t.op.family == "elementwise" and t.op.name not in numpy_code.READ_AGAIN
-            if len(owners) != 1 or not simple or any(i.shape != t.shape and i.size > 1 for i in t.inputs):
-                continue
-            p = owners[0]
-            # An argument can be the very array of a parameter.
-            risky = {p, *(x for x in self.given if x.shape == p.shape and x.dtype == p.dtype)}
-            read_later = any(self.base.get(i, i) in risky for later in final[place + 1 :] for i in later.inputs)
-            copied_later = any(u in risky for q, u in updated.items() if q is not p)
-            if not read_later and not copied_later:
-                targets[t] = p
-        return targets
+atexit.register(_join_compilers)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=lambda: [plan._forked() for plan in list(_plans)] and None)
 
-    def _look(self) -> None:
-        """What only looks at another array, and what makes a new one at each call."""
-        self.base: dict[Tensor, Tensor] = {}
-        self.views: set[Tensor] = set()
-        self.dynamic: set[Tensor] = set()
-        for t in self.order:
-            assert t.op is not None
-            source = t.inputs[0] if t.inputs else None
-            if source is not None and t.op.name in (*numpy_code.VIEW_CODE, "getitem") and self._is_view(t, source):
-                self.views.add(t)
-                self.base[t] = self.base.get(source, source)
-            elif numpy_code.statement(t, ["x"] * len(t.inputs), "y") is None:
-                self.dynamic.add(t)
-                if source is not None and t.op.family == "op":
-                    # The body may answer with a view of its first input.
-                    self.base[t] = self.base.get(source, source)
 
-    def _classify(self) -> None:
-        """What needs a buffer, and where it is."""
-        graph = self.graph
-        buffered: set[Tensor] = set()
-        in_place: set[Tensor] = set()
-        outputs = set(graph.outputs)
-        for t in self.order:
-            assert t.op is not None
-            if t not in self.targets and t not in self.views and t not in self.dynamic and t not in outputs:
-                buffered.add(t)
-                if t.op.family == "elementwise" and t.op.name not in numpy_code.READ_AGAIN:
-                    in_place.add(t)
-        kept = {*outputs, *(t for p, t in graph.updates)}
-        self.layout = planned(self.order, buffered, self.base, in_place, kept)
-        self.arrays: dict[Tensor, np.ndarray] = self.layout.arrays()
-        for t in self.order:
-            if t in self.views:
-                source = t.inputs[0]
-                known_array = self.arrays.get(source)
-                if known_array is not None:
-                    seen = numpy_code.view(t, known_array)
-                    if seen is not None:
-                        self.arrays[t] = seen
-
-    def _is_view(self, t: Tensor, source: Tensor) -> bool:
-        assert t.op is not None
-        name = t.op.name
-        if name == "getitem":
-            return len(t.inputs) == 1 and len(t.shape) > 0 and self._contiguous(source)
-        if name == "reshape":
-            return self._contiguous(source)
-        return True
-
-    def _contiguous(self, t: Tensor) -> bool:
-        """Whether the array of `t` lies in memory in C order for certain."""
-        if t in self.views or t in self.dynamic or t in self.given or isinstance(t, Parameter):
-            return False
-        return t.op is not None or bool(t._value.flags.c_contiguous)
-
-    def _comment(self, t: Tensor) -> str:
-        path = "/".join(r.name for r in t.region.path) if t.region is not None else ""
-        site = t.site
-        where = f"{site[0].rsplit('/', 1)[-1]}:{site[1]}" if site else ""
-        name = t.op.name if t.op is not None else ""
-        return "  # " + ", ".join(filter(None, (path, f"{name} -> {described(t)}", where)))
-
-    def _write(self) -> None:
-        graph, names = self.graph, self.names
-        body: list[tuple[str, str]] = []
-        for t in graph.nodes:
-            if t.op is None and t not in self.given and not isinstance(t, Parameter):
-                self.scope[names[t]] = t._value
-        outputs = set(graph.outputs)
-        changing = {*self.given, *self.parameters} if graph.updates else set()
-        # Values that are, or may look at, arrays which the updates write to: copied while they are still the old ones.
-        saved = {
-            t: f"k_saved{i}"
-            for i, t in enumerate(dict.fromkeys([*graph.outputs, *(t for _, t in graph.updates)]))
-            if self.base.get(t, t) in changing and t not in self.targets
-        }
-        body += [(f"{saved[t]} = {names[t]}.copy()", "  # as it was") for t in saved if t.op is None or t in self.given]
-        for place, t in enumerate(self.order):
-            assert t.op is not None
-            inputs = [names[i] for i in t.inputs]
-            name = names[t]
-            if t in self.arrays:
-                self.scope[name] = self.arrays[t]
-                if t in self.views:
-                    continue
-                line = numpy_code.statement(t, inputs, name)
-            elif t in self.views:
-                line = f"{name} = {self._view_code(t, inputs[0], place)}"
-            elif t in self.targets:
-                line = numpy_code.statement(t, inputs, names[self.targets[t]])
-                if line is None:
-                    line = f"k_copyto({names[self.targets[t]]}, {self._call(t, inputs, place)})"
-            elif t in self.dynamic:
-                line = f"{name} = k_array({self._call(t, inputs, place)})"
-            else:
-                assert t in outputs
-                self.scope[f"k_dtype{place}"] = t.dtype
-                line = f"{name} = k_empty({t.shape}, k_dtype{place}); {numpy_code.statement(t, inputs, name)}"
-            body.append((line or "", self._comment(t)))
-            if t in saved:
-                body.append((f"{saved[t]} = {name}.copy()", "  # as it was"))
-        for p, t in graph.updates:
-            if t not in self.targets and t is not p:
-                body.append((f"k_copyto({names[p]}, {saved.get(t, names[t])}, 'unsafe')", "  # the new value"))
-        results = []
-        computed = set(self.order)
-        for t in graph.outputs:
-            # Buffers, arguments, parameters and constants stay the plan's or the caller's own.
-            own = t in computed and t not in self.views and t not in self.targets and t not in self.base
-            results.append(saved.get(t, names[t]) if own or t in saved else f"{names[t]}.copy()")
-        scope = {**numpy_code.NAMES, **self.scope}
-        arguments = [names[t] for t in (*graph.inputs, *self.parameters)]
-        text = "\n".join(f"{line}{comment}" for line, comment in body)
-        used = [n for n in scope if n in text or any(n in r for r in results)]
-        bound = [f"{n}={n}" for n in used if n not in ("np", *arguments)]
-        lines = [f"def step({', '.join([*arguments, *bound])}):"]
-        width = min(max((len(line) for line, _ in body), default=0), 72)
-        lines += [f"    {line:{width}}{comment}" for line, comment in body]
-        lines.append(f"    return ({', '.join(results)}{',' if results else ''})")
-        self.source = "\n".join(lines) + "\n"
-        self._names = scope
-
-    def _call(self, t: Tensor, inputs: list[str], place: int) -> str:
-        """A call of the op's own body."""
-        assert t.op is not None
-        self.scope[f"k_op{place}"] = t.op.forward
-        extra = ""
-        if t.attrs:
-            self.scope[f"k_attrs{place}"] = t.attrs
-            extra = f", **k_attrs{place}"
-        return f"k_op{place}({', '.join(inputs)}{extra})"
-
-    def _view_code(self, t: Tensor, source: str, place: int) -> str:
-        assert t.op is not None
-        if t.op.name == "getitem":
-            self.scope[f"k_index{place}"] = t.attrs["index"]
-            return f"{source}[k_index{place}]"
-        return numpy_code.VIEW_CODE[t.op.name].format(x=source, shape=t.shape, axes=t.attrs.get("axes"))
-
-    def function(self) -> Callable[..., Any]:
-        """The compiled source. Its lines show in tracebacks and debuggers."""
-        filename = f"<plan {id(self):x}>"
-        linecache.cache[filename] = (len(self.source), None, self.source.splitlines(True), filename)
-        namespace = dict(self._names)
-        exec(compile(self.source, filename, "exec"), namespace)
-        return namespace["step"]
+__all__: Sequence[str] = ["Plan", "Tensor", "backend_wanted"]

@@ -15,7 +15,7 @@ _SELU_ALPHA = 1.6732632423543772
 _SELU_SCALE = 1.0507009873554805
 
 
-@elementwise("({x} if {x} > 0 else {x} * 0)", onnx="Relu", vjp=(lambda g, y, x: where(greater(x, 0), g, 0),))
+@elementwise("maximum({x}, 0)", onnx="Relu", vjp=(lambda g, y, x: where(greater(x, 0), g, 0),))
 def relu(x):
     """Elementwise `max(x, 0)`; its derivative at 0 is 0."""
     return np.maximum(x, 0)

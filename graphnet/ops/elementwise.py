@@ -383,7 +383,7 @@ def where(condition, x, y):
 
 
 @elementwise(
-    "({low} if {x} < {low} else ({high} if {x} > {high} else {x}))",
+    "minimum(maximum({x}, {low}), {high})",
     onnx="Clip",
     vjp=(
         lambda g, y, x, low, high: where(logical_or(less(x, low), greater(x, high)), 0, g),
@@ -397,7 +397,7 @@ def clip_to(x, low, high):
 
 
 @elementwise(
-    "({low} if {x} < {low} else {x})",
+    "maximum({x}, {low})",
     vjp=(lambda g, y, x, low: where(less(x, low), 0, g), lambda g, y, x, low: where(less(x, low), g, 0)),
 )
 def clip_low(x, low):
@@ -406,7 +406,7 @@ def clip_low(x, low):
 
 
 @elementwise(
-    "({high} if {x} > {high} else {x})",
+    "minimum({x}, {high})",
     vjp=(lambda g, y, x, high: where(greater(x, high), 0, g), lambda g, y, x, high: where(greater(x, high), g, 0)),
 )
 def clip_high(x, high):

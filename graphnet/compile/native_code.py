@@ -1,0 +1,245 @@
+"""A graph as native code: fused kernels and products in one function, with Python only for what has neither.
+
+The steps of `fuse` become functions in LLVM IR. Runs of them are called by one exported function, which finds all
+arrays through a table of addresses: the arena of buffers, constants, and for what is known at the call only (arguments,
+parameters, outputs) the array objects, whose data pointer it reads itself.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import math
+from collections.abc import Hashable
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from graphnet.compile import blas, crew, native, numpy_code
+from graphnet.compile.arena import Life
+from graphnet.compile.code import Code
+from graphnet.compile.expand import expanded
+from graphnet.compile.fuse import Group, Single, Step
+from graphnet.compile.kernel import Kernel, Writer
+from graphnet.compile.passes import share as shared_nodes
+from graphnet.compile.pointwise import fusible
+from graphnet.compile.products import Product, call, product
+from graphnet.compile.scalar_ir import Library, memory_type
+from graphnet.graph import Graph
+from graphnet.tensor import Parameter, Tensor
+
+#: loops over so many elements are shared by threads: one more thread costs some 20 us to wake
+SHARED_SIZE = 1 << 19
+
+
+@cache
+def data_offset() -> int:
+    """Where an array object holds the address of its data, found by looking at one."""
+    probe = np.arange(7.0)
+    address = probe.__array_interface__["data"][0]
+    size = ctypes.sizeof(ctypes.c_void_p)
+    for offset in range(0, 16 * size, size):
+        if ctypes.c_size_t.from_address(id(probe) + offset).value == address:
+            return offset
+    raise RuntimeError("the layout of NumPy's arrays is not known here")
+
+
+class NativeCode(Code):
+    """Code whose `ir` is compiled by LLVM; arguments and parameters must lie in memory in C order."""
+
+    kind = "native"
+
+    def __init__(self, graph: Graph, apart: bool = False):
+        self.blas = blas.found()
+        self.products: dict[Tensor, Product] = {}
+        self.library = Library()
+        self.slots: dict[Hashable, int] = {("arena", 0): 0}
+        self.kernel_names: dict[str, str] = {}
+        self.exports: list[str] = []
+        self._functions: list[str] = []
+        self._run: list[str] = []
+        self._starts: dict[int, str] = {}
+        self._begin()
+        super().__init__(shared_nodes(expanded(graph)), apart)
+
+    def fuses(self, t: Tensor) -> bool:
+        return fusible(t)
+
+    def is_product(self, t: Tensor) -> bool:
+        found = product(t, self.places) if self.blas is not None else None
+        if found is not None:
+            self.products[t] = found
+        return found is not None
+
+    def prepare(self) -> None:
+        self.kernels: list[Kernel | None] = [
+            self._kernel(place, step) if isinstance(step, Group) else None for place, step in enumerate(self.steps)
+        ]
+
+    def _kernel(self, place: int, group: Group) -> Kernel:
+        def scratch(nbytes: int) -> Hashable:
+            key = ("scratch", len(self.lives))
+            self.lives[key] = Life(key, nbytes, place, place, "a row")
+            return key
+
+        writer = Writer(
+            group, self.places, self.stored, self.key, scratch, self.library, self.names, numpy_code.comment
+        )
+        return writer.written(shared=math.prod(group.domain) >= SHARED_SIZE)
+
+    # One function for several steps.
+
+    def _begin(self) -> None:
+        self._head: list[str] = ["%arena = load ptr, ptr %table"]
+        self._pointers: dict[Hashable, str] = {}
+
+    def _pointer(self, key: Hashable) -> str:
+        """A pointer to the memory of a key, in the function that is being written."""
+        if key in self._pointers:
+            return self._pointers[key]
+        name = f"%p{len(self._pointers)}"
+        self._pointers[key] = name
+        if key in self.arena.offset:
+            self._head.append(f"{name} = getelementptr i8, ptr %arena, i64 {self.arena.offset[key]}")
+            return name
+        slot = self.slots.setdefault(key, len(self.slots))
+        self._head.append(f"{name}.slot = getelementptr ptr, ptr %table, i64 {slot}")
+        if self._is_address(key):
+            self._head.append(f"{name} = load ptr, ptr {name}.slot")
+        else:
+            self._head.append(f"{name}.object = load ptr, ptr {name}.slot")
+            self._head.append(f"{name}.data = getelementptr i8, ptr {name}.object, i64 {data_offset()}")
+            self._head.append(f"{name} = load ptr, ptr {name}.data")
+        return name
+
+    def _is_address(self, key: Hashable) -> bool:
+        """Whether the table has the address itself, and not that of the array object."""
+        if isinstance(key, Tensor):
+            return key not in self.given and not isinstance(key, Parameter)
+        return isinstance(key, tuple) and key[0] != "output"
+
+    def write_step(self, place: int, step: Step) -> None:
+        kernel = self.kernels[place]
+        if kernel is not None and kernel.parts:
+            self.flush()
+            self._shared_call(place, kernel)
+        elif kernel is not None:
+            self._mark(place)
+            listed = ", ".join(f"ptr {self._pointer(key)}" for key in kernel.keys)
+            self._run.append(f"call void {self._named(kernel)}({listed})")
+        elif isinstance(step, Single) and step.product:
+            self._mark(place)
+            self._product(step.node)
+        else:
+            self.flush()
+            super().write_step(place, step)
+
+    def _mark(self, place: int) -> None:
+        if not self._run:
+            self._starts[place] = f"run{len(self.exports)}"
+
+    def _named(self, kernel: Kernel) -> str:
+        """The kernel's function: kernels with the same text are one."""
+        return self.kernel_names.setdefault(kernel.text, f"@kernel{len(self.kernel_names)}")
+
+    def _product(self, t: Tensor) -> None:
+        assert self.blas is not None
+        p = self.products[t]
+        pointers = []
+        for place in (p.a.place, p.b.place):
+            pointer = self._pointer(self.key(place.base))
+            if place.offset:
+                moved = f"%m{len(self._run)}"
+                self._run.append(f"{moved} = getelementptr {memory_type(p.dtype)}, ptr {pointer}, i64 {place.offset}")
+                pointer = moved
+            pointers.append(pointer)
+        pointers.append(self._pointer(self.key(t)))
+        functions = [self._pointer(("blas", kind, p.dtype.name)) for kind in ("gemm", "gemv")]
+        self._run.append(call(p, pointers, functions, self.blas.integer, ("1.0", "0.0")))
+
+    def write_copies(self, copies: list[tuple[Parameter, Tensor]]) -> None:
+        for p, t in copies:
+            self._mark(len(self.steps))
+            ends = f"ptr {self._pointer(p)}, ptr {self._pointer(self.key(t))}"
+            self._run.append(f"call void @llvm.memcpy.p0.p0.i64({ends}, i64 {t.nbytes}, i1 false)")
+
+    def flush(self) -> None:
+        if not self._run:
+            return
+        name = f"run{len(self.exports)}"
+        self.exports.append(name)
+        head = f"define void @{name}(ptr %table) nounwind {{"
+        self._functions.append("\n".join([head, *self._head, *self._run, "ret void", "}"]))
+        first = next((place for place, start in self._starts.items() if start == name), len(self.steps))
+        self.mark(first)
+        self.lines.append(f"k_{name}(k_address)")
+        self._run = []
+        self._begin()
+
+    def _shared_call(self, place: int, kernel: Kernel) -> None:
+        name = f"part{len(self.exports)}"
+        self.exports.append(name)
+        self._starts[place] = name
+        listed = ", ".join(f"ptr {self._pointer(key)}" for key in kernel.keys)
+        run = f"call void {self._named(kernel)}({listed}, i64 %lo, i64 %hi)"
+        head = f"define void @{name}(ptr %table, i64 %lo, i64 %hi) nounwind {{"
+        self._functions.append("\n".join([head, *self._head, run, "ret void", "}"]))
+        self.scope["k_share"] = crew.share
+        self.mark(place)
+        self.lines.append(f"k_share(k_{name}, k_address, {kernel.parts})")
+        self._begin()
+
+    # The table of addresses, and the text.
+
+    def setup(self) -> list[str]:
+        texts = [
+            text.replace("define NAME(", f"define internal void {name}(", 1) for text, name in self.kernel_names.items()
+        ]
+        memcpy = "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)"
+        self.ir = "\n".join([self.library.text(), memcpy, *texts, *self._functions]) + "\n"
+        self.table = (ctypes.c_int64 * len(self.slots))()
+        self.table[0] = self.block.__array_interface__["data"][0] + self.start
+        self._held: list[np.ndarray] = []
+        lines = []
+        for key, slot in list(self.slots.items())[1:]:
+            if isinstance(key, tuple) and key[0] == "blas":
+                assert self.blas is not None
+                self.table[slot] = getattr(self.blas, key[1])[np.dtype(key[2])]
+            elif isinstance(key, tuple):
+                lines.append(f"k_table[{slot}] = id({self.names[key[1]]})")
+            elif isinstance(key, Tensor) and self._is_address(key):
+                value = np.ascontiguousarray(key._value)
+                self._held.append(value)
+                self.table[slot] = value.__array_interface__["data"][0]
+            elif isinstance(key, Tensor):
+                lines.append(f"k_table[{slot}] = id({self.names[key]})")
+        self.scope.update(k_table=self.table, k_address=ctypes.addressof(self.table))
+        return lines
+
+    def listing(self) -> str:
+        """What the native functions do, in the words of Python."""
+        listed = []
+        for place, (step, kernel) in enumerate(zip(self.steps, self.kernels, strict=True)):
+            if place in self._starts:
+                name = self._starts[place]
+                arguments = "table, start, end" if name.startswith("part") else "table"
+                listed.append(f"\n\ndef {name}({arguments}):")
+            if kernel is not None:
+                listed += kernel.lines
+            elif isinstance(step, Single) and step.product:
+                t = step.node
+                a, b = (self.names[i] for i in t.inputs)
+                listed.append(f"    {self.names[t]} = {a} @ {b}{numpy_code.comment(t)}")
+        return "\n".join(listed) + "\n" if listed else ""
+
+    def functions(self) -> dict[str, Any]:
+        if not self.exports:
+            return {}
+        self.module = native.compile_ir(self.ir, self.exports)
+        found = {}
+        for name in self.exports:
+            kind: Any = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+            if name.startswith("part"):
+                kind = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
+            found[f"k_{name}"] = kind(self.module.address[name])
+        return found

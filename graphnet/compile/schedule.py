@@ -1,0 +1,128 @@
+"""In which order nodes are computed, and which values are written straight into the parameters they update."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from graphnet.compile import numpy_code
+from graphnet.compile.fuse import Group, Single, Step
+from graphnet.compile.kernel import read_at, written_at
+from graphnet.compile.places import Places, row_major
+from graphnet.graph import Graph
+from graphnet.tensor import Parameter, Tensor
+
+
+def depths(graph: Graph) -> dict[Tensor, int]:
+    """The length of the longest way from a leaf to each node."""
+    given = set(graph.inputs)
+    found: dict[Tensor, int] = {}
+    for t in graph.nodes:
+        found[t] = 0 if t.op is None or t in given else 1 + max((found[i] for i in t.inputs), default=0)
+    return found
+
+
+def ordered(graph: Graph) -> list[Tensor]:
+    """The computed nodes, each after its inputs and as late as its users allow.
+
+    What depends on numbers alone comes first. Then outputs, updates of numbers (metrics) and updates of arrays, one
+    parameter after the other: its gradient is made right before it is used up, and old values are read before new ones
+    are written. A node's deepest input comes first, so that short branches stand beside the op that needs them.
+    """
+    given = set(graph.inputs)
+    depth = depths(graph)
+    done: set[Tensor] = {t for t in graph.nodes if t.op is None or t in given}
+    order: list[Tensor] = []
+    for t in graph.nodes:
+        if t not in done and t.size == 1 and all(i.size == 1 and i in done for i in t.inputs):
+            done.add(t)
+            order.append(t)
+    roots = [*graph.outputs, *(t for p, t in graph.updates if p.size == 1)]
+    roots += [t for p, t in graph.updates if p.size != 1]
+    for root in roots:
+        stack = [root]
+        while stack:
+            t = stack[-1]
+            if t in done:
+                stack.pop()
+                continue
+            waiting = sorted((i for i in t.inputs if i not in done), key=depth.__getitem__)
+            if waiting:
+                stack.extend(waiting)
+            else:
+                stack.pop()
+                done.add(t)
+                order.append(t)
+    return order
+
+
+def readers(steps: Sequence[Step], places: Places) -> dict[Tensor, list[int]]:
+    """For each array, the steps that read it from memory, in order."""
+    found: dict[Tensor, list[int]] = {}
+    for place, step in enumerate(steps):
+        for base in read_by(step, places):
+            found.setdefault(base, []).append(place)
+    return found
+
+
+def members(step: Step) -> Sequence[Tensor]:
+    """The nodes that a step computes."""
+    return step.nodes if isinstance(step, Group) else (step.node,)
+
+
+def read_by(step: Step, places: Places) -> Iterable[Tensor]:
+    """The arrays that a step reads from memory."""
+    found: dict[Tensor, None] = {}
+    for t in members(step):
+        for i in t.inputs:
+            if not (isinstance(step, Group) and step.member(i) is not None):
+                found[places[i].base] = None
+    return found
+
+
+def may_overwrite(step: Step, places: Places, t: Tensor, source: Tensor) -> bool:
+    """Whether node `t` of a step may overwrite the array `source`: each element is read before its place is written.
+
+    So it is in a group with one loop, or elementwise, and everything that reads the array reads it at the place that
+    `t` writes.
+    """
+    if source.size != t.size or source.dtype.itemsize != t.dtype.itemsize:
+        return False
+    if isinstance(step, Single):
+        op = t.op
+        if op is None or op.family != "elementwise" or op.name in numpy_code.READ_AGAIN:
+            return False
+        own: tuple[int, ...] = row_major(t.shape)
+        read = [(places[i].offset, places[i].strides, i.shape) for i in t.inputs if places[i].base is source]
+        return all(r == (0, own, t.shape) for r in read)
+    if t in step.late or step.split is not None:
+        return False
+    own = written_at(step, t)
+    if own != row_major(step.domain):
+        return False
+    for n in step.nodes:
+        for i in n.inputs:
+            if step.member(i) is None and places[i].base is source:
+                place, strides = read_at(step, places, n, i)
+                if place.offset or strides != own:
+                    return False
+    return True
+
+
+def overwritten(
+    graph: Graph, steps: Sequence[Step], places: Places, place_of: dict[Tensor, int]
+) -> dict[Tensor, Parameter]:
+    """The updates that are computed straight into the array of their parameter: nothing reads the old value later."""
+    read = readers(steps, places)
+    owners: dict[Tensor, list[Parameter]] = {}
+    for p, t in graph.updates:
+        owners.setdefault(t, []).append(p)
+    found: dict[Tensor, Parameter] = {}
+    for t, parameters in owners.items():
+        p = parameters[0]
+        if t.op is None or places.is_view(t) or t not in place_of or t.dtype != p.dtype:
+            continue
+        place = place_of[t]
+        last = max(read.get(p, ()), default=-1)
+        if last < place or (last == place and may_overwrite(steps[place], places, t, p)):
+            found[t] = p
+    return found
