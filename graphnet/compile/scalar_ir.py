@@ -78,11 +78,8 @@ class Library:
 
     def table(self, name: str) -> str:
         """The LLVM name of a table of scalar_tables, which is defined."""
-        entries = tables()[name]
-        listed = ", ".join("double " + literal(entry, np.float64).text for entry in entries)
-        full = f"@scalar.{name}"
-        self._declarations.add(f"{full} = private unnamed_addr constant [{len(entries)} x double] [{listed}], align 64")
-        return full
+        self._declarations.add(_table(name))
+        return f"@scalar.{name}"
 
     def text(self) -> str:
         """Definitions and declarations for the head of a module, in an order that only depends on what they are."""
@@ -113,6 +110,14 @@ def _parsed(text: str) -> ast.expr:
         return ast.parse(re.sub(r"\{(\w+)\}", r"arg_\1", text), mode="eval").body
     except SyntaxError:
         raise Unsupported(text) from None
+
+
+@cache
+def _table(name: str) -> str:
+    """The definition of a table. Thousands of numbers: their bits are taken all at once."""
+    bits = np.array(tables()[name]).view(np.uint64).tolist()
+    listed = ", ".join([f"double 0x{entry:016X}" for entry in bits])
+    return f"@scalar.{name} = private unnamed_addr constant [{len(bits)} x double] [{listed}], align 64"
 
 
 @cache
