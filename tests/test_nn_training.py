@@ -306,7 +306,7 @@ def test_the_training_step_is_one_graph(optimizer):
         count = steps.optimizer.iterations
 
         def step(x, y):
-            steps.train_step(x, y, None, count)
+            steps.train_step(x, y, None)
             return steps.loss_tracker.result()
 
         graph = gn.trace(step, x, y) if traced else None

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from graphnet.compile.passes import frozen
-from graphnet.compile.plan import Plan
+from graphnet.compile.plan import Plan, backend_wanted
 from graphnet.containers import flatten
 from graphnet.graph import trace
-from graphnet.tensor import Tensor, state
+from graphnet.tensor import KINDS, Tensor, state
 
 log = logging.getLogger("graphnet")
 
@@ -26,21 +26,23 @@ class Compiled:
     `plan` and `source` are of the last call; `compilations` counts the traces so far.
     """
 
-    def __init__(self, f: Callable[..., Any], limit: int = 32):
+    def __init__(self, f: Callable[..., Any], limit: int = 32, backend: str | None = None):
         update_wrapper(self, f)
         self._f = f
-        self._limit = limit
+        self.limit = limit
+        self.backend = backend_wanted(backend)
         self._plans: OrderedDict[Any, Plan] = OrderedDict()
+        self._plain: dict[Any, Plan] = {}
         self._lock = threading.RLock()
         self.compilations = 0
         self.plan: Plan | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         # A copy has plans of its own, for the copies of the parameters that its function uses.
-        return {"f": self._f, "limit": self._limit}
+        return {"f": self._f, "limit": self.limit, "backend": self.backend}
 
     def __setstate__(self, saved: dict[str, Any]) -> None:
-        Compiled.__init__(self, saved["f"], saved["limit"])
+        Compiled.__init__(self, saved["f"], saved["limit"], saved["backend"])
 
     @property
     def source(self) -> str:
@@ -62,28 +64,38 @@ class Compiled:
         with self._lock:
             plan = self._plans.get(key)
             if plan is None:
-                plan = Plan(trace(self._f, *args))
+                plan = Plan(trace(self._f, *args), self.backend)
                 self.compilations += 1
                 log.info("compiled %s for %s (%d so far)", self._f, key[0], self.compilations)
                 self._plans[key] = plan
-                if len(self._plans) > self._limit:
+                if len(self._plans) > self.limit:
                     self._plans.popitem(last=False)
+                    self._plain.clear()
             else:
                 self._plans.move_to_end(key)
             self.plan = plan
         return plan
 
     def __call__(self, *args: Any) -> Any:
-        if state.mode.trace is not None:
+        mode = state.mode
+        if mode.trace is not None:
             return self._f(*args)
+        # Calls with nothing but arrays and tensors, which are the most, find their plan by that alone.
+        plain = all([a.__class__ is np.ndarray or a.__class__ in KINDS for a in args])
+        short = tuple([(a.shape, a.dtype) for a in args]) if plain else None
+        found = self._plain.get(short) if plain else None
+        if found is not None:
+            self.plan = found
+            return found(*args)
         plan = self.lower(*args)
         arrays = [leaf for leaf in flatten(args)[0] if isinstance(leaf, (Tensor, np.ndarray, np.generic))]
-        learning = (
-            state.mode.recording and not plan.graph.updates and any(p.requires_grad for p in plan.graph.parameters)
-        )
+        learning = mode.recording and not plan.graph.updates and any(p.requires_grad for p in plan.graph.parameters)
         if learning:
             # The caller may want gradients with respect to those parameters: then a history is needed.
             return plan.graph.inlined(*arrays)
+        if plain and (plan.graph.updates or not plan.graph.parameters):
+            # Whether this may answer without a history does not depend on the call.
+            self._plain[short] = plan
         return plan(*arrays)
 
 
@@ -96,7 +108,7 @@ def _structure(value: Any) -> Any:
     return value is None
 
 
-def compile(f: Callable[..., Any]) -> Compiled:
+def compile(f: Callable[..., Any], *, backend: str | None = None, limit: int = 32) -> Compiled:
     """`f`, traced once per shapes and dtypes of its arguments, and run as one plan over buffers laid out ahead.
 
     Arrays and tensors among the arguments, also in nested containers, are inputs; other arguments keep their values.
@@ -111,4 +123,4 @@ def compile(f: Callable[..., Any]) -> Compiled:
     >>> f(gn.tensor([0.0, 0.0])), f.compilations
     (Tensor([2., 2.]), 1)
     """
-    return Compiled(f)
+    return Compiled(f, limit, backend)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import atexit
 import logging
 import os
-import sys
 import threading
 import time
 import weakref
 from collections.abc import Callable, Sequence
+from sys import getrefcount
 from typing import Any
 
 import numpy as np
@@ -130,27 +130,32 @@ class Plan:
                 self._look_for_native()
             for p in self.updated:
                 # Whoever holds the array, or a view of it from `numpy()`, keeps the values it had.
-                held = sys.getrefcount(p._value) - 2
-                if held:
-                    for place, v in enumerate(values):
-                        if v is p._value:
-                            values[place] = v.copy()
-                            held -= 1
-                    if held > 0:
-                        p._value = p._value.copy()
+                if getrefcount(p._value) > 2:
+                    self._let_go(p, values)
             for place, v in enumerate(values):
-                if not v.flags.c_contiguous or not v.flags.aligned or not v.dtype.isnative:
+                flags = v.flags
+                if not (flags.c_contiguous and flags.aligned and v.dtype.isnative):
                     values[place] = np.array(v, v.dtype.newbyteorder("="), order="C")
-            arrays = [*values, *[p._value for p in self._parameters]]
             if self._quiet:
-                results = self._function(*arrays)
+                results = self._function(*values, *[p._value for p in self._parameters])
             else:
                 with np.errstate(all="ignore"):
-                    results = self._function(*arrays)
+                    results = self._function(*values, *[p._value for p in self._parameters])
             now = tick()
             for p in self.updated:
                 p._changed = now
         return results
+
+    @staticmethod
+    def _let_go(p: Parameter, values: list[np.ndarray]) -> None:
+        """Arguments that are the array of a parameter become copies; if somebody else holds it, so does the array."""
+        held = getrefcount(p._value) - 2
+        for place, v in enumerate(values):
+            if v is p._value:
+                values[place] = v.copy()
+                held -= 1
+        if held > 0:
+            p._value = p._value.copy()
 
     # Native code, made beside the calls.
 

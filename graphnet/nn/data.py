@@ -107,6 +107,8 @@ def whole(value: Any, what: str, least: int = 1) -> int:
 class Batches:
     """The rows of `x`, `y` and weights in batches, in order or shuffled anew for each pass.
 
+    The arrays of a shuffled batch are overwritten by the next one.
+
     `shuffle` is True (all rows), "batch" (the rows inside each run of a batch) or False. The last batch of a pass keeps
     what is left. With `steps`, an epoch is that many batches and the next epoch goes on where it stopped.
     """
@@ -136,17 +138,22 @@ class Batches:
         order = None
         if self.shuffle and self.rng is not None:
             order = self.rng.permutation(rows) if self.shuffle is True else np.arange(rows)
+        arrays = (self.x, self.y, self.w)
+        if order is None:
+            for start in range(0, rows, size):
+                yield tuple([None if a is None else a[start : start + size] for a in arrays])  # type: ignore[misc]
+            return
+        # Gathered into the same memory for every batch: a batch is used up before the next one is asked for.
+        room = [None if a is None else np.empty((min(size, rows), *a.shape[1:]), a.dtype) for a in arrays]
         for start in range(0, rows, size):
-            chosen: Any = slice(start, start + size)
-            if order is not None:
-                chosen = order[chosen]
-                if self.shuffle == "batch" and self.rng is not None:
-                    chosen = self.rng.permutation(chosen)
-            yield (
-                self.x[chosen],
-                self.y[chosen] if self.y is not None else None,
-                self.w[chosen] if self.w is not None else None,
-            )
+            chosen = order[start : start + size]
+            if self.shuffle == "batch" and self.rng is not None:
+                chosen = self.rng.permutation(chosen)
+            batch = []
+            for a, into in zip(arrays, room, strict=True):
+                # "clip" lets NumPy write at once instead of by way of a copy; no index is out of range.
+                batch.append(None if a is None else a.take(chosen, 0, into[: len(chosen)], "clip"))  # type: ignore[index]
+            yield tuple(batch)  # type: ignore[misc]
 
     def epoch(self) -> Iterator[Batch]:
         """The batches of the next epoch."""

@@ -76,6 +76,7 @@ class Sequential(Model):
 
     def _extend(self) -> None:
         """Build now if the input's shape is known, so that weights and output shape are there."""
+        self._predictor = None
         shape = self.declared_shape
         if self._layers and shape is not None and None not in shape:
             self.built = False
@@ -112,6 +113,7 @@ class Sequential(Model):
             raise ValueError(
                 f"build needs the shape of the input, batch first, as in build((None, 64)); received {shape}."
             )
+        self._predictor = None
         self.built_shape = (None, *shape[1:])
         with running(False):
             y = self._run(gn.input((1, *shape[1:]), self.dtype), False)  # type: ignore[arg-type]

@@ -1,13 +1,12 @@
 """The training step: one pure function in tensor code, which the loops of `graphnet.nn.training` call batch by batch.
 
-`train_step(x, y, sample_weight, iteration)` predicts, computes loss and penalties, takes gradients, and assigns new
+`train_step(x, y, sample_weight)` predicts, computes loss and penalties, takes gradients, and assigns new
 values to parameters, optimizer state and metrics. It never looks at a number: the same code runs eagerly, or can be
 traced into a graph whose updates are those assignments.
 """
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import graphnet as gn
@@ -15,9 +14,7 @@ from graphnet.nn import losses, metrics
 from graphnet.nn.layer import running
 from graphnet.nn.losses import Loss
 from graphnet.nn.optimizers import Optimizer
-
-#: steps on batches of one shape before they are compiled: tracing costs about as much as ten small steps
-COMPILE_AFTER = 8
+from graphnet.nn.repeated import Repeated
 
 
 class Steps:
@@ -33,7 +30,7 @@ class Steps:
         penalty: Any = None,
         run_eagerly: bool = False,
     ):
-        self.run_eagerly = run_eagerly
+        self._eager = run_eagerly
         self.model, self.optimizer, self.loss, self.penalty = model, optimizer, loss, penalty
         self.loss_tracker = metrics.Mean(name="loss")
         self.metrics, self.weighted = plain, weighted
@@ -50,9 +47,19 @@ class Steps:
         self.constraints: dict[gn.Parameter, Any] = {}
         self.penalties: list[tuple[Any, gn.Parameter]] = []
         self.checked: dict[Any, tuple[int, ...]] = {}
-        self._seen: dict[Any, int] = {}
-        self._compiled_train = gn.compile(self.train_step)
-        self._compiled_test = gn.compile(self.test_step)
+        self.train = Repeated(self._train, f"'{self.model.name}'", self._eager)
+        self.test = Repeated(self._test, f"'{self.model.name}'", self._eager)
+
+    def _train(self, *batch: Any) -> None:
+        self.train_step(*batch)
+
+    def _test(self, *batch: Any) -> None:
+        self.test_step(*batch)
+
+    @property
+    def run_eagerly(self) -> bool:
+        """Whether training steps run as they are written."""
+        return self.train.eager
 
     def settle(self) -> None:
         """Note, once the model has its weights, which of them learn, are penalised, are constrained; and the loss."""
@@ -98,37 +105,9 @@ class Steps:
         for metric in self.weighted:
             metric.update_state(y, y_pred, sample_weight)
 
-    def train(self, x: gn.Tensor, y: gn.Tensor, sample_weight: gn.Tensor | None, iteration: gn.Tensor) -> None:
-        """`train_step`, compiled if that pays."""
-        self._run(self._compiled_train, self.train_step, x, y, sample_weight, iteration)
-
-    def test(self, x: gn.Tensor, y: gn.Tensor, sample_weight: gn.Tensor | None) -> None:
-        """`test_step`, compiled if that pays."""
-        self._run(self._compiled_test, self.test_step, x, y, sample_weight)
-
-    def _run(self, compiled: Any, step: Any, *args: gn.Tensor | None) -> None:
-        """The step as it is written, or compiled once batches of these shapes have come often enough for it to pay."""
-        if not self.run_eagerly:
-            key = (compiled, *((a.shape, a.dtype) if a is not None else None for a in args))
-            self._seen[key] = self._seen.get(key, 0) + 1
-            if self._seen[key] > COMPILE_AFTER:
-                try:
-                    compiled.lower(*args)
-                except Exception as error:
-                    self.run_eagerly = True
-                    warnings.warn(
-                        f"'{self.model.name}' cannot be compiled and runs eagerly, which is slower: {error} "
-                        "(compile(..., run_eagerly=True) says so from the start)",
-                        stacklevel=4,
-                    )
-                else:
-                    compiled(*args)
-                    return
-        step(*args)
-
-    def train_step(self, x: gn.Tensor, y: gn.Tensor, sample_weight: gn.Tensor | None, iteration: gn.Tensor) -> None:
+    def train_step(self, x: gn.Tensor, y: gn.Tensor, sample_weight: gn.Tensor | None) -> None:
         """One step: predictions, loss, gradients, new values of everything."""
-        params = self.params
+        params, iteration = self.params, self.optimizer.iterations
         with running(True, iteration):
             y_pred = self.model(x, training=True)
             loss = self.loss_of(y, y_pred, sample_weight)

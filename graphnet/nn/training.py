@@ -17,6 +17,7 @@ from graphnet.nn.interrupt import Interruption
 from graphnet.nn.layer import Layer, running
 from graphnet.nn.lookup import unknown
 from graphnet.nn.progress import Progress
+from graphnet.nn.repeated import Repeated
 from graphnet.nn.step import Steps
 
 PENALTIES = {"ridge": regularizers.Ridge, "lasso": regularizers.Lasso}
@@ -26,6 +27,7 @@ class Model(Layer):
     """A layer that can be compiled, fitted, evaluated and asked for predictions. `Sequential` is one."""
 
     steps: Steps | None = None
+    _predictor: Repeated | None = None
     history: History | None = None
     stop_training = False
 
@@ -98,6 +100,7 @@ class Model(Layer):
         weighted = [metric_table.get(m) for m in as_list(weighted_metrics)]
         chosen.params, chosen.state = [], []
         chosen.iterations.assign(np.int64(0))
+        self._predictor = None
         self.steps = Steps(self, chosen, losses.get(loss), plain, weighted, made, run_eagerly)
 
     def _compiled(self) -> Steps:
@@ -239,7 +242,7 @@ class Model(Layer):
         every_batch = listed.listens("on_train_batch_end", besides=progress)
         for number, (xb, yb, wb) in enumerate(batches.epoch()):
             listed.call("on_train_batch_begin", number, {})
-            steps.train(_tensor(xb), _tensor(yb), _tensor(wb), steps.optimizer.iterations)
+            steps.train(xb, yb, wb)
             listed.call("on_train_batch_end", number, steps.logs() if every_batch or _due(progress) else {})
             interruption.check()
             if self.stop_training:
@@ -251,7 +254,7 @@ class Model(Layer):
         listed.call("on_test_begin", {})
         for number, (xb, yb, wb) in enumerate(batches.epoch()):
             listed.call("on_test_batch_begin", number, {})
-            steps.test(_tensor(xb), _tensor(yb), _tensor(wb))
+            steps.test(xb, yb, wb)
             listed.call("on_test_batch_end", number, steps.logs() if every_batch or _due(progress) else {})
         logs = steps.logs()
         listed.call("on_test_end", logs)
@@ -300,8 +303,15 @@ class Model(Layer):
         return np.concatenate(outputs)
 
     def _predicted(self, x: np.ndarray) -> np.ndarray:
+        if self._predictor is None:
+            self._predictor = Repeated(
+                self._forward, f"'{self.name}'", self.steps is not None and self.steps.run_eagerly
+            )
+        return self._predictor(x)[0]
+
+    def _forward(self, x: gn.Tensor) -> gn.Tensor:
         with gn.no_grad(), running(False):
-            return self(gn.tensor(x), training=False).numpy()
+            return self(x, training=False)
 
     def score(self, x: Any, target: Any, metric: str = "accuracy") -> float:
         """One number for the predictions of `x`: "accuracy", "loss" (penalties included, as `evaluate` gives it), or
@@ -325,7 +335,7 @@ class Model(Layer):
             check_fit(self, rows[0], rows[1])
             steps.prepare()
         steps.reset()
-        steps.train(_tensor(rows[0]), _tensor(rows[1]), _tensor(rows[2]), steps.optimizer.iterations)
+        steps.train(*rows)
         return _answer(steps.logs(), return_dict)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
@@ -335,7 +345,7 @@ class Model(Layer):
         with unchanged_on_error(self):
             check_fit(self, rows[0], rows[1])
         steps.reset()
-        steps.test(_tensor(rows[0]), _tensor(rows[1]), _tensor(rows[2]))
+        steps.test(*rows)
         return _answer(steps.logs(), return_dict)
 
     def predict_on_batch(self, x: Any) -> np.ndarray:
@@ -353,10 +363,6 @@ def _answer(logs: dict[str, float], return_dict: bool) -> Any:
         return logs
     values = list(logs.values())
     return values[0] if len(values) == 1 else values
-
-
-def _tensor(array: np.ndarray | None) -> Any:
-    return gn.tensor(array) if array is not None else None
 
 
 def _due(progress: list[Progress]) -> bool:

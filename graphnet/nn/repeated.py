@@ -1,0 +1,67 @@
+"""A function that is called on batch after batch: as it is written at first, compiled once that pays."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import graphnet as gn
+
+#: calls on batches of one shape before they are compiled: tracing costs about as much as ten small steps
+COMPILE_AFTER = 8
+
+
+class Repeated:
+    """Calls `f` with the arrays of a batch as tensors (None stays None), and gives the arrays of its results.
+
+    After some batches of one shape, `f` is traced and runs as a plan for that shape; each shape has a plan of its own.
+    If `f` cannot be traced, it says so once, and goes on as written. `eager` leaves it as it is written for good.
+    """
+
+    def __init__(self, f: Callable[..., Any], name: str, eager: bool = False, limit: int = 32):
+        self.f, self.name, self.eager = f, name, eager
+        self.compiled = gn.compile(self._call, limit=limit)
+        self._seen: dict[Any, int] = {}
+        self._plans: dict[Any, Any] = {}
+
+    def _call(self, *args: Any) -> Any:
+        return self.f(*args)
+
+    def __call__(self, *batch: np.ndarray | None) -> list[np.ndarray]:
+        key = tuple([None if a is None else (a.shape, a.dtype) for a in batch])
+        plan = self._plans.get(key)
+        if plan is None and not self.eager:
+            plan = self._planned(key, batch)
+        if plan is not None:
+            return plan.run([a for a in batch if a is not None])
+        result = self.f(*[None if a is None else gn.tensor(a) for a in batch])
+        return [] if result is None else [result.numpy()]
+
+    def _planned(self, key: Any, batch: tuple[np.ndarray | None, ...]) -> Any:
+        """The plan for these shapes, if they have come often enough."""
+        count = self._seen[key] = self._seen.get(key, 0) + 1
+        if count <= COMPILE_AFTER:
+            return None
+        if len(self._plans) >= self.compiled.limit:
+            self._plans.clear()
+        try:
+            plan = self._plans[key] = self.compiled.lower(*batch)
+        except Exception as error:
+            self.eager = True
+            warnings.warn(
+                f"{self.name} cannot be compiled and runs eagerly, which is slower: {error} "
+                "(compile(..., run_eagerly=True) says so from the start)",
+                stacklevel=5,
+            )
+            return None
+        return plan
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A copy has plans of its own, for the copies of the parameters that `f` uses.
+        return {"f": self.f, "name": self.name, "eager": self.eager, "limit": self.compiled.limit}
+
+    def __setstate__(self, saved: dict[str, Any]) -> None:
+        self.__init__(saved["f"], saved["name"], saved["eager"], saved["limit"])  # type: ignore[misc]
