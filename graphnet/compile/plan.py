@@ -12,6 +12,7 @@ import numpy as np
 
 from graphnet.compile import numpy_code
 from graphnet.compile.memory import Layout, planned
+from graphnet.compile.passes import optimise
 from graphnet.graph import Graph
 from graphnet.op import described
 from graphnet.tensor import KINDS, Parameter, Tensor, constant, known
@@ -35,7 +36,7 @@ class Plan:
     """
 
     def __init__(self, graph: Graph):
-        self.graph = graph.simplify()
+        self.graph = optimise(graph)
         self._lock = threading.Lock()
         self._parameters: list[Parameter] = []
         writer = _Writer(self.graph)

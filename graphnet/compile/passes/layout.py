@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
-from graphnet.compile.passes.rewriting import NodeRule, Rules
+import numpy as np
+
+from graphnet.compile.passes.rewriting import Rules
 from graphnet.graph import Graph
 from graphnet.op import OPS, made
-from graphnet.tensor import Tensor
+from graphnet.tensor import Tensor, constant
 
 rearranging = Rules()
-sums_of_one = Rules()
+sums = Rules()
 
 
 def _inside(x: Tensor, name: str) -> bool:
@@ -41,7 +44,7 @@ def transposed(node: Tensor, inputs: Sequence[Tensor]) -> Tensor | None:
     return None
 
 
-@sums_of_one.on("sum", "mean")
+@sums.on("sum", "mean")
 @rearranging.on("prod", "max", "min")
 def nothing_to_reduce(node: Tensor, inputs: Sequence[Tensor]) -> Tensor | None:
     """x in another shape, for a reduction over axes of size one or over none.
@@ -54,6 +57,29 @@ def nothing_to_reduce(node: Tensor, inputs: Sequence[Tensor]) -> Tensor | None:
     return x if x.shape == node.shape else made(OPS["reshape"], (x,), {"shape": node.shape}, like=node)
 
 
+@sums.on("sum", "mean")
+def of_repeated(node: Tensor, inputs: Sequence[Tensor]) -> Tensor | None:
+    """n * x for the sum of n times x, x for the mean."""
+    (repeated,) = inputs
+    if not _inside(repeated, "broadcast_to") or repeated.dtype != node.dtype or repeated.size == 0:
+        return None
+    (x,) = repeated.inputs
+    added = repeated.ndim - x.ndim
+    axes: tuple[int, ...] = node.attrs["axis"]
+    copies = [a for a in axes if a < added or (x.shape[a - added] == 1 and repeated.shape[a] > 1)]
+    if not copies:
+        return None
+    # Axes that stay repeated stay so in the result.
+    one_each = tuple(1 if a in copies else n for a, n in enumerate(repeated.shape))
+    short = made(OPS["reshape"], (x,), {"shape": (1,) * added + x.shape}, like=node)
+    short = made(OPS["broadcast_to"], (short,), {"shape": one_each}, like=node)
+    total = made(node.op, (short,), node.attrs, like=node)  # type: ignore[arg-type]
+    if _inside(node, "mean"):
+        return total
+    count = constant(np.asarray(math.prod(repeated.shape[a] for a in copies), node.dtype))
+    return made(OPS["multiply"], (total, count), {}, like=node)
+
+
 def turned(x: Tensor, like: Tensor) -> Tensor:
     """`x` with its last two axes exchanged."""
     order = (*range(x.ndim - 2), x.ndim - 1, x.ndim - 2)
@@ -62,7 +88,7 @@ def turned(x: Tensor, like: Tensor) -> Tensor:
     return made(OPS["transpose"], (x,), {"axes": order}, like=like)
 
 
-def products(graph: Graph) -> NodeRule:
+def products(graph: Graph) -> Rules:
     """The rule `matmul(b.T, a.T)` for `matmul(a, b).T`, if nothing else of `graph` reads the product.
 
     Transposes of factors cost nothing (BLAS reads either order); a transposed result makes what reads it slow. The
