@@ -5,9 +5,9 @@ metrics) are softmax of the same logits. Written as `exp(log_softmax(z))` they a
 
 Its values differ from softmax by rounding: relatively, some |log p| units in the last place. So where the two largest
 of a row are equal in one form they may differ in the last place in the other, and `argmax`, which takes the first of
-equals, find another. This needs logits that differ by less than their last places: for float32 about once in ten
-million rows of ten logits drawn at random. `argmax` of the logits themselves would differ more often: they can differ
-where both forms of the softmax are equal.
+equals, find another. For that they must be as close as rounding: of four million rows of ten float32 logits of size
+0.01, drawn at random, 19 differed, of as many of size 0.1, 1, 3 or 10 none. (Equal logits are equal in both.) `argmax`
+of the logits themselves differs as seldom, and would save nothing: the exponential is there for the gradient.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ def join_softmax(graph: Graph) -> Graph:
         for t in graph.nodes
         if t.op is not None and t.op.name == "log_softmax"
     }
-    if not logarithms:
+    if not logarithms or not any(softmax_of(t) in logarithms for t in graph.nodes):
         return graph
     rules = Rules()
 
     @rules.on("divide")
     def joined(node: Tensor, inputs: Sequence[Tensor]) -> Tensor | None:
-        # What the old node has, its new inputs may have in other tensors: these only have to make the new one.
+        # The same pattern twice: on the tensors of the graph, to look for the logarithm; and on those of the new one.
         old = softmax_of(node)
         if old is None or old not in logarithms:
             return None
