@@ -132,6 +132,10 @@ ROWS_WITH_INPUTS = PASSED_ON + [
 ]
 
 
+def operations(graph):
+    return sum(t.op is not None for t in graph.nodes)
+
+
 @pytest.mark.parametrize(("row", "sample"), ROWS_WITH_INPUTS)
 def test_gradients_on_arrays_on_tensors_and_in_graphs_agree(row: Row, sample: Sample):
     xs, total = projections(row, sample)
@@ -142,7 +146,7 @@ def test_gradients_on_arrays_on_tensors_and_in_graphs_agree(row: Row, sample: Sa
     slopes = g.gradient(list(g.inputs)).check()
     found = slopes(*[x.numpy() for x in xs])
     simple = slopes.simplify()
-    assert len(simple) <= len(slopes)
+    assert operations(simple) <= operations(slopes)
     small = simple(*[x.numpy() for x in xs])
     assert g(*[x.numpy() for x in xs]).item() == y.item()
     for x, r, f, s in zip(xs, recorded, found, small, strict=True):
