@@ -150,9 +150,8 @@ def compiled(work: Work, libraries: Sequence[str], options: argparse.Namespace, 
 
 
 def sized(work: Work, libraries: Sequence[str], options: argparse.Namespace, say: Callable[[str], None]) -> Result:
-    """Compile time of the largest graph, and that of smaller ones times what they lack in size."""
-    figures: dict[str, float] = {}
-    largest = compiling.SIZES[-1]
+    """Compile time of the largest graph, and that of the next smaller times what it lacks in size."""
+    seconds: dict[int, float] = {}
     notes = []
     for size in compiling.SIZES:
         readings = []
@@ -166,9 +165,13 @@ def sized(work: Work, libraries: Sequence[str], options: argparse.Namespace, say
                 break
             readings.append(value)
         if readings:
-            name = OURS if size == largest else f"{largest // size} times {size:,}"
-            figures[name] = statistics.median(readings) * (largest // size)
-    return Result(work.name, work.title, figures, work.targets, notes=notes)
+            seconds[size] = statistics.median(readings)
+    notes.append("; ".join(f"{size:,} ops: {value / size * 1e6:.0f} µs each" for size, value in seconds.items()))
+    *_, smaller, largest = compiling.SIZES
+    figures = {f"{largest // smaller} times {smaller:,}": seconds.get(smaller, 0.0) * (largest // smaller)}
+    if largest in seconds:
+        figures[OURS] = seconds[largest]
+    return Result(work.name, work.title, {n: v for n, v in figures.items() if v}, work.targets, notes=notes)
 
 
 KINDS = {"race": raced, "cold": cold, "memory": remembered, "compile": compiled, "size": sized}
@@ -204,7 +207,7 @@ def about(options: argparse.Namespace) -> dict[str, str]:
         "Machine": f"{processor}, {options.threads} of {os.cpu_count()} processors, {platform.system()}",
         "Python": f"{platform.python_version()}, {', '.join(versions)}",
         "Date": time.strftime("%Y-%m-%d"),
-        "Rounds": str(options.rounds),
+        "Rounds": f"{options.rounds}, with a load of {os.getloadavg()[0]:.1f} before the first",
     }
 
 

@@ -23,7 +23,7 @@ CASES = (*CHAINS, *FUNCTIONS)
 
 def chain(x: Any, exp: Callable, tanh: Callable, sqrt: Callable, relu: Callable) -> Any:
     """Ten ops: multiply, add, tanh, multiply, exp, add, sqrt, multiply, subtract, relu."""
-    return relu(sqrt(exp(tanh(x * 1.1 + 0.3) * 0.7) + 1.0) * 0.5 - 0.6)
+    return relu(sqrt(exp(tanh(x * 1.1 + 0.3) * 0.7) + 1.0) * 0.5 - 0.8)
 
 
 def start(count: int) -> np.ndarray:

@@ -182,7 +182,7 @@ def picture(results: Sequence[Result], path: Path) -> None:
         for limit in limits:
             if limit == limit:
                 axis.axvline(limit, color="#222222", linestyle=(0, (4, 3)), linewidth=1)
-        axis.set_ylim(-0.6, most - 0.4)
+        axis.set_ylim(len(values) - most - 0.6, len(values) - 0.4)
         axis.set_title(result.title, fontsize=9, loc="left")
         axis.tick_params(axis="y", labelsize=8, length=0)
         axis.xaxis.set_major_locator(NullLocator())
