@@ -66,7 +66,7 @@ def graphnet(case: str, rows: int = ROWS) -> Contender:
     def step():
         return model.fit(x, y, batch_size=BATCH, epochs=1, verbose=0).history
 
-    return Contender(step, first, [step()["loss"][0]])
+    return Contender(step, first, [step()["loss"][0]], warm=0.0)
 
 
 def keras(case: str) -> Contender:
@@ -86,7 +86,7 @@ def keras(case: str) -> Contender:
     def step():
         return model.fit(x, y, batch_size=BATCH, epochs=1, verbose=0).history
 
-    return Contender(step, first, [step()["loss"][0]])
+    return Contender(step, first, [step()["loss"][0]], warm=0.0)
 
 
 def pytorch(case: str) -> Contender:
@@ -127,7 +127,7 @@ def pytorch(case: str) -> Contender:
             hits += right.item()
         return total / len(x), hits / len(x)
 
-    return Contender(step, [loss.item(), right.item() / 1000], [step()[0]])
+    return Contender(step, [loss.item(), right.item() / 1000], [step()[0]], warm=0.0)
 
 
 def jax(case: str) -> Contender:

@@ -33,7 +33,7 @@ class Contender(NamedTuple):
 
     `step` does the work once, to its end. `answer` holds numbers that all must agree on to 1e-4; `loose` those that
     are random and agree to 20 %. `ready` returns when nothing is compiled in the background any more. Before it is
-    timed, the step runs for `warm` seconds.
+    timed, the step runs for `warm` seconds; 0 says that it has run, and takes long enough to be timed one at a time.
     """
 
     step: Callable[[], Any]

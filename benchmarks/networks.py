@@ -447,7 +447,7 @@ def mygrad(case: Case) -> Contender:
 
 
 def tinygrad(case: Case) -> Contender:
-    from tinygrad import Tensor, TinyJit
+    from tinygrad import Context, Tensor, TinyJit
     from tinygrad.nn.optim import SGD, Adam, OptimizerGroup
 
     ps = [Tensor(p) for layer in weights(case) for p in layer]
@@ -468,7 +468,7 @@ def tinygrad(case: Case) -> Contender:
         return h.sparse_categorical_crossentropy(y)
 
     @TinyJit
-    @Tensor.train()
+    @Context(TRAINING=1)
     def update(x, y):
         optimizer.zero_grad()
         loss = loss_of(x, y).backward()
