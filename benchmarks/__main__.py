@@ -237,7 +237,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         for number, work in enumerate(selected, 1):
             print(f"[{number}/{len(selected)}] {work.name}: {work.title}", flush=True)
-            libraries = [n for n in work.libraries if n == OURS or n in options.peers]
+            libraries = [n for n in work.libraries if n.startswith(OURS) or n in options.peers]
             for result in split(KINDS[work.kind](work, libraries, options, say)):
                 results.append(result)
                 print("\n".join(lines(result)), flush=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.harness import Contender
+from benchmarks.harness import Contender, waited
 
 CHAINS = {"chain-1e3": 1_000, "chain-1e5": 100_000, "chain-1e7": 10_000_000}
 FUNCTIONS = ("softmax", "layernorm", "gelu")
@@ -80,11 +80,6 @@ def graphnet(case: str, size: Any = None) -> Contender:
         return value.item(), slopes
 
     return sloped(step, lambda t: t.numpy(), ready=lambda: waited(run), warm=2.0)
-
-
-def waited(run: Any) -> None:
-    """Wait for what is compiled in the background, if anything is."""
-    getattr(run.plan, "wait", lambda: None)()
 
 
 def pytorch(case: str, compiled: bool = False) -> Contender:

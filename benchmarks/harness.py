@@ -43,6 +43,11 @@ class Contender(NamedTuple):
     warm: float = 0.5
 
 
+def waited(compiled: Any) -> None:
+    """Return when nothing is compiled in the background for the last call of what `gn.compile` gave."""
+    getattr(compiled.plan, "wait", lambda: None)()
+
+
 class Race(NamedTuple):
     """Seconds per step of each library in each round, and why some did not take part."""
 

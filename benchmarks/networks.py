@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from benchmarks.harness import Contender
+from benchmarks.harness import Contender, waited
 
 RATES = {"sgd": 0.05, "momentum": 0.01, "adam": 0.001}
 PENALTY = 1e-4  # of the squares of the weights, with "sgd"
@@ -147,7 +147,7 @@ def graphnet(case: Case) -> Contender:
         case,
         in_turns(lambda x, y: run(x, y).item(), pairs),
         lambda: loss_of(*pairs[0], 0.0).item(),
-        ready=lambda: getattr(run.plan, "wait", lambda: None)(),
+        ready=lambda: waited(run),
         # Faster code may come from the background for a while.
         warm=2.0,
     )

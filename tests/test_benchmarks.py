@@ -202,7 +202,8 @@ def test_our_epoch_and_our_row(monkeypatch):
     assert ours.step()["loss"][0] < loss
     one = fit.data(1)[0]
     expected = softmax(np.maximum(one @ w1 + b1, 0) @ w2 + b2)
-    np.testing.assert_allclose(fit.graphnet("row").step(), expected, rtol=1e-4)
+    for library in ("graphnet", "graphnet.nn"):
+        np.testing.assert_allclose(fit.contender("row", library).step(), expected, rtol=1e-4)
 
 
 def test_our_cold_start_learns(tmp_path, monkeypatch):
