@@ -1,14 +1,31 @@
-"""Settings for every test: hypothesis profiles, and the same random numbers in each run."""
+"""Settings for every test: hypothesis profiles, the same random numbers in each run, object files in a folder of it."""
 
 import os
+import shutil
+import tempfile
 
 import hypothesis
 import numpy as np
 import pytest
+from backends import everywhere  # noqa: F401
 
 hypothesis.settings.register_profile("default", max_examples=25, deadline=None, derandomize=True)
 hypothesis.settings.register_profile("deep", max_examples=500, deadline=None)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+_made = []
+
+
+def pytest_configure():
+    # Workers, and the processes that tests start, inherit the variable.
+    if "GRAPHNET_CACHE_DIR" not in os.environ:
+        _made.append(tempfile.mkdtemp(prefix="graphnet-tests-"))
+        os.environ["GRAPHNET_CACHE_DIR"] = _made[0]
+
+
+def pytest_unconfigure():
+    for folder in _made:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

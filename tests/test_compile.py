@@ -5,6 +5,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from backends import each_backend
 from hypothesis import given
 from hypothesis import strategies as st
 from samples import COMPOSITES, ROWS, Row, Sample
@@ -36,33 +37,41 @@ def cast(arrays, dtype):
     return [a.astype(dtype) if a.dtype.kind == "f" else a for a in arrays]
 
 
+@each_backend
 @pytest.mark.parametrize(("row", "sample"), CASES)
-def test_a_plan_gives_what_the_graph_gives(row: Row, sample: Sample):
-    for dtype in (np.float64, np.float32):
-        arrays = cast(sample.arrays, dtype)
-        g = gn.trace(lambda *a: row.call(*a, **sample.kwargs), *arrays)
-        plan = g.compile()
-        first = plan(*arrays)
-        same(first, g(*arrays))
-        kept = first.numpy().copy()
-        other = [a * 0.5 if a.dtype.kind == "f" else a for a in arrays]
-        with np.errstate(all="ignore"):
-            same(plan(*other), g(*other))
-        np.testing.assert_array_equal(first.numpy(), kept)
-        for a, b in zip(cast(sample.arrays, dtype), arrays, strict=True):
-            np.testing.assert_array_equal(a, b)
+def test_a_plan_gives_what_the_graph_gives(row: Row, sample: Sample, backend):
+    # Both widths in one plan: compiling is what takes the time.
+    kinds = (np.float64, np.float32)
+    arrays = [a for dtype in kinds for a in cast(sample.arrays, dtype)]
+    count = len(sample.arrays)
+    g = gn.trace(lambda *a: [row.call(*part, **sample.kwargs) for part in (a[:count], a[count:])], *arrays)
+    plan = g.compile(backend=backend)
+    first = plan(*arrays)
+    for found, expected in zip(first, g(*arrays), strict=True):
+        same(found, expected)
+    kept = [t.numpy().copy() for t in first]
+    other = [a * 0.5 if a.dtype.kind == "f" else a for a in arrays]
+    with np.errstate(all="ignore"):
+        for found, expected in zip(plan(*other), g(*other), strict=True):
+            same(found, expected)
+    for found, before in zip(first, kept, strict=True):
+        np.testing.assert_array_equal(found.numpy(), before)
+    for a, b in zip([a for dtype in kinds for a in cast(sample.arrays, dtype)], arrays, strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
+@each_backend
 @pytest.mark.parametrize(("row", "sample"), [c for c in CASES if c.values[0].differentiable])
-def test_a_planned_gradient_is_the_gradient(row: Row, sample: Sample):
+def test_a_planned_gradient_is_the_gradient(row: Row, sample: Sample, backend):
     def total(*xs):
         y = row.call(*xs, **sample.kwargs)
         return (y * np.cos(np.arange(y.size)).reshape(y.shape).astype(y.dtype)).sum()
 
     g = gn.trace(total, *sample.arrays)
     slopes = g.gradient(list(g.inputs))
-    for found, expected in zip(slopes.compile()(*sample.arrays), slopes(*sample.arrays), strict=True):
-        same(found, expected)
+    found = slopes.compile(backend=backend)(*sample.arrays)
+    for one, expected in zip(found, slopes(*sample.arrays), strict=True):
+        same(one, expected)
 
 
 ONE = [
@@ -84,8 +93,9 @@ ONE = [
 TWO = [gn.add, gn.subtract, gn.multiply, gn.maximum, lambda a, b: gn.where(a > b, a, b), gn.divide]
 
 
-@given(st.data())
-def test_plans_of_random_programs(data):
+@each_backend
+@given(data=st.data())
+def test_plans_of_random_programs(data, backend):
     x, y = gn.input((3, 3), "float64", name="x"), gn.input((3,), "float64", name="y")
     w = gn.Parameter(np.linspace(-1, 1, 3))
     pool = [x, y, w, gn.tensor([1.0, 2.0, 0.5]), gn.tensor(2.0)]
@@ -100,7 +110,7 @@ def test_plans_of_random_programs(data):
             continue
     outputs = pool[-4:]
     g = gn.Graph([x, y], outputs)
-    plan = g.compile()
+    plan = g.compile(backend=backend)
     a, b = np.linspace(-1.3, 1.7, 9).reshape(3, 3), np.array([-0.5, 0.0, 2.0])
     with np.errstate(all="ignore"):
         for scale in (1.0, -0.7):
@@ -109,7 +119,8 @@ def test_plans_of_random_programs(data):
     np.testing.assert_array_equal(w.numpy(), np.linspace(-1, 1, 3))
 
 
-def test_updates_are_written_into_the_parameters_own_arrays_after_every_read():
+@each_backend
+def test_updates_are_written_into_the_parameters_own_arrays_after_every_read(backend):
     a, b = gn.Parameter([1.0, 2.0], name="a"), gn.Parameter([10.0, 20.0], name="b")
 
     def swap(x):
@@ -118,7 +129,7 @@ def test_updates_are_written_into_the_parameters_own_arrays_after_every_read():
         b.assign(old)
         return (a - b) * x
 
-    plan = gn.trace(swap, np.ones(2)).compile()
+    plan = gn.trace(swap, np.ones(2)).compile(backend=backend)
     own = id(a._value)
     np.testing.assert_array_equal(plan([1.0, 1.0]).numpy(), [9, 18])
     np.testing.assert_array_equal(a.numpy(), [10, 20])
@@ -136,14 +147,14 @@ def test_updates_are_written_into_the_parameters_own_arrays_after_every_read():
         c.assign(c * 2.0)
         return before, c + 0.5
 
-    plan = gn.trace(twice, np.ones(2)).compile()
+    plan = gn.trace(twice, np.ones(2)).compile(backend=backend)
     before, after = plan([1.0, 1.0])
     np.testing.assert_array_equal(before.numpy(), [1, 1])
     np.testing.assert_array_equal(after.numpy(), [6.5, 6.5])
     np.testing.assert_array_equal(c.numpy(), [6, 6])
 
 
-def test_a_held_array_of_a_parameter_keeps_its_values():
+def test_a_held_array_of_a_parameter_keeps_its_values(everywhere):
     w = gn.Parameter([1.0, 2.0])
     step = gn.compile(lambda x: w.assign(w - x))
     held, view = w.numpy(), w.numpy()[1:]
@@ -156,7 +167,7 @@ def test_a_held_array_of_a_parameter_keeps_its_values():
     assert id(w._value) == own
 
 
-def test_a_parameter_given_as_an_argument_is_read_before_it_is_written():
+def test_a_parameter_given_as_an_argument_is_read_before_it_is_written(everywhere):
     count = gn.Parameter(np.int64(3), trainable=False)
 
     @gn.compile
@@ -168,7 +179,7 @@ def test_a_parameter_given_as_an_argument_is_read_before_it_is_written():
     assert step(count).item() == 40 and count.item() == 5
 
 
-def test_a_history_through_an_updated_parameter_is_void():
+def test_a_history_through_an_updated_parameter_is_void(everywhere):
     w = gn.Parameter([1.0, 2.0], name="w")
     loss = (w * w).sum()
     step = gn.compile(lambda x: w.assign(w - x))
@@ -200,7 +211,8 @@ def test_buffers_are_shared():
     assert plan.arena.total <= 2 * (x.nbytes + 64) and plan.arena.peak <= plan.arena.total
 
 
-def test_a_step_allocates_nothing_of_size():
+@each_backend
+def test_a_step_allocates_nothing_of_size(backend):
     w = gn.Parameter(np.full((300, 300), 0.01, "float32"))
 
     def step(x):
@@ -209,7 +221,7 @@ def test_a_step_allocates_nothing_of_size():
             w.assign(w - 0.01 * gn.gradients(loss, w))
         return loss
 
-    plan = gn.trace(step, np.ones((50, 300), "float32")).compile()
+    plan = gn.trace(step, np.ones((50, 300), "float32")).compile(backend=backend)
     x = np.ones((50, 300), "float32")
     plan(x)
     tracemalloc.start()
@@ -220,7 +232,7 @@ def test_a_step_allocates_nothing_of_size():
     assert peak < 20_000
 
 
-def test_compile_specialises_and_counts():
+def test_compile_specialises_and_counts(everywhere):
     f = gn.compile(lambda p, scale=2: p["w"] * p["x"][0] * scale)
     with pytest.raises(ValueError, match="no source before the first call"):
         f.source  # noqa: B018
@@ -241,7 +253,7 @@ def test_the_cache_of_plans_is_bounded():
     assert len(f._plans) == 32 and f.compilations == 40
 
 
-def test_derivatives_of_compiled_functions():
+def test_derivatives_of_compiled_functions(everywhere):
     def f(x):
         return (gn.sin(x) * x).sum()
 
@@ -254,7 +266,7 @@ def test_derivatives_of_compiled_functions():
     np.testing.assert_allclose(w.grad.numpy(), x.numpy())
 
 
-def test_threads_share_a_plan():
+def test_threads_share_a_plan(everywhere):
     f = gn.compile(lambda x: gn.sin(x) * 2.0 + gn.cos(x * 3.0))
     xs = [np.full(20_000, i / 7) for i in range(8)]
     expected = [np.sin(x) * 2 + np.cos(x * 3) for x in xs]
@@ -282,7 +294,7 @@ OPTIMIZERS = {
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_training_compiled_is_training_eagerly(name):
+def test_training_compiled_is_training_eagerly(name, everywhere):
     x, y, *_ = gn.datasets.load_digits()
     logs = []
     for eager in (True, False):
