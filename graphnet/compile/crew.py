@@ -5,42 +5,78 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 from graphnet.compile import blas
 
-_pools: dict[int, tuple[int, ThreadPoolExecutor]] = {}
-_lock = threading.Lock()
+#: a shared loop is always done in so many parts, by however many threads: so its sums do not depend on their number
+PARTS = max(2, min(os.cpu_count() or 1, 8))
+
+Part = Callable[[int, int, int, int], None]
 
 
-def _pool(count: int) -> ThreadPoolExecutor:
-    """Threads beside the caller. A forked process has none of its parent's, and makes its own."""
-    process = os.getpid()
-    with _lock:
-        size, pool = _pools.get(process, (0, None))
-        if pool is None or size < count:
-            pool = ThreadPoolExecutor(count, "graphnet")
-            _pools.clear()
-            _pools[process] = (count, pool)
-        return pool
+class _Helper:
+    """One thread that waits for parts to do. Two locks hand work over and back: quicker than a queue."""
+
+    def __init__(self) -> None:
+        self.work: list[tuple[Part, int, int, int, int]] = []
+        self.begin, self.ended = threading.Lock(), threading.Lock()
+        self.begin.acquire()
+        self.ended.acquire()
+        threading.Thread(target=self._loop, name="graphnet helper", daemon=True).start()
+
+    def _loop(self) -> None:
+        while True:
+            self.begin.acquire()
+            for part, *numbers in self.work:
+                part(*numbers)
+            self.ended.release()
 
 
-def share(part: Callable[[int, int, int], None], table: int, length: int) -> None:
-    """Run `part(table, start, end)` over the range of `length`, in equal parts by several threads.
+class _Crew:
+    """The helpers of one process; one loop is shared at a time."""
 
-    The parts run outside the interpreter's lock.
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.helpers: list[_Helper] = []
+
+
+_crew = _Crew()
+
+
+def share(part: Part, table: int, length: int) -> None:
+    """Call `part(table, start, end, number)` for `PARTS` equal parts of a loop of `length`, on several threads.
+
+    The parts run outside the interpreter's lock. If another loop is being shared at this moment, the caller does all
+    parts of this one.
     """
-    count = min(blas.threads(), length)
-    if count < 2:
-        part(table, 0, length)
-        return
+    count = min(PARTS, length)
     bounds = [length * n // count for n in range(count + 1)]
-    waiting = [_pool(count - 1).submit(part, table, bounds[n], bounds[n + 1]) for n in range(1, count)]
-    part(table, 0, bounds[1])
-    for future in waiting:
-        future.result()
+    work = [(part, table, bounds[n], bounds[n + 1], n) for n in range(count)]
+    crew, threads = _crew, min(blas.threads(), count)
+    if threads < 2 or not crew.lock.acquire(blocking=False):
+        for _, *numbers in work:
+            part(*numbers)
+        return
+    try:
+        while len(crew.helpers) < threads - 1:
+            crew.helpers.append(_Helper())
+        busy = crew.helpers[: threads - 1]
+        for n, helper in enumerate(busy, 1):
+            helper.work = work[n::threads]
+            helper.begin.release()
+        for _, *numbers in work[::threads]:
+            part(*numbers)
+        for helper in busy:
+            helper.ended.acquire()
+    finally:
+        crew.lock.release()
+
+
+def _forget() -> None:
+    """A forked process has none of its parent's threads."""
+    global _crew
+    _crew = _Crew()
 
 
 if hasattr(os, "register_at_fork"):
-    # A lock that another thread held at the fork would never be free in the child.
-    os.register_at_fork(after_in_child=lambda: globals().update(_lock=threading.Lock()))
+    os.register_at_fork(after_in_child=_forget)

@@ -11,6 +11,7 @@ last group of all if the domain is the same, or it begins a new one.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -23,6 +24,8 @@ REDUCTIONS = frozenset({"sum", "mean", "max", "min", "prod", "any", "all"})
 POSITIONS = frozenset({"argmax", "argmin"})
 #: looks that keep the order of the axes
 TRANSPARENT = frozenset({"reshape", "broadcast_to", "identity", "stop_gradient", "positive"})
+#: sums over more elements than this are added up in float64
+LONG_SUM = 4096
 #: nodes in a group at the most: longer loops spill registers and compile slowly
 LONGEST = 64
 
@@ -132,6 +135,9 @@ class Fuser:
                 self._fuse(t)
             else:
                 self._begin(t, Single(t, self.product(t)))
+        for step in self.steps:
+            if isinstance(step, Group):
+                _part_long_sums(step)
         return self.steps
 
     def _begin(self, t: Tensor, step: Step) -> None:
@@ -268,3 +274,12 @@ class Fuser:
         if late:
             group.late.add(t)
         return True
+
+
+def _part_long_sums(group: Group) -> None:
+    """Make rows of what is summed over everything: short sums can stay in float32, where vectors are twice as wide."""
+    if group.split is not None or not group.late or math.prod(group.domain) <= LONG_SUM:
+        return
+    split = next(k for k in range(len(group.domain) + 1) if math.prod(group.domain[k:]) <= LONG_SUM)
+    if group.least <= split < len(group.domain) and all(t in group.over for t in group.late):
+        group.split = split

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from graphnet.compile.fuse import POSITIONS, REDUCTIONS, Group, reduced_axes
+from graphnet.compile.fuse import LONG_SUM, POSITIONS, REDUCTIONS, Group, reduced_axes
 from graphnet.compile.places import Place, Places, row_major
 from graphnet.compile.pointwise import CHEAP, INDEXED, computed, indexed, inlined, readable
 from graphnet.compile.scalar_ir import Emitter, Library, Value, literal, llvm_type, memory_type
@@ -23,8 +23,11 @@ from graphnet.tensor import Tensor
 
 Key = Any
 
-#: sums over more elements than this are added up in float64
-LONG_SUM = 4096
+#: rows of so many bytes at the most are kept on the stack
+STACK_ROW = 1 << 15
+#: nanoseconds for one value of an op that is not cheap, and for a cheap one, about
+COSTS = {"power": 8.0, "sin": 4.0, "cos": 4.0, "erf": 1.6, "erfc": 1.6, "divide": 0.4, "sqrt": 0.4}
+SLOW, QUICK, LOADED = 1.0, 0.05, 0.15
 #: a value is computed again, instead of kept, if that takes at most so many ops
 CHEAP_OPS = 8
 
@@ -43,12 +46,17 @@ class Ref:
 
 @dataclass
 class Kernel:
-    """A group as a function. `keys` are its arguments; `parts` the length of the axis that threads can share, or 0."""
+    """A group as a function. `keys` are its arguments.
+
+    Where threads share the first loop, `length` is that of the loop, and the function takes a range of it. Each part
+    then has memory of its own for the results in `partial`, and their functions in there join the parts.
+    """
 
     text: str
     keys: list[Key]
     lines: list[str] = field(default_factory=list)
-    parts: int = 0
+    length: int = 0
+    partial: dict[Tensor, str] = field(default_factory=dict)
 
 
 def read_at(group: Group, places: Places, t: Tensor, i: Tensor) -> tuple[Place, tuple[int, ...]]:
@@ -104,6 +112,7 @@ class Writer:
         self.late = [t for t in group.nodes if t in group.late and not group.is_copy(t)]
         self.keys: dict[Key, int] = {}
         self._allocas: list[str] = []
+        self._stack: dict[Key, str] = {}
         self._labels = 0
         self.emitter = Emitter(library)
         self.lines: list[str] = []
@@ -184,10 +193,19 @@ class Writer:
                         if m in self.stored or m in self.kept:
                             continue
                         if self.cost[m] > CHEAP_OPS:
-                            size = math.prod(self.group.domain[a] for a in self.group.inner())
-                            self.kept[m] = self._scratch(size * m.dtype.itemsize)
+                            self.kept[m] = self._row_of(m)
                             continue
                     waiting.append(m)
+
+    def _row_of(self, t: Tensor) -> Key:
+        """Memory for the values of `t` over the inner axes."""
+        size = math.prod(self.group.domain[a] for a in self.group.inner())
+        if size * t.dtype.itemsize > STACK_ROW:
+            return self._scratch(size * t.dtype.itemsize)
+        key = ("stack", len(self._stack))
+        self._stack[key] = f"%row{len(self._stack)}"
+        self._allocas.append(f"{self._stack[key]} = alloca [{size} x {memory_type(t.dtype)}], align 64")
+        return key
 
     # Where things lie.
 
@@ -241,6 +259,8 @@ class Writer:
     # Lines.
 
     def _pointer(self, key: Key) -> str:
+        if key in self._stack:
+            return self._stack[key]
         return f"%p{self.keys.setdefault(key, len(self.keys))}"
 
     def _line(self, text: str) -> None:
@@ -355,17 +375,59 @@ class Writer:
         self._nest(False, self.index, self._row)
         self._end_totals()
         arguments = [f"ptr noalias %p{n}" for n in range(len(self.keys))]
-        if self.shared is not None:
-            arguments += ["i64 %lo", "i64 %hi"]
+        if self.shared is None:
+            return Kernel(self._function(arguments), list(self.keys), self.lines)
+        text = self._function([*arguments, "i64 %lo", "i64 %hi"])
+        keys = list(self.keys)
+        return Kernel(text, keys, self.lines, self.axes[0][1], {t: self._joining(t) for t in self.late})
+
+    def _function(self, arguments: list[str]) -> str:
         head = f"define NAME({', '.join(arguments)}) noinline nounwind {{"
-        text = "\n".join([head, "entry:", *self._allocas, *self.emitter.lines, "ret void", "}"])
-        return Kernel(text, list(self.keys), self.lines, self.axes[0][1] if self.shared is not None else 0)
+        return "\n".join([head, "entry:", *self._allocas, *self.emitter.lines, "ret void", "}"])
 
     def can_share(self) -> bool:
-        """Whether threads can each do a part of the first loop: nothing is added up across its turns."""
-        if not self.axes or self.late or self.kept:
+        """Whether threads can each do a part of the first loop."""
+        if not self.axes or any(key not in self._stack for key in self.kept.values()):
             return False
-        return not (self.axes[0][2] and any(self._is_reduction(t) for t in self.group.nodes))
+        # With no outer loop, a reduction over all is only complete when all parts are.
+        return not self.axes[0][2] or all(t in self.late for t in self.group.nodes if self._is_reduction(t))
+
+    def nanoseconds(self) -> float:
+        """About how long the group takes, on one thread."""
+        full, row = math.prod(self.group.domain), math.prod(n for _, n, inner in self.axes if not inner)
+        total = 0.0
+        for t in self.group.nodes:
+            assert t.op is not None
+            cost = QUICK if t.op.name in CHEAP or self._is_reduction(t) else COSTS.get(t.op.name, SLOW)
+            wide = t in self.full or (self._is_reduction(t) and self._source_full[t])
+            total += cost * (full if wide else row)
+        refs = [*self.inputs.values(), *self.own.values()]
+        return total + sum(LOADED * math.prod(n for a, n, _ in self.axes if r.strides[a]) for r in refs)
+
+    def _joining(self, t: Tensor) -> str:
+        """A function that adds the results of the other parts, which lie one after the other, to that of the first."""
+        self._allocas, self.emitter.lines = [], []
+        size, kind = t.size, memory_type(t.dtype)
+
+        def element(i: str) -> None:
+            address = self.emitter.fresh("a")
+            self._line(f"{address} = getelementptr inbounds {kind}, ptr %p0, i64 {i}")
+            slot = self._slot(t.dtype)
+            self._store_at(self._load_at(address, t.dtype), slot)
+
+            def part(n: str) -> None:
+                start, at, other = (self.emitter.fresh("i") for _ in range(3))
+                self._line(f"{start} = mul nsw i64 {n}, {size}")
+                self._line(f"{at} = add nsw i64 {start}, {i}")
+                self._line(f"{other} = getelementptr inbounds {kind}, ptr %p1, i64 {at}")
+                total = self._load_at(slot, t.dtype)
+                self._store_at(self._combined(t, total, self._load_at(other, t.dtype)), slot)
+
+            self._looped("%count", part)
+            self._store_at(self._finished(t, self._load_at(slot, t.dtype)), address)
+
+        self._looped(str(size), element)
+        return self._function(["ptr noalias %p0", "ptr noalias %p1", "i64 %count"])
 
     def _row(self) -> None:
         self.rows = {}
@@ -640,8 +702,9 @@ class Writer:
         for t in self.late:
             if t.size == 1:
                 total = self._load_at(self.totals[t], self._total_dtype(t))
-                self._store_at(self._finished(t, total), self._pointer(self.key(t)))
-            elif t.op is not None and t.op.name == "mean":
+                whole = self.emitter.cast(total, t.dtype) if self.shared is not None else self._finished(t, total)
+                self._store_at(whole, self._pointer(self.key(t)))
+            elif self.shared is None and t.op is not None and t.op.name == "mean":
                 self._over_memory(t, lambda old, t=t: self._finished(t, old))  # type: ignore[misc]
 
     def _over_memory(self, t: Tensor, new: Callable[[Value], Value]) -> None:

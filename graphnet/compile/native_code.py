@@ -8,7 +8,6 @@ parameters, outputs) the array objects, whose data pointer it reads itself.
 from __future__ import annotations
 
 import ctypes
-import math
 from collections.abc import Hashable
 from functools import cache
 from typing import Any
@@ -28,8 +27,8 @@ from graphnet.compile.scalar_ir import Library, memory_type
 from graphnet.graph import Graph
 from graphnet.tensor import Parameter, Tensor
 
-#: loops over so many elements are shared by threads: one more thread costs some 20 us to wake
-SHARED_SIZE = 1 << 19
+#: loops that take so many nanoseconds are shared by threads: one more thread costs some 20,000 to wake
+SHARED_TIME = 60_000
 
 
 @cache
@@ -85,7 +84,11 @@ class NativeCode(Code):
         writer = Writer(
             group, self.places, self.stored, self.key, scratch, self.library, self.names, numpy_code.comment
         )
-        return writer.written(shared=math.prod(group.domain) >= SHARED_SIZE)
+        kernel = writer.written(shared=writer.nanoseconds() >= SHARED_TIME)
+        for t in kernel.partial:
+            key = ("partial", t)
+            self.lives[key] = Life(key, t.nbytes * (crew.PARTS - 1), place, place, self.names[t])
+        return kernel
 
     # One function for several steps.
 
@@ -120,13 +123,13 @@ class NativeCode(Code):
 
     def write_step(self, place: int, step: Step) -> None:
         kernel = self.kernels[place]
-        if kernel is not None and kernel.parts:
+        if kernel is not None and kernel.length:
             self.flush()
             self._shared_call(place, kernel)
         elif kernel is not None:
             self._mark(place)
             listed = ", ".join(f"ptr {self._pointer(key)}" for key in kernel.keys)
-            self._run.append(f"call void {self._named(kernel)}({listed})")
+            self._run.append(f"call void {self._named(kernel.text)}({listed})")
         elif isinstance(step, Single) and step.product:
             self._mark(place)
             self._product(step.node)
@@ -138,9 +141,9 @@ class NativeCode(Code):
         if not self._run:
             self._starts[place] = f"run{len(self.exports)}"
 
-    def _named(self, kernel: Kernel) -> str:
-        """The kernel's function: kernels with the same text are one."""
-        return self.kernel_names.setdefault(kernel.text, f"@kernel{len(self.kernel_names)}")
+    def _named(self, text: str) -> str:
+        """The function of a text: kernels with the same text are one."""
+        return self.kernel_names.setdefault(text, f"@kernel{len(self.kernel_names)}")
 
     def _product(self, t: Tensor) -> None:
         assert self.blas is not None
@@ -177,17 +180,29 @@ class NativeCode(Code):
         self._begin()
 
     def _shared_call(self, place: int, kernel: Kernel) -> None:
+        """A kernel whose first loop is done in parts, each with memory of its own for what is added up."""
         name = f"part{len(self.exports)}"
         self.exports.append(name)
         self._starts[place] = name
-        listed = ", ".join(f"ptr {self._pointer(key)}" for key in kernel.keys)
-        run = f"call void {self._named(kernel)}({listed}, i64 %lo, i64 %hi)"
-        head = f"define void @{name}(ptr %table, i64 %lo, i64 %hi) nounwind {{"
-        self._functions.append("\n".join([head, *self._head, run, "ret void", "}"]))
+        pointers = {key: self._pointer(key) for key in kernel.keys}
+        lines = ["%first = icmp eq i64 %part, 0", "%other = sub i64 %part, 1"]
+        for n, t in enumerate(kernel.partial):
+            room = self._pointer(("partial", t))
+            lines.append(f"%at{n} = mul nsw i64 %other, {t.size}")
+            lines.append(f"%own{n} = getelementptr {memory_type(t.dtype)}, ptr {room}, i64 %at{n}")
+            lines.append(f"%out{n} = select i1 %first, ptr {pointers[self.key(t)]}, ptr %own{n}")
+            pointers[self.key(t)] = f"%out{n}"
+        listed = ", ".join(f"ptr {pointer}" for pointer in pointers.values())
+        lines.append(f"call void {self._named(kernel.text)}({listed}, i64 %lo, i64 %hi)")
+        head = f"define void @{name}(ptr %table, i64 %lo, i64 %hi, i64 %part) nounwind {{"
+        self._functions.append("\n".join([head, *self._head, *lines, "ret void", "}"]))
         self.scope["k_share"] = crew.share
         self.mark(place)
-        self.lines.append(f"k_share(k_{name}, k_address, {kernel.parts})")
+        self.lines.append(f"k_share(k_{name}, k_address, {kernel.length})")
         self._begin()
+        for t, text in kernel.partial.items():
+            ends = f"ptr {self._pointer(self.key(t))}, ptr {self._pointer(('partial', t))}"
+            self._run.append(f"call void {self._named(text)}({ends}, i64 {crew.PARTS - 1})")
 
     # The table of addresses, and the text.
 
@@ -222,7 +237,7 @@ class NativeCode(Code):
         for place, (step, kernel) in enumerate(zip(self.steps, self.kernels, strict=True)):
             if place in self._starts:
                 name = self._starts[place]
-                arguments = "table, start, end" if name.startswith("part") else "table"
+                arguments = "table, start, end, part" if name.startswith("part") else "table"
                 listed.append(f"\n\ndef {name}({arguments}):")
             if kernel is not None:
                 listed += kernel.lines
@@ -240,6 +255,6 @@ class NativeCode(Code):
         for name in self.exports:
             kind: Any = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
             if name.startswith("part"):
-                kind = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
+                kind = ctypes.CFUNCTYPE(None, ctypes.c_void_p, *[ctypes.c_int64] * 3)
             found[f"k_{name}"] = kind(self.module.address[name])
         return found
