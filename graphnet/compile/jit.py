@@ -83,19 +83,17 @@ class Compiled:
         # Calls with nothing but arrays and tensors, which are the most, find their plan by that alone.
         plain = all([a.__class__ is np.ndarray or a.__class__ in KINDS for a in args])
         short = tuple([(a.shape, a.dtype) for a in args]) if plain else None
-        found = self._plain.get(short) if plain else None
-        if found is not None:
-            self.plan = found
-            return found(*args)
-        plan = self.lower(*args)
-        arrays = [leaf for leaf in flatten(args)[0] if isinstance(leaf, (Tensor, np.ndarray, np.generic))]
-        learning = mode.recording and not plan.graph.updates and any(p.requires_grad for p in plan.graph.parameters)
-        if learning:
-            # The caller may want gradients with respect to those parameters: then a history is needed.
+        plan = self._plain.get(short) if plain else None
+        if plan is None:
+            plan = self.lower(*args)
+            if plain:
+                self._plain[short] = plan
+        else:
+            self.plan = plan
+        arrays = args if plain else [a for a in flatten(args)[0] if isinstance(a, (Tensor, np.ndarray, np.generic))]
+        if mode.recording and plan.learns:
+            # The caller may want gradients with respect to its parameters: then a history is needed.
             return plan.graph.inlined(*arrays)
-        if plain and (plan.graph.updates or not plan.graph.parameters):
-            # Whether this may answer without a history does not depend on the call.
-            self._plain[short] = plan
         return plan(*arrays)
 
 

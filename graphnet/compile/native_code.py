@@ -21,9 +21,10 @@ from graphnet.compile.expand import expanded
 from graphnet.compile.fuse import Group, Single, Step
 from graphnet.compile.kernel import Kernel, Writer
 from graphnet.compile.passes import share as shared_nodes
-from graphnet.compile.pointwise import fusible
+from graphnet.compile.pointwise import fusible, inlined
 from graphnet.compile.products import Product, call, product
-from graphnet.compile.scalar_ir import Library, memory_type
+from graphnet.compile.riding import riding
+from graphnet.compile.scalar_ir import Library, literal, memory_type
 from graphnet.graph import Graph
 from graphnet.tensor import Parameter, Tensor
 
@@ -59,7 +60,7 @@ class NativeCode(Code):
         self._run: list[str] = []
         self._starts: dict[int, str] = {}
         self._begin()
-        super().__init__(shared_nodes(expanded(graph)), apart)
+        super().__init__(shared_nodes(expanded(riding(graph) if self.blas is not None else graph)), apart)
 
     def fuses(self, t: Tensor) -> bool:
         return fusible(t)
@@ -156,15 +157,33 @@ class NativeCode(Code):
                 self._run.append(f"{moved} = getelementptr {memory_type(p.dtype)}, ptr {pointer}, i64 {place.offset}")
                 pointer = moved
             pointers.append(pointer)
-        pointers.append(self._pointer(self.key(t)))
+        result = self._pointer(self.key(t))
+        pointers.append(result)
+        scales = ["1.0", "0.0"]
+        if t.op is not None and t.op.name == "gemm":
+            old = self._pointer(self.key(t.inputs[0]))
+            if old != result:
+                self._copy(result, old, t.nbytes)
+            scales = [self._number(i) for i in t.inputs[3:]]
         functions = [self._pointer(("blas", kind, p.dtype.name)) for kind in ("gemm", "gemv")]
-        self._run.append(call(p, pointers, functions, self.blas.integer, ("1.0", "0.0")))
+        self._run.append(call(p, pointers, functions, self.blas.integer, scales))
+
+    def _number(self, t: Tensor) -> str:
+        """A value without axes, in the function that is being written."""
+        known = inlined(t)
+        if known is not None:
+            return literal(known, t.dtype).text
+        name = f"%n{len(self._run)}"
+        self._run.append(f"{name} = load {memory_type(t.dtype)}, ptr {self._pointer(self.key(self.places[t].base))}")
+        return name
+
+    def _copy(self, into: str, source: str, nbytes: int) -> None:
+        self._run.append(f"call void @llvm.memcpy.p0.p0.i64(ptr {into}, ptr {source}, i64 {nbytes}, i1 false)")
 
     def write_copies(self, copies: list[tuple[Parameter, Tensor]]) -> None:
         for p, t in copies:
             self._mark(len(self.steps))
-            ends = f"ptr {self._pointer(p)}, ptr {self._pointer(self.key(t))}"
-            self._run.append(f"call void @llvm.memcpy.p0.p0.i64({ends}, i64 {t.nbytes}, i1 false)")
+            self._copy(self._pointer(p), self._pointer(self.key(t)), t.nbytes)
 
     def flush(self) -> None:
         if not self._run:
@@ -242,10 +261,16 @@ class NativeCode(Code):
             if kernel is not None:
                 listed += kernel.lines
             elif isinstance(step, Single) and step.product:
-                t = step.node
-                a, b = (self.names[i] for i in t.inputs)
-                listed.append(f"    {self.names[t]} = {a} @ {b}{numpy_code.comment(t)}")
+                listed.append(f"    {self._shown(step.node)}{numpy_code.comment(step.node)}")
         return "\n".join(listed) + "\n" if listed else ""
+
+    def _shown(self, t: Tensor) -> str:
+        """A product, in the words of Python."""
+        names = [self.names[i] if inlined(i) is None else repr(inlined(i)) for i in t.inputs]
+        if t.op is not None and t.op.name == "gemm":
+            c, a, b, alpha, beta = names
+            return f"{c} = {beta} * {c} + {alpha} * ({a} @ {b})"
+        return f"{self.names[t]} = {names[0]} @ {names[1]}"
 
     def functions(self) -> dict[str, Any]:
         if not self.exports:

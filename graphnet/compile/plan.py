@@ -72,6 +72,7 @@ class Plan:
         wanted = backend_wanted(backend)
         self.graph = optimise(graph)
         self.updated: list[Parameter] = [p for p, _ in self.graph.updates]
+        self._read = self.graph.parameters
         self._lock = threading.Lock()
         self._waiting = NATIVE_AFTER if wanted == "auto" else -1
         self._thread: threading.Thread | None = None
@@ -90,6 +91,11 @@ class Plan:
         self._parameters = code.parameters
         self._quiet = code.quiet
         self.code = code
+
+    @property
+    def learns(self) -> bool:
+        """Whether gradients could be wanted with respect to a parameter: it has some that learn, and no updates."""
+        return not self.updated and any([p.requires_grad for p in self._read])
 
     @property
     def source(self) -> str:

@@ -47,10 +47,10 @@ def _matrix(place: Place, shape: tuple[int, ...], strides: tuple[int, ...]) -> M
 
 
 def product(t: Tensor, places: Places) -> Product | None:
-    """The product of two matrices that the matmul `t` is, if BLAS knows it in this form."""
-    if t.op is None or t.op.name != "matmul" or t.dtype not in (np.float32, np.float64):
+    """The product of two matrices that the matmul or gemm `t` is, if BLAS knows it in this form."""
+    if t.op is None or t.op.name not in ("matmul", "gemm") or t.dtype not in (np.float32, np.float64):
         return None
-    x, y = t.inputs
+    x, y = t.inputs if t.op.name == "matmul" else t.inputs[1:3]
     if x.dtype != t.dtype or y.dtype != t.dtype or not x.size or not y.size or y.ndim > 2:
         return None
     a, b = places[x], places[y]

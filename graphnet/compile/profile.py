@@ -167,6 +167,6 @@ def _row(code: Code, place: int, step: Step, seconds: float) -> Row:
         return Row(place, "kernel", tuple(nodes), seconds, read + written)
     t = step.node
     flops = 0
-    if t.op is not None and t.op.name == "matmul":
-        flops = 2 * t.size * t.inputs[0].shape[-1]
+    if t.op is not None and t.op.name in ("matmul", "gemm"):
+        flops = 2 * t.size * t.inputs[0 if t.op.name == "matmul" else 1].shape[-1]
     return Row(place, "product" if step.product else "numpy", (t,), seconds, read + written, flops)

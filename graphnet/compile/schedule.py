@@ -89,6 +89,8 @@ def may_overwrite(step: Step, places: Places, t: Tensor, source: Tensor) -> bool
         return False
     if isinstance(step, Single):
         op = t.op
+        if op is not None and op.name == "gemm":
+            return step.product and source is t.inputs[0] and all(places[i].base is not source for i in t.inputs[1:])
         if op is None or op.family != "elementwise" or op.name in numpy_code.READ_AGAIN:
             return False
         own: tuple[int, ...] = row_major(t.shape)
