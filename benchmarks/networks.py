@@ -6,9 +6,10 @@ would fall to zero, and the steps after that would not be those of a training. T
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterator
-from itertools import cycle, pairwise
+from itertools import count, cycle, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -175,11 +176,20 @@ def torch_model(case: Case) -> Any:
 
 
 def torch_optimizer(case: Case, model: Any) -> Any:
-    """The fused optimiser. Adam's epsilon is scaled there by a factor near 1, which moves losses by less than 1e-6."""
+    """The fused optimiser."""
     import torch
 
     if case.optimizer == "adam":
-        return torch.optim.Adam(model.parameters(), case.rate, (BETA_1, BETA_2), EPSILON, fused=True)
+        adam = torch.optim.Adam(model.parameters(), case.rate, (BETA_1, BETA_2), EPSILON, fused=True)
+        steps = count(1)
+
+        def as_in_keras(optimizer, args, kwargs):
+            # It adds epsilon after the correction of v, Keras before: 30 times as much in the first step, which shows
+            # where gradients are small.
+            optimizer.param_groups[0]["eps"] = EPSILON / math.sqrt(1 - BETA_2 ** next(steps))
+
+        adam.register_step_pre_hook(as_in_keras)
+        return adam
     groups = [
         {"params": [p for p in model.parameters() if p.ndim > 1], "weight_decay": 2 * case.penalty},
         {"params": [p for p in model.parameters() if p.ndim == 1]},
@@ -306,16 +316,16 @@ def keras(case: Case) -> Contender:
         return case.penalty * sum(float((w.astype(np.float64) ** 2).sum()) for w in model.get_weights()[::2])
 
     step = in_turns(model.train_on_batch, pairs)
-    answer = []
+
+    def loss() -> float:
+        # What it gives contains the penalty, and is the mean over the batches since the metrics were reset.
+        model.reset_metrics()
+        penalty = squares()
+        return step() - penalty
+
     if case.dropout:
-        answer.append(float(model.test_on_batch(*pairs[0])) - squares())
-    else:
-        # Its loss contains the penalty, and is the mean over the batches since the metrics were reset.
-        for _ in range(3):
-            model.reset_metrics()
-            penalty = squares()
-            answer.append(step() - penalty)
-    return Contender(step, answer)
+        return Contender(step, [float(model.test_on_batch(*pairs[0])) - squares()], [loss()])
+    return Contender(step, [loss() for _ in range(3)])
 
 
 def scikit_learn(case: Case) -> Contender:
@@ -448,11 +458,29 @@ def mygrad(case: Case) -> Contender:
 
 def tinygrad(case: Case) -> Contender:
     from tinygrad import Context, Tensor, TinyJit
-    from tinygrad.nn.optim import SGD, Adam, OptimizerGroup
+    from tinygrad.nn.optim import SGD, Optimizer, OptimizerGroup
+
+    class Adam(Optimizer):
+        """Its own adds epsilon after the correction of v."""
+
+        def __init__(self, ps):
+            super().__init__(ps, case.rate)
+            self.m, self.v = self._new_optim_param(), self._new_optim_param()
+            self.t = Tensor.zeros(1).contiguous().is_param_(False)
+
+        def _step(self, params, grads):
+            self.t.assign(self.t + 1)
+            rate = self.lr * (1 - BETA_2**self.t).sqrt() / (1 - BETA_1**self.t)
+            updates = []
+            for m, v, g in zip(self.m, self.v, grads, strict=True):
+                m.assign(m + (g - m) * (1 - BETA_1))
+                v.assign(v + (g * g - v) * (1 - BETA_2))
+                updates.append(rate * m / (v.sqrt() + EPSILON))
+            return updates, [self.t, *self.m, *self.v]
 
     ps = [Tensor(p) for layer in weights(case) for p in layer]
     if case.optimizer == "adam":
-        optimizer = Adam(ps, case.rate, BETA_1, BETA_2, EPSILON)
+        optimizer: Any = Adam(ps)
     else:
         momentum = MOMENTUM if case.optimizer == "momentum" else 0.0
         optimizer = OptimizerGroup(
