@@ -7,6 +7,7 @@ into an array which is there. `native_code.NativeCode` makes most steps native.
 from __future__ import annotations
 
 import linecache
+import re
 from collections.abc import Callable, Hashable
 from typing import Any
 
@@ -244,8 +245,8 @@ class Code:
         scope = {**numpy_code.NAMES, **self.scope, **self.functions()}
         arguments = [self.names[t] for t in (*self.graph.inputs, *self.parameters)]
         # Names as defaults are found faster than globals.
-        text = "\n".join(self.body)
-        bound = [f"{n}={n}" for n in scope if n in text and n not in (*arguments, "np")]
+        used = set(re.findall(r"\w+", "\n".join(self.body))) - {*arguments, "np"}
+        bound = [f"{n}={n}" for n in scope if n in used]
         head = f"def step({', '.join([*arguments, *bound])}):"
         whole = "\n".join([head, *(f"    {line}" for line in self.body)]) + "\n"
         filename = f"<{self.kind} plan {id(self):x}>"

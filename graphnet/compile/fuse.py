@@ -26,8 +26,15 @@ POSITIONS = frozenset({"argmax", "argmin"})
 TRANSPARENT = frozenset({"reshape", "broadcast_to", "identity", "stop_gradient", "positive"})
 #: sums over more elements than this are added up in float64
 LONG_SUM = 4096
-#: nodes in a group at the most: longer loops spill registers and compile slowly
-LONGEST = 64
+#: what a group may weigh: longer loops spill registers and compile slowly
+HEAVIEST = 64
+
+#: ops that are long polynomials
+HEAVY = {
+    **dict.fromkeys(("exp", "expm1", "exp2", "log", "log2", "log1p", "tanh", "sigmoid", "random_uniform"), 3),
+    **dict.fromkeys(("softplus", "log_sigmoid", "erf", "erfc"), 5),
+    **dict.fromkeys(("sin", "cos", "power"), 8),
+}
 
 Axes = tuple["int | None", ...]
 
@@ -45,6 +52,7 @@ class Group:
     over: dict[Tensor, Axes] = field(default_factory=dict)
     #: reductions whose result is complete only after the loops
     late: set[Tensor] = field(default_factory=set)
+    weight: int = 0
 
     def member(self, t: Tensor) -> tuple[Tensor, Axes] | None:
         """The node of the group whose value `t` is, and the axes of the domain for the axes of `t`.
@@ -151,10 +159,12 @@ class Fuser:
             if place < 0 or place < after:
                 continue
             group = self.steps[place]
-            if isinstance(group, Group) and len(group.nodes) < LONGEST and self._joins(t, group):
+            if isinstance(group, Group) and group.weight < HEAVIEST and self._joins(t, group):
                 self.place_of[t] = place
+                group.weight += _weight(t)
                 return
         group = self._alone(t)
+        group.weight = _weight(t)
         self._begin(t, group)
 
     def _alone(self, t: Tensor) -> Group:
@@ -274,6 +284,11 @@ class Fuser:
         if late:
             group.late.add(t)
         return True
+
+
+def _weight(t: Tensor) -> int:
+    """How much code an op becomes, about: 1 for an instruction or two."""
+    return HEAVY.get(t.op.name, 1) if t.op is not None else 1
 
 
 def _part_long_sums(group: Group) -> None:
