@@ -84,7 +84,7 @@ class Program:
         fitting = [t for t in self.pool if t.dtype.kind in kinds and t.ndim >= least]
         if not fitting:
             shape = tuple(int(n) for n in self.rng.integers(1, 4, max(least, 1)))
-            return self.leaf(shape, dtype={"f": None, "i": "int64", "b": "bool"}[kinds[0]])
+            return self.leaf(shape, dtype=self.dtype or "float64")
         back = min(int(self.rng.geometric(0.35)), len(fitting))
         return fitting[-back]
 
