@@ -13,7 +13,7 @@ import numpy as np
 
 from graphnet.graph import Graph
 from graphnet.op import OPS, Op, made
-from graphnet.tensor import Parameter, Tensor, constant
+from graphnet.tensor import Parameter, Tensor, constant, symbolic
 
 NodeRule = Callable[[Tensor, Sequence[Tensor]], Tensor | None]
 
@@ -40,6 +40,20 @@ def rewritten(graph: Graph, rule: NodeRule) -> Graph:
         graph.inputs, [new.get(t, t) for t in graph.outputs], [(p, new[t]) for p, t in graph.updates]
     )
     return result.check()
+
+
+def rooted(graph: Graph) -> Graph:
+    """`graph` with a symbolic leaf for every input that is a known or a computed tensor: no pass sees its history."""
+    new = {t: symbolic(t.shape, t.dtype, graph.names[t]) for t in graph.inputs if t.op is not None or not t.is_symbolic}
+    if not new:
+        return graph
+    inputs = [new.get(t, t) for t in graph.inputs]
+    for node in graph.nodes:
+        if node not in new:
+            old = node.inputs if node.op is not None else ()
+            same = all(new[t] is t for t in old)
+            new[node] = node if same else made(node.op, [new[t] for t in old], node.attrs, like=node)
+    return graph.with_outputs(inputs, [new[t] for t in graph.outputs], [(p, new[t]) for p, t in graph.updates]).check()
 
 
 def frozen(value: Any) -> Any:
@@ -175,8 +189,10 @@ def _undone(node: Tensor, inputs: Sequence[Tensor]) -> Tensor | None:
 def algebra(graph: Graph) -> Graph:
     """Algebra that cannot change a value: neutral elements, ops that undo each other, ops that change nothing."""
 
+    given = set(graph.inputs)
+
     def rule(node: Tensor, inputs: Sequence[Tensor]) -> Tensor | None:
-        if node.op is None:
+        if node.op is None or any(_is_constant(t) and t in given for t in inputs):
             return None
         if len(inputs) == 2 and node.op.family == "elementwise":
             return _neutral(node, inputs)

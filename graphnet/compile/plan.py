@@ -16,6 +16,7 @@ import numpy as np
 
 from graphnet.compile import native
 from graphnet.compile.code import Code
+from graphnet.compile.passes import rooted
 from graphnet.graph import Graph
 from graphnet.op import described
 from graphnet.tensor import KINDS, Parameter, Tensor, constant, known, tick
@@ -69,7 +70,7 @@ class Plan:
 
     def __init__(self, graph: Graph, backend: str | None = None):
         wanted = backend_wanted(backend)
-        self.graph = graph.simplify()
+        self.graph = rooted(graph).simplify()
         self.updated: list[Parameter] = [p for p, _ in self.graph.updates]
         self._lock = threading.Lock()
         self._waiting = NATIVE_AFTER if wanted == "auto" else -1
