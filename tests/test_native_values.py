@@ -182,9 +182,7 @@ def test_reductions_of_special_numbers(name):
         rows[22] = [3, 7, 7, 3, 3]
         arrays += [rows.astype(dtype), np.ascontiguousarray(rows.T.astype(dtype))]
     with np.errstate(all="ignore"):
-        found, expected = native_and_eager(
-            lambda *a: [f(x, axis=n % 2 == 0 and 1 or 0) for n, x in enumerate(a)], arrays
-        )
+        found, expected = native_and_eager(lambda *a: [f(x, axis=1 - n % 2) for n, x in enumerate(a)], arrays)
     for one, other in zip(found, expected, strict=True):
         rtol = 2e-6 if one.dtype == np.float32 else 1e-13
         np.testing.assert_allclose(one, other, rtol=rtol, atol=rtol)
