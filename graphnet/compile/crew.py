@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 from graphnet.compile import blas
 
@@ -35,10 +35,29 @@ def share(part: Callable[[int, int, int], None], table: int, length: int) -> Non
         part(table, 0, length)
         return
     bounds = [length * n // count for n in range(count + 1)]
-    waiting = [_pool(count - 1).submit(part, table, bounds[n], bounds[n + 1]) for n in range(1, count)]
-    part(table, 0, bounds[1])
+    waiting: list[Future[None]] = []
+    try:
+        try:
+            pool = _pool(count - 1)
+            for n in range(1, count):
+                waiting.append(pool.submit(part, table, bounds[n], bounds[n + 1]))
+        except RuntimeError:
+            # While the interpreter shuts down there are no new threads.
+            part(table, bounds[len(waiting) + 1], length)
+        part(table, 0, bounds[1])
+    finally:
+        _wait(waiting)
     for future in waiting:
         future.result()
+
+
+def _wait(waiting: list[Future[None]]) -> None:
+    """Return, or pass on an interrupt, when no thread writes to the arrays any more: then they may be freed."""
+    try:
+        wait(waiting)
+    except KeyboardInterrupt:
+        _wait(waiting)
+        raise
 
 
 if hasattr(os, "register_at_fork"):
