@@ -81,7 +81,8 @@ class Plan:
 
     def _native(self) -> Code:
         # Not needed, and not imported, where plans stay with NumPy.
-        from graphnet.compile.native_code import NativeCode
+        with native.lock:
+            from graphnet.compile.native_code import NativeCode
 
         return NativeCode(self.graph)
 
@@ -161,19 +162,24 @@ class Plan:
             self._waiting -= 1
             return
         self._waiting = -1
+        # Imported here: its hooks for forks must not be registered while a fork waits for the other thread.
+        from graphnet.compile import crew  # noqa: F401
+
         self._thread = threading.Thread(target=self._make_native, name="graphnet compiler", daemon=True)
         self._thread.start()
 
     def _make_native(self) -> None:
         start = time.perf_counter()
         try:
-            code = self._native()
-            function = code.load()
+            # A fork waits meanwhile: a module half imported would stay so in the child.
+            with native.lock:
+                code = self._native()
+                function = code.load()
+                with self._lock:
+                    self._use(code, function)
         except Exception as error:
             log.warning("native code for %r could not be made, NumPy goes on: %s", self, error, exc_info=True)
             return
-        with self._lock:
-            self._use(code, function)
         log.info("native code for %r after %.3f s", self, time.perf_counter() - start)
 
     def wait(self) -> Plan:
