@@ -361,7 +361,8 @@ class Parameter(Tensor):
                 return
         if array.dtype.kind not in "biuf":
             raise TypeError(f"{self.name or 'a Parameter'} holds {self.dtype}; received {array.dtype}")
-        self._value = np.array(array, dtype=self.dtype, copy=True)
+        # Row after row, whatever the order of what was given: plans rely on it.
+        self._value = np.array(array, dtype=self.dtype, copy=True, order="C")
         self._changed = tick()
 
     def _mismatch(self, shape: Shape) -> str:
@@ -384,7 +385,7 @@ def as_array(data: Any, dtype: Any = None, copy: bool = False) -> np.ndarray:
     if isinstance(data, (list, tuple)) and any(isinstance(item, Tensor) for item in data):
         data = [known(item) if isinstance(item, Tensor) else item for item in data]
     try:
-        array = np.array(data, dtype=dtype, copy=True if copy else None)
+        array = np.array(data, dtype=dtype, copy=True if copy else None, order="C" if copy else "K")
     except (ValueError, TypeError) as error:
         raise TypeError(f"expected an array of numbers; received {type(data).__name__}: {error}") from None
     if array.dtype.kind not in "biufc":

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from backends import everywhere  # noqa: F401
 
+from graphnet.compile import blas
+
 hypothesis.settings.register_profile("default", max_examples=25, deadline=None, derandomize=True)
 hypothesis.settings.register_profile("deep", max_examples=500, deadline=None)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
@@ -21,6 +23,9 @@ def pytest_configure():
     if "GRAPHNET_CACHE_DIR" not in os.environ:
         _made.append(tempfile.mkdtemp(prefix="graphnet-tests-"))
         os.environ["GRAPHNET_CACHE_DIR"] = _made[0]
+    # Several workers with several BLAS threads each would wait for each other's turn on the processors.
+    if os.environ.get("PYTEST_XDIST_WORKER") and (library := blas.found()) is not None:
+        library.limit(1)
 
 
 def pytest_unconfigure():

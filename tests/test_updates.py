@@ -20,9 +20,7 @@ def training_step(optimizer, **dense):
     rng = np.random.default_rng(0)
     x, y = rng.standard_normal((4, 5)).astype("float32"), np.array([0, 2, 1, 1])
     model.fit(x, y, epochs=1, batch_size=4, verbose=0)
-    step = gn.trace(
-        lambda x, y: model.steps.train_step(x, y, None), gn.tensor(x), gn.tensor(y)
-    )
+    step = gn.trace(lambda x, y: model.steps.train_step(x, y, None), gn.tensor(x), gn.tensor(y))
     return step.simplify(), (x, y)
 
 

@@ -19,13 +19,14 @@ _NAMES = (("scipy_", "64_", "i64"), ("", "64_", "i64"), ("scipy_", "", "i32"), (
 
 
 class Blas(NamedTuple):
-    """Addresses of `gemm` and `gemv` by dtype, their integer type in IR, and how many threads they use."""
+    """Addresses of `gemm` and `gemv` by dtype, their integer type in IR, the number of threads and what limits it."""
 
     gemm: dict[np.dtype, int]
     gemv: dict[np.dtype, int]
     integer: str
     library: Any
     threads: Any
+    limit: Any
 
 
 @cache
@@ -49,10 +50,11 @@ def found() -> Blas | None:
                     for kind in ("gemm", "gemv")
                 }
                 threads = getattr(library, f"{prefix}openblas_get_num_threads{suffix}")
+                limit = getattr(library, f"{prefix}openblas_set_num_threads{suffix}")
             except AttributeError:
                 continue
-            threads.restype = ctypes.c_int
-            return Blas(named["gemm"], named["gemv"], integer, library, threads)
+            threads.restype, limit.restype, limit.argtypes = ctypes.c_int, None, [ctypes.c_int]
+            return Blas(named["gemm"], named["gemv"], integer, library, threads, limit)
     return None
 
 

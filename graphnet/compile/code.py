@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import linecache
 import re
+import weakref
 from collections.abc import Callable, Hashable
 from typing import Any
 
@@ -251,9 +252,12 @@ class Code:
         whole = "\n".join([head, *(f"    {line}" for line in self.body)]) + "\n"
         filename = f"<{self.kind} plan {id(self):x}>"
         linecache.cache[filename] = (len(whole), None, whole.splitlines(True), filename)
-        namespace = dict(scope)
+        # The function holds all that it uses: buffers, constants, the native module. It is in no cycle.
+        namespace = {**scope, "k_code": self}
         exec(compile(whole, filename, "exec"), namespace)
-        return namespace["step"]
+        function = namespace.pop("step")
+        weakref.finalize(function, linecache.cache.pop, filename, None).atexit = False
+        return function
 
     @property
     def quiet(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Callable
 
@@ -53,23 +54,38 @@ def share(part: Part, table: int, length: int) -> None:
     bounds = [length * n // count for n in range(count + 1)]
     work = [(part, table, bounds[n], bounds[n + 1], n) for n in range(count)]
     crew, threads = _crew, min(blas.threads(), count)
-    if threads < 2 or not crew.lock.acquire(blocking=False):
+    # While the interpreter shuts down, threads neither begin nor answer.
+    if threads < 2 or sys.is_finalizing() or not crew.lock.acquire(blocking=False):
         for _, *numbers in work:
             part(*numbers)
         return
     try:
-        while len(crew.helpers) < threads - 1:
-            crew.helpers.append(_Helper())
+        try:
+            while len(crew.helpers) < threads - 1:
+                crew.helpers.append(_Helper())
+        except RuntimeError:
+            threads = len(crew.helpers) + 1
         busy = crew.helpers[: threads - 1]
         for n, helper in enumerate(busy, 1):
             helper.work = work[n::threads]
             helper.begin.release()
-        for _, *numbers in work[::threads]:
-            part(*numbers)
-        for helper in busy:
-            helper.ended.acquire()
+        try:
+            for _, *numbers in work[::threads]:
+                part(*numbers)
+        finally:
+            _wait(busy)
     finally:
         crew.lock.release()
+
+
+def _wait(busy: list[_Helper]) -> None:
+    """Return, or pass on an interrupt, when no thread writes to the arrays any more: then they may be freed."""
+    for n, helper in enumerate(busy):
+        try:
+            helper.ended.acquire()
+        except KeyboardInterrupt:
+            _wait(busy[n:])
+            raise
 
 
 def _forget() -> None:

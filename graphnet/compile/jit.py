@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable
 from functools import update_wrapper
@@ -20,6 +22,9 @@ from graphnet.tensor import KINDS, Tensor, state
 log = logging.getLogger("graphnet")
 
 
+_all: weakref.WeakSet[Compiled] = weakref.WeakSet()
+
+
 class Compiled:
     """What `graphnet.compile` gives: call it as the function.
 
@@ -34,6 +39,7 @@ class Compiled:
         self._plans: OrderedDict[Any, Plan] = OrderedDict()
         self._plain: dict[Any, Plan] = {}
         self._lock = threading.RLock()
+        _all.add(self)
         self.compilations = 0
         self.plan: Plan | None = None
 
@@ -104,6 +110,16 @@ def _structure(value: Any) -> Any:
     if isinstance(value, (tuple, list)):
         return (type(value).__name__, tuple(map(_structure, value)))
     return value is None
+
+
+def _forked() -> None:
+    """In a forked process nobody traces: the threads that did are not here."""
+    for compiled in list(_all):
+        compiled._lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
 
 
 def compile(f: Callable[..., Any], *, backend: str | None = None, limit: int = 32) -> Compiled:

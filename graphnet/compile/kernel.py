@@ -88,6 +88,15 @@ def written_at(group: Group, t: Tensor) -> tuple[int, ...]:
     return tuple(strides)
 
 
+def _first(dtype: np.dtype, largest: bool) -> Value:
+    """What the search for the largest (or smallest) begins with: no value is below (or above) it."""
+    if dtype.kind == "f":
+        return literal(-math.inf if largest else math.inf, dtype)
+    if dtype == np.bool_:
+        return literal(not largest, dtype)
+    return literal(np.iinfo(dtype).min if largest else np.iinfo(dtype).max, dtype)
+
+
 class Writer:
     """Writes one group.
 
@@ -564,10 +573,7 @@ class Writer:
         assert t.op is not None
         name = t.op.name
         if name in ("max", "min"):
-            if dtype.kind == "f":
-                return literal(-math.inf if name == "max" else math.inf, dtype)
-            info = np.iinfo(dtype)
-            return literal(info.min if name == "max" else info.max, dtype)
+            return _first(dtype, name == "max")
         return literal({"sum": 0, "mean": 0, "prod": 1, "any": False, "all": True}[name], dtype)
 
     def _combined(self, t: Tensor, total: Value, x: Value) -> Value:
@@ -609,10 +615,7 @@ class Writer:
         if t.op.name in POSITIONS:
             x = t.inputs[0].dtype
             best, at = self._slot(x), self._slot(INDEX)
-            edge = -math.inf if t.op.name == "argmax" else math.inf
-            if x.kind != "f":
-                edge = np.iinfo(x).min if t.op.name == "argmax" else np.iinfo(x).max
-            self._store_at(literal(edge, x), best)
+            self._store_at(_first(x, t.op.name == "argmax"), best)
             self._store_at(literal(0, INDEX), at)
             return f"{best} {at}"
         count = math.prod(self.group.domain[a] for a in self.group.inner())

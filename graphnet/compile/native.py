@@ -28,7 +28,8 @@ LIMIT = 256 << 20
 # The directory is measured before the first file that a process writes and then before every so many.
 PRUNE_EVERY = 64
 
-_lock = threading.Lock()
+#: held while LLVM is at work: a fork waits for it, because the child would find everything as it is then, for good
+lock = threading.RLock()
 _written = 0
 
 
@@ -48,9 +49,9 @@ def available() -> bool:
 
 def compile_ir(text: str, exports: Sequence[str]) -> NativeModule:
     """The functions `exports` of a module in LLVM's language, from the disk if they were compiled before."""
-    path = _path(text)
-    code = _read(path) if path is not None else None
-    with _lock:
+    with lock:
+        path = _path(text)
+        code = _read(path) if path is not None else None
         if code is None:
             code = _compile(text)
         else:
@@ -201,3 +202,31 @@ def _prune(directory: Path) -> None:
         with suppress(OSError):
             file.unlink()
             total -= size
+
+
+def _llvms_lock() -> Any:
+    """The lock of llvmlite itself, under which it frees modules; None before it is loaded."""
+    ffi = sys.modules.get("llvmlite.binding.ffi")
+    return getattr(getattr(ffi, "lib", None), "_lock", None)
+
+
+_held_at_fork: list[Any] = []
+
+
+def _before_fork() -> None:
+    lock.acquire()
+    other = _llvms_lock()
+    if other is not None:
+        other.__enter__()
+    _held_at_fork.append(other)
+
+
+def _after_fork() -> None:
+    other = _held_at_fork.pop()
+    if other is not None:
+        other.__exit__(None, None, None)
+    lock.release()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)

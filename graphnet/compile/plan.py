@@ -16,7 +16,7 @@ import numpy as np
 
 from graphnet.compile import native
 from graphnet.compile.code import Code
-from graphnet.compile.passes import optimise
+from graphnet.compile.passes import optimise, rooted
 from graphnet.graph import Graph
 from graphnet.op import described
 from graphnet.tensor import KINDS, Parameter, Tensor, constant, known, tick
@@ -70,7 +70,7 @@ class Plan:
 
     def __init__(self, graph: Graph, backend: str | None = None):
         wanted = backend_wanted(backend)
-        self.graph = optimise(graph)
+        self.graph = optimise(rooted(graph))
         self.updated: list[Parameter] = [p for p, _ in self.graph.updates]
         self._read = self.graph.parameters
         self._lock = threading.Lock()
@@ -82,7 +82,8 @@ class Plan:
 
     def _native(self) -> Code:
         # Not needed, and not imported, where plans stay with NumPy.
-        from graphnet.compile.native_code import NativeCode
+        with native.lock:
+            from graphnet.compile.native_code import NativeCode
 
         return NativeCode(self.graph)
 
@@ -172,19 +173,24 @@ class Plan:
             self._waiting -= 1
             return
         self._waiting = -1
+        # Imported here: its hooks for forks must not be registered while a fork waits for the other thread.
+        from graphnet.compile import crew  # noqa: F401
+
         self._thread = threading.Thread(target=self._make_native, name="graphnet compiler", daemon=True)
         self._thread.start()
 
     def _make_native(self) -> None:
         start = time.perf_counter()
         try:
-            code = self._native()
-            function = code.load()
+            # A fork waits meanwhile: a module half imported would stay so in the child.
+            with native.lock:
+                code = self._native()
+                function = code.load()
+                with self._lock:
+                    self._use(code, function)
         except Exception as error:
             log.warning("native code for %r could not be made, NumPy goes on: %s", self, error, exc_info=True)
             return
-        with self._lock:
-            self._use(code, function)
         log.info("native code for %r after %.3f s", self, time.perf_counter() - start)
 
     def wait(self) -> Plan:

@@ -110,6 +110,9 @@ def _written(
         common = np.result_type(*(v.dtype for v in operands))
         if name.startswith("is") and common.kind != "f":
             raise Unsupported(f"{name} of {common}")
+        if common.kind == "f" and all(v.dtype.kind != "f" for v in operands):
+            # NumPy compares uint64 with int64 as they are: float64 holds neither.
+            raise Unsupported(f"{name} of two kinds of integers")
     else:
         common = dtype
     if common == np.bool_ and name != "where" and dtype == np.bool_ and name not in ("equal", "not_equal"):

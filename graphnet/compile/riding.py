@@ -1,35 +1,46 @@
-"""Updates that ride in a matrix product: `p = beta * p + alpha * a @ b` as one node, which BLAS computes in place.
+"""Nodes that exist in plans only, because BLAS has them as one call: an update inside a product, a sum of products.
 
-The gradient of a weight matrix is a product, and under plain gradient descent the step is linear in it: no gradient is
-written at all. The node exists in native plans only.
+The gradient of a weight matrix is a product, and under plain gradient descent the step is linear in it: as
+`p = beta * p + alpha * a @ b` it is computed in place, and no gradient is written at all. An L2 penalty is a sum of
+products over everything.
 """
 
 from __future__ import annotations
 
+import ctypes
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from graphnet.apply import Op
+from graphnet.compile import blas
+from graphnet.compile.passes import rewritten
+from graphnet.compile.products import PLAIN, ROW_MAJOR, TRANSPOSED, Product
 from graphnet.compile.updates import product_updates
 from graphnet.graph import Graph
 from graphnet.op import made
-from graphnet.tensor import Spec
-
-
-def _forward(c: Any, a: Any, b: Any, alpha: Any, beta: Any) -> Any:
-    return beta * c + alpha * np.matmul(a, b)
-
+from graphnet.tensor import Spec, Tensor
 
 GEMM = Op(
     "gemm",
     "op",
-    _forward,
+    lambda c, a, b, alpha, beta: beta * c + alpha * np.matmul(a, b),
     lambda c, a, b, alpha, beta: Spec(c.shape, c.dtype),
     (None,) * 5,
     ("c", "a", "b", "alpha", "beta"),
     onnx="Gemm",
     doc="`beta * c + alpha * a @ b`, for matrices and two numbers.",
+)
+
+VDOT = Op(
+    "vdot",
+    "op",
+    lambda a, b: np.asarray(np.vdot(a, b)),
+    lambda a, b: Spec((), a.dtype),
+    (None, None),
+    ("a", "b"),
+    doc="`sum(a * b)` over all elements, for arrays of one shape.",
 )
 
 
@@ -43,3 +54,51 @@ def riding(graph: Graph) -> Graph:
         u = found.get(p)
         updates.append((p, t if u is None else made(GEMM, (p, u.a, u.b, u.alpha, u.beta), {}, like=u.product)))
     return graph.with_outputs(graph.inputs, graph.outputs, updates).check()
+
+
+def dotted(graph: Graph) -> Graph:
+    """`graph` with sums of products over all elements as `vdot` nodes, where nothing else needs the product."""
+    users: dict[Tensor, int] = {}
+    given = set(graph.inputs)
+    for t in graph.nodes:
+        for i in t.inputs if t not in given else ():
+            users[i] = users.get(i, 0) + 1
+    wanted = {*graph.outputs, *(t for _, t in graph.updates)}
+
+    def rule(node: Tensor, inputs: Sequence[Tensor]) -> Tensor | None:
+        if node.op is None or node.op.name != "sum" or node.shape != () or node.dtype.kind != "f":
+            return None
+        (x,), (new,) = node.inputs, inputs
+        if x.op is None or x.op.name != "multiply" or users.get(x) != 1 or x in wanted or x in given:
+            return None
+        a, b = new.inputs if new.op is not None and new.op.name == "multiply" else (new, new)
+        fits = a.shape == b.shape == x.shape and a.dtype == b.dtype == node.dtype and node.dtype.itemsize > 2
+        return made(VDOT, (a, b), {}, like=node) if fits else None
+
+    return rewritten(graph, rule)
+
+
+def gemm_call(p: Product) -> Callable[..., None] | None:
+    """A function `(c, a, b, alpha, beta)` of arrays that runs BLAS in place of c; a and b are the arrays that the
+    product's matrices lie in. None where NumPy's BLAS is not found."""
+    found = blas.found()
+    if found is None:
+        return None
+    kind: Any = ctypes.c_float if p.dtype == np.float32 else ctypes.c_double
+    whole: Any = ctypes.c_int64 if found.integer == "i64" else ctypes.c_int32
+    pointer = ctypes.c_void_p
+    signature = [ctypes.c_int] * 3 + [whole] * 3 + [kind, pointer, whole, pointer, whole, kind, pointer, whole]
+    function = ctypes.CFUNCTYPE(None, *signature)(found.gemm[p.dtype])
+    a, b = p.a, p.b
+    turned_a, turned_b = (TRANSPOSED if m.transposed else PLAIN for m in (a, b))
+    rows, columns, inner = a.rows, b.columns, a.columns
+    skip_a, skip_b = (m.place.offset * p.dtype.itemsize for m in (a, b))
+    layout = (ROW_MAJOR, turned_a, turned_b, rows, columns, inner)
+
+    def gemm(into: np.ndarray, left: np.ndarray, right: np.ndarray, alpha: Any, beta: Any) -> None:
+        first = left.__array_interface__["data"][0] + skip_a
+        second = right.__array_interface__["data"][0] + skip_b
+        result = into.__array_interface__["data"][0]
+        function(*layout, alpha, first, a.lead, second, b.lead, beta, result, columns)
+
+    return gemm

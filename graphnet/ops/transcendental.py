@@ -92,7 +92,8 @@ def logaddexp2(a, b):
 )
 def sigmoid(x):
     """Elementwise logistic function, `1 / (1 + exp(-x))`, without overflow at any size."""
-    e = np.exp(-np.abs(x))
+    # -|x|, of whole numbers too: an unsigned one has no negative.
+    e = np.exp(np.copysign(x, -1.0))
     return np.where(np.greater_equal(x, 0), 1, e) / (1 + e)
 
 
@@ -105,7 +106,7 @@ def softplus(x):
 @elementwise("(min({x}, 0) - log1p(exp(-abs({x}))))", vjp=(lambda g, y, x: g * sigmoid(-x),))
 def log_sigmoid(x):
     """Elementwise `log(sigmoid(x)) = -log(1 + exp(-x))`, at any size."""
-    return -np.logaddexp(-x, 0)
+    return -np.logaddexp(np.multiply(x, -1.0), 0)
 
 
 @elementwise("sin({x})", onnx="Sin", vjp=(lambda g, y, x: times(g, cos(x)),))

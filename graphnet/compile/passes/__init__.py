@@ -11,7 +11,7 @@ from graphnet.compile.passes.algebra import exact
 from graphnet.compile.passes.constants import folding, numbers
 from graphnet.compile.passes.crossentropy import join_softmax
 from graphnet.compile.passes.layout import products, rearranging, sums
-from graphnet.compile.passes.rewriting import NodeRule, Rules, frozen, rewritten
+from graphnet.compile.passes.rewriting import NodeRule, Rules, frozen, rewritten, rooted
 from graphnet.compile.passes.stability import stable
 from graphnet.graph import Graph
 
@@ -25,6 +25,7 @@ __all__ = [
     "layout",
     "optimise",
     "rewritten",
+    "rooted",
     "share",
     "simplify",
     "stabilise",

@@ -31,6 +31,22 @@ _MOST_STEPS = 100
 _COMMUTES = frozenset({"add", "multiply", "equal", "not_equal", "logical_and", "logical_or", "logical_xor"})
 
 
+def rooted(graph: Graph) -> Graph:
+    """`graph` with a symbolic leaf for every input that is a known or a computed tensor: no pass sees its history."""
+    leaves = {
+        t: symbolic(t.shape, t.dtype, graph.names[t]) for t in graph.inputs if t.op is not None or not t.is_symbolic
+    }
+    if not leaves:
+        return graph
+    inputs = [leaves.get(t, t) for t in graph.inputs]
+    for node in graph.nodes:
+        if node not in leaves:
+            moved = node.op is not None and any(leaves[t] is not t for t in node.inputs)
+            leaves[node] = remade(node, [leaves[t] for t in node.inputs]) if moved else node
+    updates = [(p, leaves[t]) for p, t in graph.updates]
+    return graph.with_outputs(inputs, [leaves[t] for t in graph.outputs], updates).check()
+
+
 class Rules:
     """Rules by the names of the ops or families that they are about: one rule, which asks only those that can apply."""
 
