@@ -213,7 +213,8 @@ class Code:
             self.write_step(place, step)
             if self.apart:
                 self.flush()
-        copies, late = [], []
+        copies: list[tuple[Parameter, Tensor]] = []
+        late: list[tuple[Parameter, Tensor]] = []
         for p, t in graph.updates:
             if self.targets.get(t) is p or t is p:
                 continue

@@ -50,9 +50,10 @@ def rooted(graph: Graph) -> Graph:
     inputs = [new.get(t, t) for t in graph.inputs]
     for node in graph.nodes:
         if node not in new:
-            old = node.inputs if node.op is not None else ()
-            same = all(new[t] is t for t in old)
-            new[node] = node if same else made(node.op, [new[t] for t in old], node.attrs, like=node)
+            if node.op is None or all(new[t] is t for t in node.inputs):
+                new[node] = node
+            else:
+                new[node] = made(node.op, [new[t] for t in node.inputs], node.attrs, like=node)
     return graph.with_outputs(inputs, [new[t] for t in graph.outputs], [(p, new[t]) for p, t in graph.updates]).check()
 
 
