@@ -342,6 +342,9 @@ def test_memory_is_flat_over_many_steps():
     for _ in range(50):
         model.train_on_batch(x, y)
         model.predict(x)
+    # Until native code is ready there is a compiler at work beside.
+    model.steps.train.compiled.plan.wait()
+    model._predictor.compiled.plan.wait()
     gc.collect()
     tracemalloc.start()
     for _ in range(300):

@@ -75,7 +75,7 @@ def trained(how, optimizer, penalty, weights, monkeypatch):
         }[weights]
         losses.append(model.train_on_batch(x, y, **more)[0])
     if how != "eager":
-        assert model.steps._compiled_train.plan.backend == how
+        assert model.steps.train.compiled.plan.backend == how
     return losses, model.get_weights() + [v.numpy() for v in model.steps.optimizer.variables]
 
 
@@ -124,12 +124,11 @@ def test_a_training_step_allocates_nothing_of_size(backend, monkeypatch):
     for _ in range(10):
         model.train_on_batch(x, y)
     steps = model.steps
-    values = gn.tensor(x), gn.tensor(y), None, steps.optimizer.iterations
+    values = x, y, None
     steps.train(*values)
     tracemalloc.start()
     for _ in range(5):
         steps.train(*values)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    # One NumPy op has no form that writes into an array: the random numbers of the dropout.
-    assert peak < (30_000 if backend == "native" else 600_000)
+    assert peak < (30_000 if backend == "native" else 60_000)

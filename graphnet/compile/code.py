@@ -14,10 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from graphnet.compile import numpy_code
+from graphnet.compile import blas, numpy_code
 from graphnet.compile.arena import LINE, Arena, Life, arranged
 from graphnet.compile.fuse import Fuser, Group, Single, Step
 from graphnet.compile.places import Places
+from graphnet.compile.pointwise import inlined
+from graphnet.compile.products import Product, product
+from graphnet.compile.riding import dotted, gemm_call, riding
 from graphnet.compile.schedule import may_overwrite, members, ordered, overwritten, readers
 from graphnet.graph import Graph
 from graphnet.tensor import Parameter, Tensor
@@ -36,7 +39,9 @@ class Code:
     kind = "numpy"
 
     def __init__(self, graph: Graph, apart: bool = False):
-        self.graph, self.apart = graph, apart
+        self.graph = graph = self.lowered(graph)
+        self.apart = apart
+        self.products: dict[Tensor, Product] = {}
         self.given = set(graph.inputs)
         self.names = {t: f"v_{name}" for t, name in graph.names.items()}
         order = ordered(graph)
@@ -61,13 +66,20 @@ class Code:
 
     # What a kind of code decides.
 
+    def lowered(self, graph: Graph) -> Graph:
+        """The graph in the ops that this kind of code runs."""
+        return dotted(riding(graph) if blas.found() is not None else graph)
+
     def fuses(self, t: Tensor) -> bool:
         """Whether a kernel computes `t`."""
         return False
 
     def is_product(self, t: Tensor) -> bool:
-        """Whether `t` is a matrix product that runs natively."""
-        return False
+        """Whether `t` is a matrix product that BLAS is called for."""
+        found = product(t, self.places) if t.op is not None and t.op.name == "gemm" else None
+        if found is not None:
+            self.products[t] = found
+        return found is not None
 
     def prepare(self) -> None:
         """What has to be known before memory is laid out."""
@@ -75,7 +87,22 @@ class Code:
     def write_step(self, place: int, step: Step) -> None:
         """Write the lines of one step."""
         assert isinstance(step, Single)
-        self.python_line(place, step.node)
+        if step.product:
+            self._gemm_line(place, step.node)
+        else:
+            self.python_line(place, step.node)
+
+    def _gemm_line(self, place: int, t: Tensor) -> None:
+        """An update inside a matrix product."""
+        p = self.products[t]
+        names = [self.array(i) for i in (t.inputs[0], p.a.place.base, p.b.place.base)]
+        scales = [repr(inlined(i)) if inlined(i) is not None else f"{self.array(i)}.item()" for i in t.inputs[3:]]
+        out = self.array(t)
+        self.mark(place)
+        if out != names[0]:
+            self.lines.append(f"k_copyto({out}, {names[0]})")
+        self.scope[f"k_gemm{place}"] = gemm_call(p)
+        self.lines.append(f"k_gemm{place}({', '.join([out, *names[1:], *scales])}){numpy_code.comment(t)}")
 
     def write_copies(self, copies: list[tuple[Parameter, Tensor]]) -> None:
         """Copy new values from their own memory to the parameters."""
@@ -214,7 +241,8 @@ class Code:
             self.write_step(place, step)
             if self.apart:
                 self.flush()
-        copies, late = [], []
+        copies: list[tuple[Parameter, Tensor]] = []
+        late: list[tuple[Parameter, Tensor]] = []
         for p, t in graph.updates:
             if self.targets.get(t) is p or t is p:
                 continue

@@ -22,7 +22,7 @@ from graphnet.compile.fuse import Group, Single, Step
 from graphnet.compile.kernel import Kernel, Writer
 from graphnet.compile.passes import share as shared_nodes
 from graphnet.compile.pointwise import fusible, inlined
-from graphnet.compile.products import Product, call, product
+from graphnet.compile.products import call, product
 from graphnet.compile.riding import riding
 from graphnet.compile.scalar_ir import Library, literal, memory_type
 from graphnet.graph import Graph
@@ -51,7 +51,6 @@ class NativeCode(Code):
 
     def __init__(self, graph: Graph, apart: bool = False):
         self.blas = blas.found()
-        self.products: dict[Tensor, Product] = {}
         self.library = Library()
         self.slots: dict[Hashable, int] = {("arena", 0): 0}
         self.kernel_names: dict[str, str] = {}
@@ -60,7 +59,10 @@ class NativeCode(Code):
         self._run: list[str] = []
         self._starts: dict[int, str] = {}
         self._begin()
-        super().__init__(shared_nodes(expanded(riding(graph) if self.blas is not None else graph)), apart)
+        super().__init__(graph, apart)
+
+    def lowered(self, graph: Graph) -> Graph:
+        return shared_nodes(expanded(riding(graph) if self.blas is not None else graph))
 
     def fuses(self, t: Tensor) -> bool:
         return fusible(t)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from graphnet.ops.random import fill_uniform
 from graphnet.tensor import Tensor
 
 #: names that generated code may use
@@ -139,6 +140,26 @@ def _power(node: Tensor, inputs: Sequence[str], out: str) -> str | None:
         NAMES["k_square"] = np.square
         return f"k_square({inputs[0]}, {out})"
     return None
+
+
+@rule("argmax", "argmin")
+def _position(node: Tensor, inputs: Sequence[str], out: str) -> str | None:
+    if node.attrs["keepdims"] or node.attrs["axis"] is None:
+        return None
+    assert node.op is not None
+    return f"{inputs[0]}.{node.op.name}({node.attrs['axis']}, {out})"
+
+
+@rule("vdot")
+def _vdot(node: Tensor, inputs: Sequence[str], out: str) -> str | None:
+    NAMES["k_vdot"] = np.vdot
+    return f"{out}[()] = k_vdot({inputs[0]}, {inputs[1]})"
+
+
+@rule("random_uniform")
+def _random_uniform(node: Tensor, inputs: Sequence[str], out: str) -> str | None:
+    NAMES["k_fill_uniform"] = fill_uniform
+    return f"k_fill_uniform({inputs[0]}, {out})"
 
 
 def _log_softmax_into(x: Any, axis: Any, out: np.ndarray) -> None:

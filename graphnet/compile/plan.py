@@ -247,8 +247,15 @@ def _join_compilers() -> None:
 
 
 atexit.register(_join_compilers)
+
+
+def _plans_forked() -> None:
+    for plan in list(_plans):
+        plan._forked()
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=lambda: [plan._forked() for plan in list(_plans)] and None)
+    os.register_at_fork(after_in_child=_plans_forked)
 
 
 __all__: Sequence[str] = ["Plan", "Tensor", "backend_wanted"]

@@ -17,6 +17,7 @@ from graphnet.tensor import Tensor, known
 if TYPE_CHECKING:
     from graphnet.compile.code import Code
     from graphnet.compile.plan import Plan
+    from graphnet.graph import Graph
 
 
 @dataclass(frozen=True)
@@ -59,12 +60,13 @@ class Profile:
 
     * `seconds`: the sum over the steps; `backend`: "native" or "numpy";
     * `by_op()`, `by_layer()`, `by_site()`: seconds by name, the most first; nodes share a step's time;
-    * `by_node()`: seconds and bytes by tensor of the plan's graph: what a picture shows as heat.
+    * `by_node()`: seconds and bytes by tensor of `graph`, the graph that runs: what a picture shows as heat.
     """
 
-    def __init__(self, rows: Sequence[Row], backend: str):
+    def __init__(self, rows: Sequence[Row], backend: str, graph: Graph):
         self.rows = tuple(rows)
         self.backend = backend
+        self.graph = graph
 
     @property
     def seconds(self) -> float:
@@ -136,7 +138,7 @@ def profiled(plan: Plan, arrays: Sequence[Any], repeat: int) -> Profile:
                 for place, seconds in enumerate(times[: len(code.steps)]):
                     measured[place].append(seconds)
     rows = [_row(code, place, step, statistics.median(measured[place])) for place, step in enumerate(code.steps)]
-    return Profile(rows, code.kind)
+    return Profile(rows, code.kind, code.graph)
 
 
 def known_array(value: Any) -> np.ndarray:

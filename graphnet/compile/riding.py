@@ -13,13 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from graphnet.apply import Op
 from graphnet.compile import blas
 from graphnet.compile.passes import rewritten
 from graphnet.compile.products import PLAIN, ROW_MAJOR, TRANSPOSED, Product
 from graphnet.compile.updates import product_updates
 from graphnet.graph import Graph
-from graphnet.op import made
+from graphnet.op import Op, made
 from graphnet.tensor import Spec, Tensor
 
 GEMM = Op(

@@ -8,6 +8,7 @@ every element can be computed alone: as array arithmetic here, or as the same fe
 from __future__ import annotations
 
 import sys
+import threading
 
 import numpy as np
 
@@ -16,6 +17,8 @@ from graphnet.op import op
 GAMMA = 0x9E3779B97F4A7C15
 MIX = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB), (31, 1))
 MASK = (1 << 64) - 1
+#: words that are made at a time: what fits into the fastest memory
+BLOCK = 1 << 12
 
 
 def mixed(word: int) -> int:
@@ -25,19 +28,59 @@ def mixed(word: int) -> int:
     return word
 
 
-def words(key: int, count: int) -> np.ndarray:
-    """The first `count` 64-bit words of `key`'s stream."""
-    start = mixed((int(key) + GAMMA) & MASK)
-    z = np.arange(1, count + 1, dtype=np.uint64)
-    z *= np.uint64(GAMMA)
-    z += np.uint64(start)
-    t = np.empty_like(z)
+class _Room(threading.local):
+    """Memory to work in, for each thread."""
+
+    def __init__(self) -> None:
+        self.words = np.empty(BLOCK, np.uint64)
+        self.shifted = np.empty(BLOCK, np.uint64)
+        counted = np.arange(1, BLOCK + 1, dtype=np.uint64)
+        counted *= np.uint64(GAMMA)
+        self.counted = counted
+
+
+_room = _Room()
+
+
+def _block(key: int, first: int, count: int) -> np.ndarray:
+    """`count` words of `key`'s stream from number `first` on, in memory that the next call overwrites."""
+    z, t = _room.words[:count], _room.shifted[:count]
+    start = mixed((int(key) + GAMMA) & MASK) + first * GAMMA
+    np.add(_room.counted[:count], np.uint64(start & MASK), out=z)
     for shift, factor in MIX:
         np.right_shift(z, np.uint64(shift), out=t)
-        z ^= t
+        np.bitwise_xor(z, t, out=z)
         if factor != 1:
-            z *= np.uint64(factor)
+            np.multiply(z, np.uint64(factor), out=z)
     return z
+
+
+def words(key: int, count: int) -> np.ndarray:
+    """The first `count` 64-bit words of `key`'s stream."""
+    out = np.empty(count, np.uint64)
+    for first in range(0, count, BLOCK):
+        part = out[first : first + BLOCK]
+        part[:] = _block(key, first, len(part))
+    return out
+
+
+def fill_uniform(key: int, out: np.ndarray) -> None:
+    """Write what `random_uniform` gives for `key` into `out`, float32 or float64, which lies row after row."""
+    flat = out.reshape(-1)
+    if out.dtype == np.float64:
+        for first in range(0, len(flat), BLOCK):
+            part = flat[first : first + BLOCK]
+            bits = _block(key, first, len(part))
+            bits >>= np.uint64(11)
+            np.multiply(bits, 2.0**-53, out=part)
+        return
+    for first in range(0, len(flat), 2 * BLOCK):
+        part = flat[first : first + 2 * BLOCK]
+        halves = _block(key, first // 2, (len(part) + 1) // 2).view(np.uint32)
+        if sys.byteorder == "big":
+            halves = halves.reshape(-1, 2)[:, ::-1].ravel()
+        halves >>= np.uint32(8)
+        np.multiply(halves[: len(part)], np.float32(2.0**-24), out=part, dtype=np.float32, casting="unsafe")
 
 
 def _shape(key, shape, dtype="float32"):
@@ -70,15 +113,6 @@ def random_uniform(key, shape, dtype="float32"):
     >>> bool((a.numpy() == gn.random_uniform(7, (2, 3)).numpy()).all())
     True
     """
-    count = 1
-    for n in shape:
-        count *= n
-    if dtype == "float64":
-        bits = words(key, count)
-        bits >>= np.uint64(11)
-        return (bits * 2.0**-53).reshape(shape)
-    halves = words(key, (count + 1) // 2).view(np.uint32)
-    if sys.byteorder == "big":
-        halves = halves.reshape(-1, 2)[:, ::-1].ravel()
-    halves >>= np.uint32(8)
-    return (halves[:count].astype(np.float32) * np.float32(2.0**-24)).reshape(shape)
+    out = np.empty(shape, dtype)
+    fill_uniform(int(key), out)
+    return out
