@@ -25,6 +25,9 @@ from graphnet.compile.schedule import may_overwrite, members, ordered, overwritt
 from graphnet.graph import Graph
 from graphnet.tensor import Parameter, Tensor
 
+#: elements of a parameter from which on an update inside a product pays for the way from Python to BLAS, some 10 us
+RIDING_PAYS = 1 << 15
+
 
 class Code:
     """`load()` gives the function: `function(*arguments, *parameters)` answers with the list of output arrays.
@@ -68,7 +71,7 @@ class Code:
 
     def lowered(self, graph: Graph) -> Graph:
         """The graph in the ops that this kind of code runs."""
-        return dotted(riding(graph) if blas.found() is not None else graph)
+        return dotted(riding(graph, RIDING_PAYS) if blas.found() is not None else graph)
 
     def fuses(self, t: Tensor) -> bool:
         """Whether a kernel computes `t`."""

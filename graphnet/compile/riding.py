@@ -43,9 +43,9 @@ VDOT = Op(
 )
 
 
-def riding(graph: Graph) -> Graph:
-    """`graph` with every update that is linear in one matrix product as one `gemm` node."""
-    found = product_updates(graph)
+def riding(graph: Graph, least: int = 0) -> Graph:
+    """`graph` with every update that is linear in one matrix product as one `gemm` node, from `least` elements on."""
+    found = {p: u for p, u in product_updates(graph).items() if p.size >= least}
     if not found:
         return graph
     updates = []
