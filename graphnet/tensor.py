@@ -61,6 +61,7 @@ _DEFAULTS: dict[str, Any] = {
     "region": None,
     "gradient_of": None,
     "_tick": 0,
+    "_turn": None,
     "_code": None,
     "_lasti": -1,
 }
@@ -323,8 +324,9 @@ class Parameter(Tensor):
     Parameter([[3., 4.]], name='w')
     """
 
-    __slots__ = ("_changed",)
+    __slots__ = ("_changed", "_turn")
     _changed: int
+    _turn: Any
 
     def __init__(self, data: Any, dtype: Any = None, name: str | None = None, trainable: bool = True):
         value = as_array(data, dtype, copy=True)

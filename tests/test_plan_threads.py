@@ -17,7 +17,7 @@ import pytest
 from backends import NEEDS_LLVM
 
 import graphnet as gn
-from graphnet.compile import blas, crew, native
+from graphnet.compile import blas, crew, native, native_code
 from graphnet.compile.native_code import NativeCode
 
 pytestmark = NEEDS_LLVM
@@ -44,7 +44,9 @@ def arrays():
 @pytest.fixture(scope="module")
 def shared(arrays):
     """Plans with loops that threads share."""
-    made = {name: gn.trace(f, *arrays).compile(backend="native") for name, f in LARGE.items()}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(native_code, "SHARED_TIME", 0)
+        made = {name: gn.trace(f, *arrays).compile(backend="native") for name, f in LARGE.items()}
     assert all("k_share(" in one.source for one in made.values())
 
     def run(*arrays):
@@ -86,19 +88,24 @@ def test_threads_are_as_many_as_those_of_blas(shared, arrays, monkeypatch):
 
 
 def test_an_interrupt_waits_for_the_threads_that_share_a_loop(monkeypatch):
-    monkeypatch.setattr(blas, "threads", lambda: 3)
-    monkeypatch.setattr(crew, "PARTS", 3)
-    done = []
+    monkeypatch.setattr(blas, "threads", lambda: 2)
+    counts, order = [9, 9], []
 
-    def part(table, start, end, number):
-        if number == 0:
+    def run(table, state):
+        if threading.current_thread() is threading.main_thread():
             raise KeyboardInterrupt
         time.sleep(0.05)
-        done.append(start)
+        counts[1] = 4
+        order.append("done")
 
+    def wait(state, chunks):
+        order.append("asked")
+        return counts[1]
+
+    monkeypatch.setattr(crew, "CHUNKS", 4)
     with pytest.raises(KeyboardInterrupt):
-        crew.share(part, 0, 30)
-    assert sorted(done) == [10, 20]
+        crew.share(run, wait, 0, 0, counts, 30, None)
+    assert order.count("asked") > 1 and order[-2:] == ["done", "asked"]
 
 
 def test_many_threads_call_one_plan_and_many(shared, arrays):

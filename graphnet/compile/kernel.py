@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from graphnet.compile.fuse import LONG_SUM, POSITIONS, REDUCTIONS, Group, reduced_axes
+from graphnet.compile.fuse import HEAVY, LONG_SUM, POSITIONS, REDUCTIONS, Group, reduced_axes
 from graphnet.compile.places import Place, Places, row_major
 from graphnet.compile.pointwise import CHEAP, INDEXED, computed, indexed, inlined, readable
 from graphnet.compile.scalar_ir import Emitter, Library, Value, literal, llvm_type, memory_type
@@ -23,11 +23,13 @@ from graphnet.tensor import Tensor
 
 Key = Any
 
+#: vectors of a long polynomial that are computed side by side: one alone waits for its own results
+SIDE_BY_SIDE = 4
 #: rows of so many bytes at the most are kept on the stack
 STACK_ROW = 1 << 15
 #: nanoseconds for one value of an op that is not cheap, and for a cheap one, about
-COSTS = {"power": 8.0, "sin": 4.0, "cos": 4.0, "erf": 1.6, "erfc": 1.6, "divide": 0.4, "sqrt": 0.4}
-SLOW, QUICK, LOADED = 1.0, 0.05, 0.15
+COSTS = {"power": 4.0, "sin": 2.0, "cos": 2.0, "erf": 1.0, "erfc": 1.2, "divide": 0.2, "sqrt": 0.25}
+SLOW, QUICK, LOADED = 0.5, 0.03, 0.06
 #: a value is computed again, instead of kept, if that takes at most so many ops
 CHEAP_OPS = 8
 
@@ -95,6 +97,11 @@ def _first(dtype: np.dtype, largest: bool) -> Value:
     if dtype == np.bool_:
         return literal(not largest, dtype)
     return literal(np.iinfo(dtype).min if largest else np.iinfo(dtype).max, dtype)
+
+
+def metadata() -> str:
+    """What the kernels of a module refer to: the hint for loops whose vectors are to be computed side by side."""
+    return f'!0 = distinct !{{!0, !1}}\n!1 = !{{!"llvm.loop.interleave.count", i32 {SIDE_BY_SIDE}}}'
 
 
 class Writer:
@@ -333,8 +340,8 @@ class Writer:
         self._allocas.append(f"{slot} = alloca {memory_type(dtype)}")
         return slot
 
-    def _looped(self, length: str, body: Callable[[str], None], start: str = "0") -> None:
-        """A loop of at least one turn; `body` is called with its index."""
+    def _looped(self, length: str, body: Callable[[str], None], start: str = "0", hint: str = "") -> None:
+        """A loop of at least one turn; `body` is called with its index, `hint` is about the loop, for LLVM."""
         before, head, tail, after = (self._label() for _ in range(4))
         i, following, done = (self.emitter.fresh("i") for _ in range(3))
         self._line(f"br label %{before}")
@@ -345,7 +352,7 @@ class Writer:
         self._line(f"{tail}:")
         self._line(f"{following} = add nuw nsw i64 {i}, 1")
         self._line(f"{done} = icmp eq i64 {following}, {length}")
-        self._line(f"br i1 {done}, label %{after}, label %{head}")
+        self._line(f"br i1 {done}, label %{after}, label %{head}{hint}")
         self._line(f"{after}:")
 
     def _nest(self, inner: bool, index: dict[int, str], body: Callable[[], None]) -> None:
@@ -366,10 +373,20 @@ class Writer:
                 del index[a]
 
             shared = self.shared is not None and depth == 0 and a == self.shared
-            self._looped("%hi" if shared else str(n), turn, "%lo" if shared else "0")
+            innermost = inner and depth == len(axes) - 1
+            hint = self._hint(n) if innermost else ""
+            self._looped("%hi" if shared else str(n), turn, "%lo" if shared else "0", hint)
             self.indent -= 1
 
         deeper(0)
+
+    def _hint(self, length: int) -> str:
+        """A hint for a loop: LLVM by itself puts vectors side by side only where that costs no registers.
+
+        A chain of two exp, tanh and sqrt takes twice as long then.
+        """
+        heavy = any(t.op is not None and t.op.name in HEAVY for t in self.group.nodes)
+        return ", !llvm.loop !0" if heavy and length >= 256 else ""
 
     # The function.
 

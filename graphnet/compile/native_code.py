@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from graphnet.compile import blas, crew, native, numpy_code
+from graphnet.compile import blas, crew, native, numpy_code, rows
 from graphnet.compile.arena import Life
 from graphnet.compile.code import Code
 from graphnet.compile.expand import expanded
 from graphnet.compile.fuse import Group, Single, Step
-from graphnet.compile.kernel import Kernel, Writer
+from graphnet.compile.kernel import Kernel, Writer, metadata
 from graphnet.compile.passes import share as shared_nodes
 from graphnet.compile.pointwise import fusible, inlined
 from graphnet.compile.products import call, product
@@ -28,8 +28,8 @@ from graphnet.compile.scalar_ir import Library, literal, memory_type
 from graphnet.graph import Graph
 from graphnet.tensor import Parameter, Tensor
 
-#: loops that take so many nanoseconds are shared by threads: one more thread costs some 20,000 to wake
-SHARED_TIME = 60_000
+#: loops that take so many nanoseconds are shared by threads: one more thread takes some 40,000 to wake
+SHARED_TIME = 200_000
 
 
 @cache
@@ -90,7 +90,7 @@ class NativeCode(Code):
         kernel = writer.written(shared=writer.nanoseconds() >= SHARED_TIME)
         for t in kernel.partial:
             key = ("partial", t)
-            self.lives[key] = Life(key, t.nbytes * (crew.PARTS - 1), place, place, self.names[t])
+            self.lives[key] = Life(key, t.nbytes * (crew.CHUNKS - 1), place, place, self.names[t])
         return kernel
 
     # One function for several steps.
@@ -162,6 +162,10 @@ class NativeCode(Code):
         result = self._pointer(self.key(t))
         pointers.append(result)
         scales = ["1.0", "0.0"]
+        if t.op is not None and t.op.name == "matmul" and rows.fits(p):
+            ends = ", ".join(f"ptr {pointer}" for pointer in (result, *pointers[:2]))
+            self._run.append(f"call void {self._named(rows.row_text(p))}({ends})")
+            return
         if t.op is not None and t.op.name == "gemm":
             old = self._pointer(self.key(t.inputs[0]))
             if old != result:
@@ -201,12 +205,12 @@ class NativeCode(Code):
         self._begin()
 
     def _shared_call(self, place: int, kernel: Kernel) -> None:
-        """A kernel whose first loop is done in parts, each with memory of its own for what is added up."""
+        """A kernel whose first loop is done in chunks, each with memory of its own for what is added up."""
         name = f"part{len(self.exports)}"
         self.exports.append(name)
         self._starts[place] = name
         pointers = {key: self._pointer(key) for key in kernel.keys}
-        lines = ["%first = icmp eq i64 %part, 0", "%other = sub i64 %part, 1"]
+        lines = ["%first = icmp eq i64 %chunk, 0", "%other = sub i64 %chunk, 1"]
         for n, t in enumerate(kernel.partial):
             room = self._pointer(("partial", t))
             lines.append(f"%at{n} = mul nsw i64 %other, {t.size}")
@@ -215,15 +219,19 @@ class NativeCode(Code):
             pointers[self.key(t)] = f"%out{n}"
         listed = ", ".join(f"ptr {pointer}" for pointer in pointers.values())
         lines.append(f"call void {self._named(kernel.text)}({listed}, i64 %lo, i64 %hi)")
-        head = f"define void @{name}(ptr %table, i64 %lo, i64 %hi, i64 %part) nounwind {{"
-        self._functions.append("\n".join([head, *self._head, *lines, "ret void", "}"]))
-        self.scope["k_share"] = crew.share
+        self._functions.append(crew.loop_text(name, kernel.length, [*self._head, *lines]))
+        counts = (ctypes.c_int64 * 2)()
+        state = f"k_state{len(self.exports)}"
+        self.scope.update({"k_share": crew.share, state: counts, f"{state}_address": ctypes.addressof(counts)})
         self.mark(place)
-        self.lines.append(f"k_share(k_{name}, k_address, {kernel.length})")
+        self.lines.append(
+            f"k_share(k_{name}, k_crew_wait, k_address, {state}_address, {state}, {kernel.length}, k_code)"
+        )
         self._begin()
         for t, text in kernel.partial.items():
             ends = f"ptr {self._pointer(self.key(t))}, ptr {self._pointer(('partial', t))}"
-            self._run.append(f"call void {self._named(text)}({ends}, i64 {crew.PARTS - 1})")
+            others = min(crew.CHUNKS, kernel.length) - 1
+            self._run.append(f"call void {self._named(text)}({ends}, i64 {others})")
 
     # The table of addresses, and the text.
 
@@ -232,7 +240,10 @@ class NativeCode(Code):
             text.replace("define NAME(", f"define internal void {name}(", 1) for text, name in self.kernel_names.items()
         ]
         memcpy = "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)"
-        self.ir = "\n".join([self.library.text(), memcpy, *texts, *self._functions]) + "\n"
+        if any(name.startswith("part") for name in self.exports):
+            self.exports.append("crew_wait")
+            self._functions.append(crew.wait_text())
+        self.ir = "\n".join([self.library.text(), memcpy, *texts, *self._functions, metadata()]) + "\n"
         self.table = (ctypes.c_int64 * len(self.slots))()
         self.table[0] = self.block.__array_interface__["data"][0] + self.start
         self._held: list[np.ndarray] = []
@@ -258,7 +269,7 @@ class NativeCode(Code):
         for place, (step, kernel) in enumerate(zip(self.steps, self.kernels, strict=True)):
             if place in self._starts:
                 name = self._starts[place]
-                arguments = "table, start, end, part" if name.startswith("part") else "table"
+                arguments = "table, state" if name.startswith("part") else "table"
                 listed.append(f"\n\ndef {name}({arguments}):")
             if kernel is not None:
                 listed += kernel.lines
@@ -282,6 +293,8 @@ class NativeCode(Code):
         for name in self.exports:
             kind: Any = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
             if name.startswith("part"):
-                kind = ctypes.CFUNCTYPE(None, ctypes.c_void_p, *[ctypes.c_int64] * 3)
+                kind = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)
+            elif name == "crew_wait":
+                kind = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64)
             found[f"k_{name}"] = kind(self.module.address[name])
         return found

@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from graphnet.compile import native
+from graphnet.compile import native, turns
 from graphnet.compile.code import Code
 from graphnet.compile.passes import optimise, rooted
+from graphnet.compile.turns import turn_of
 from graphnet.graph import Graph
 from graphnet.op import described
 from graphnet.tensor import KINDS, Parameter, Tensor, constant, known, tick
@@ -73,7 +74,7 @@ class Plan:
         self.graph = optimise(rooted(graph))
         self.updated: list[Parameter] = [p for p, _ in self.graph.updates]
         self._read = self.graph.parameters
-        self._lock = threading.Lock()
+        self._turn = turn_of([*self.updated, *self._read])
         self._waiting = NATIVE_AFTER if wanted == "auto" else -1
         self._thread: threading.Thread | None = None
         self.code: Code = self._native() if wanted == "native" else Code(self.graph)
@@ -133,7 +134,7 @@ class Plan:
 
     def run(self, values: list[np.ndarray]) -> list[np.ndarray]:
         """The outputs for arrays that have the shapes and dtypes of the inputs already."""
-        with self._lock:
+        with self._turn:
             if self._waiting >= 0:
                 self._look_for_native()
             for p in self.updated:
@@ -186,7 +187,7 @@ class Plan:
             with native.lock:
                 code = self._native()
                 function = code.load()
-                with self._lock:
+                with self._turn:
                     self._use(code, function)
         except Exception as error:
             log.warning("native code for %r could not be made, NumPy goes on: %s", self, error, exc_info=True)
@@ -196,7 +197,7 @@ class Plan:
     def wait(self) -> Plan:
         """This plan, when native code is ready (at once where there is none to wait for)."""
         if self._waiting >= 0:
-            with self._lock:
+            with self._turn:
                 self._waiting = 0
                 self._look_for_native()
         thread = self._thread
@@ -206,7 +207,7 @@ class Plan:
 
     def _forked(self) -> None:
         """In a forked process: the lock is free, and a compiler thread of the parent is not here."""
-        self._lock = threading.Lock()
+        self._turn.forked()
         if self._thread is not None and self.code.kind == "numpy":
             self._thread, self._waiting = None, NATIVE_AFTER
 
@@ -252,6 +253,7 @@ atexit.register(_join_compilers)
 def _plans_forked() -> None:
     for plan in list(_plans):
         plan._forked()
+    turns.forked()
 
 
 if hasattr(os, "register_at_fork"):
