@@ -20,7 +20,7 @@ from graphnet.compile.passes import optimise, rooted
 from graphnet.compile.turns import turn_of
 from graphnet.graph import Graph
 from graphnet.op import described
-from graphnet.tensor import KINDS, Parameter, Tensor, constant, known, tick
+from graphnet.tensor import KINDS, Parameter, Tensor, constant, tick
 
 log = logging.getLogger("graphnet")
 ndarray = np.ndarray
@@ -74,6 +74,7 @@ class Plan:
         self.graph = optimise(rooted(graph))
         self.updated: list[Parameter] = [p for p, _ in self.graph.updates]
         self._read = self.graph.parameters
+        self._wanted = [(t.shape, t.dtype) for t in self.graph.inputs]
         self._turn = turn_of([*self.updated, *self._read])
         self._waiting = NATIVE_AFTER if wanted == "auto" else -1
         self._thread: threading.Thread | None = None
@@ -115,20 +116,18 @@ class Plan:
         return self.code.arena
 
     def __call__(self, *arrays: Any) -> Any:
-        graph = self.graph
-        if len(arrays) != len(graph.inputs):
+        graph, wanted = self.graph, self._wanted
+        if len(arrays) != len(wanted):
             return graph(*arrays)
         values = []
-        for place, (wanted, a) in enumerate(zip(graph.inputs, arrays, strict=True)):
-            if a.__class__ is ndarray:
-                fits = a.shape == wanted.shape and a.dtype == wanted.dtype
-                value = a if fits else graph.argument(place, a)
-            elif a.__class__ in KINDS and not a.requires_grad and a.shape == wanted.shape and a.dtype == wanted.dtype:
-                value = known(a)
-            else:
+        for place, a in enumerate(arrays):
+            value = a
+            if a.__class__ in KINDS and not a.requires_grad:
+                value = a._value
+            if value.__class__ is not ndarray or (value.shape, value.dtype) != wanted[place]:
                 value = graph.argument(place, a)
-            if value.__class__ is not ndarray:
-                return graph(*arrays)
+                if value.__class__ is not ndarray:
+                    return graph(*arrays)
             values.append(value)
         return graph.structured([constant(r) for r in self.run(values)])
 
