@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from graphnet.compile.gather import chosen
 from graphnet.compile.passes import rewritten
 from graphnet.graph import Graph
 from graphnet.op import OPS, made
@@ -88,6 +89,8 @@ def expanded(graph: Graph) -> Graph:
             return None
         if node.op.name in ("identity", "stop_gradient"):
             return inputs[0]
+        if node.op.name in ("getitem", "scatter_add"):
+            return chosen(node, list(inputs))
         found = _RULES.get(node.op.name)
         if found is None or inputs[0].dtype.kind != "f" or inputs[0].dtype != node.dtype or inputs[0].size == 0:
             return None

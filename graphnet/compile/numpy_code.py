@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from graphnet.compile.gather import picked
 from graphnet.ops.random import fill_uniform
 from graphnet.tensor import Tensor
 
@@ -150,6 +151,12 @@ def _position(node: Tensor, inputs: Sequence[str], out: str) -> str | None:
     return f"{inputs[0]}.{node.op.name}({node.attrs['axis']}, {out})"
 
 
+@rule("scatter_add")
+def _scatter_add(node: Tensor, inputs: Sequence[str], out: str) -> str | None:
+    # One place in each row: nothing adds up.
+    return f"{out}.fill(0); {out}[{inputs[1]}, {inputs[2]}] = {inputs[0]}" if picked(node) is not None else None
+
+
 @rule("vdot")
 def _vdot(node: Tensor, inputs: Sequence[str], out: str) -> str | None:
     NAMES["k_vdot"] = np.vdot
@@ -163,8 +170,8 @@ def _random_uniform(node: Tensor, inputs: Sequence[str], out: str) -> str | None
 
 
 def _log_softmax_into(x: Any, axis: Any, out: np.ndarray) -> None:
-    np.subtract(x, np.maximum.reduce(x, axis=axis, keepdims=True), out)
-    total = np.add.reduce(np.exp(out), axis=axis, keepdims=True)
+    np.subtract(x, np.maximum.reduce(x, axis, None, None, True), out)
+    total = np.add.reduce(np.exp(out), axis, None, None, True)
     np.subtract(out, np.log(total, total), out)
 
 

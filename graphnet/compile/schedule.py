@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from graphnet.compile import numpy_code
 from graphnet.compile.fuse import Group, Single, Step
+from graphnet.compile.gather import may_raise
 from graphnet.compile.kernel import read_at, written_at
 from graphnet.compile.places import Places, row_major
 from graphnet.graph import Graph
@@ -24,21 +25,17 @@ def depths(graph: Graph) -> dict[Tensor, int]:
 def ordered(graph: Graph) -> list[Tensor]:
     """The computed nodes, each after its inputs and as late as its users allow.
 
-    What depends on numbers alone comes first. Then outputs, updates of numbers (metrics) and updates of arrays, one
-    parameter after the other: its gradient is made right before it is used up, and old values are read before new ones
-    are written. A node's deepest input comes first, so that short branches stand beside the op that needs them.
+    What can fail comes first, with all it needs: nothing has been changed then. Next comes what depends on numbers
+    alone; then outputs, updates of numbers (metrics) and updates of arrays, one parameter after the other: its gradient
+    is made right before it is used up, and old values are read before new ones are written. A node's deepest input
+    comes first, so that short branches stand beside the op that needs them.
     """
     given = set(graph.inputs)
     depth = depths(graph)
     done: set[Tensor] = {t for t in graph.nodes if t.op is None or t in given}
     order: list[Tensor] = []
-    for t in graph.nodes:
-        if t not in done and t.size == 1 and all(i.size == 1 and i in done for i in t.inputs):
-            done.add(t)
-            order.append(t)
-    roots = [*graph.outputs, *(t for p, t in graph.updates if p.size == 1)]
-    roots += [t for p, t in graph.updates if p.size != 1]
-    for root in roots:
+
+    def compute(root: Tensor) -> None:
         stack = [root]
         while stack:
             t = stack[-1]
@@ -52,6 +49,18 @@ def ordered(graph: Graph) -> list[Tensor]:
                 stack.pop()
                 done.add(t)
                 order.append(t)
+
+    for t in graph.nodes:
+        if t.op is not None and t.op.name == "in_range" and t not in given:
+            compute(t)
+    for t in graph.nodes:
+        if t not in done and t.size == 1 and all(i.size == 1 and i in done for i in t.inputs):
+            done.add(t)
+            order.append(t)
+    roots = [*graph.outputs, *(t for p, t in graph.updates if p.size == 1)]
+    roots += [t for p, t in graph.updates if p.size != 1]
+    for root in roots:
+        compute(root)
     return order
 
 
@@ -113,8 +122,12 @@ def may_overwrite(step: Step, places: Places, t: Tensor, source: Tensor) -> bool
 def overwritten(
     graph: Graph, steps: Sequence[Step], places: Places, place_of: dict[Tensor, int]
 ) -> dict[Tensor, Parameter]:
-    """The updates that are computed straight into the array of their parameter: nothing reads the old value later."""
+    """The updates that are computed straight into the array of their parameter.
+
+    Nothing reads the old value later, and nothing later can fail.
+    """
     read = readers(steps, places)
+    risky = max((n for n, step in enumerate(steps) if isinstance(step, Single) and may_raise(step.node)), default=-1)
     owners: dict[Tensor, list[Parameter]] = {}
     for p, t in graph.updates:
         owners.setdefault(t, []).append(p)
@@ -124,6 +137,8 @@ def overwritten(
         if t.op is None or places.is_view(t) or t not in place_of or t.dtype != p.dtype:
             continue
         place = place_of[t]
+        if place < risky:
+            continue
         last = max(read.get(p, ()), default=-1)
         if last < place or (last == place and may_overwrite(steps[place], places, t, p)):
             found[t] = p
