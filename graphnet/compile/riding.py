@@ -16,10 +16,10 @@ import numpy as np
 from graphnet.compile import blas
 from graphnet.compile.passes import rewritten
 from graphnet.compile.products import PLAIN, ROW_MAJOR, TRANSPOSED, Product
-from graphnet.compile.updates import product_updates
+from graphnet.compile.updates import ProductUpdate, product_updates
 from graphnet.graph import Graph
-from graphnet.op import Op, made
-from graphnet.tensor import Spec, Tensor
+from graphnet.op import OPS, Op, made
+from graphnet.tensor import Parameter, Spec, Tensor
 
 GEMM = Op(
     "gemm",
@@ -44,15 +44,29 @@ VDOT = Op(
 
 
 def riding(graph: Graph, least: int = 0) -> Graph:
-    """`graph` with every update that is linear in one matrix product as one `gemm` node, from `least` elements on."""
-    found = {p: u for p, u in product_updates(graph).items() if p.size >= least}
+    """`graph` with every update that is linear in one matrix product as one `gemm` node.
+
+    For a parameter of fewer than `least` elements it is `beta * p + alpha * (a @ b)`, without what was between.
+    """
+    found = product_updates(graph)
     if not found:
         return graph
     updates = []
     for p, t in graph.updates:
         u = found.get(p)
-        updates.append((p, t if u is None else made(GEMM, (p, u.a, u.b, u.alpha, u.beta), {}, like=u.product)))
+        updates.append((p, t if u is None else _gemm(p, u) if p.size >= least else _written_out(p, u)))
     return graph.with_outputs(graph.inputs, graph.outputs, updates).check()
+
+
+def _gemm(p: Parameter, u: ProductUpdate) -> Tensor:
+    return made(GEMM, (p, u.a, u.b, u.alpha, u.beta), {}, like=u.product)
+
+
+def _written_out(p: Parameter, u: ProductUpdate) -> Tensor:
+    def make(name: str, *inputs: Tensor) -> Tensor:
+        return made(OPS[name], inputs, {}, like=u.product)
+
+    return make("add", make("multiply", p, u.beta), make("multiply", make("matmul", u.a, u.b), u.alpha))
 
 
 def dotted(graph: Graph) -> Graph:
