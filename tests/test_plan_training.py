@@ -110,9 +110,11 @@ def test_dropout_masks_are_the_same_bits(dtype, backend):
         values = (np.array(iteration), *xs)
         with gn.no_grad():
             eager = step(gn.tensor(np.int64(iteration)), *map(gn.tensor, xs))
-        for found, other, plain in zip(plan(*values), graph(*values), eager, strict=True):
-            np.testing.assert_allclose(found.numpy(), plain.numpy(), rtol=1e-12)
-            np.testing.assert_allclose(found.numpy(), other.numpy(), rtol=1e-12)
+        for place, (found, other, plain) in enumerate(zip(plan(*values), graph(*values), eager, strict=True)):
+            # The sums at the end may be added up in another order.
+            rtol = 0 if place < len(eager) - 2 else 1e-6 if dtype == "float32" else 1e-14
+            np.testing.assert_allclose(found.numpy(), plain.numpy(), rtol=rtol)
+            np.testing.assert_allclose(found.numpy(), other.numpy(), rtol=rtol)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -29,7 +29,9 @@ SIDE_BY_SIDE = 4
 STACK_ROW = 1 << 15
 #: nanoseconds for one value of an op that is not cheap, and for a cheap one, about
 COSTS = {"power": 4.0, "sin": 2.0, "cos": 2.0, "erf": 1.0, "erfc": 1.2, "divide": 0.2, "sqrt": 0.25}
-SLOW, QUICK, LOADED = 0.5, 0.03, 0.06
+SLOW, QUICK = 0.5, 0.03
+#: nanoseconds for a byte that is moved, within the fast memory of a core and beyond it
+NEAR, FAR, FAST_MEMORY = 0.015, 0.06, 1 << 21
 #: a value is computed again, instead of kept, if that takes at most so many ops
 CHEAP_OPS = 8
 
@@ -428,7 +430,8 @@ class Writer:
             wide = t in self.full or (self._is_reduction(t) and self._source_full[t])
             total += cost * (full if wide else row)
         refs = [*self.inputs.values(), *self.own.values()]
-        return total + sum(LOADED * math.prod(n for a, n, _ in self.axes if r.strides[a]) for r in refs)
+        moved = sum(r.dtype.itemsize * math.prod(n for a, n, _ in self.axes if r.strides[a]) for r in refs)
+        return total + (NEAR if moved < FAST_MEMORY else FAR) * moved
 
     def _joining(self, t: Tensor) -> str:
         """A function that adds the results of the other parts, which lie one after the other, to that of the first."""
