@@ -170,8 +170,8 @@ def _random_uniform(node: Tensor, inputs: Sequence[str], out: str) -> str | None
 
 
 def _log_softmax_into(x: Any, axis: Any, out: np.ndarray) -> None:
-    np.subtract(x, np.maximum.reduce(x, axis, None, None, True), out)
-    total = np.add.reduce(np.exp(out), axis, None, None, True)
+    np.subtract(x, np.maximum.reduce(x, axis, keepdims=True), out)
+    total = np.add.reduce(np.exp(out), axis, keepdims=True)
     np.subtract(out, np.log(total, total), out)
 
 
