@@ -19,7 +19,8 @@ from graphnet.compile.arena import Life
 from graphnet.compile.code import Code
 from graphnet.compile.expand import expanded
 from graphnet.compile.fuse import Group, Single, Step
-from graphnet.compile.kernel import Kernel, Writer, metadata
+from graphnet.compile.ir_loops import metadata
+from graphnet.compile.kernel import Kernel, Writer
 from graphnet.compile.passes import share as shared_nodes
 from graphnet.compile.pointwise import fusible, inlined
 from graphnet.compile.products import call, product

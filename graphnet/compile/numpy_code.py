@@ -197,12 +197,12 @@ def _random_uniform(node: Tensor, inputs: Sequence[str], out: str) -> str | None
 
 
 def _log_softmax_into(x: Any, axis: Any, out: np.ndarray) -> None:
-    np.subtract(x, np.maximum.reduce(x, axis, None, None, True), out)
+    np.subtract(x, np.maximum.reduce(x, axis, keepdims=True), out)
     e = np.exp(out)
     if axis == (1,) and e.ndim == 2 and e.size <= 1 << 16:
         total = np.dot(e, _ones(e.shape[1], e.dtype))[:, None]
     else:
-        total = np.add.reduce(e, axis, None, None, True)
+        total = np.add.reduce(e, axis, keepdims=True)
     np.subtract(out, np.log(total, total), out)
 
 

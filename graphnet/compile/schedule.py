@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from graphnet.compile import numpy_code
 from graphnet.compile.fuse import Group, Single, Step
 from graphnet.compile.gather import may_raise
-from graphnet.compile.kernel import read_at, written_at
 from graphnet.compile.places import Places, row_major
+from graphnet.compile.refs import read_at, written_at
 from graphnet.graph import Graph
 from graphnet.tensor import Parameter, Tensor
 
