@@ -130,7 +130,7 @@ class Writer(Reductions):
 
     def nanoseconds(self) -> float:
         """About how long the group takes, on one thread."""
-refs = {(r.key, r.strides): r for r in (*self.inputs.values(), *self.own.values())}.values()
+        refs = {(r.key, r.strides): r for r in (*self.inputs.values(), *self.own.values())}.values()
         moved = sum(r.dtype.itemsize * math.prod(x.length for x in self.axes if r.strides[x.last]) for r in refs)
         return self.levels.nanoseconds(self.axes, moved)
 
