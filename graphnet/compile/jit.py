@@ -17,7 +17,7 @@ from graphnet.compile.passes import frozen
 from graphnet.compile.plan import Plan, backend_wanted
 from graphnet.containers import flatten
 from graphnet.graph import trace
-from graphnet.tensor import KINDS, Tensor, state
+from graphnet.tensor import KINDS, Tensor, constant, state
 
 log = logging.getLogger("graphnet")
 
@@ -86,17 +86,29 @@ class Compiled:
         mode = state.mode
         if mode.trace is not None:
             return self._f(*args)
-        # Calls with nothing but arrays and tensors, which are the most, find their plan by that alone.
-        plain = all([a.__class__ is np.ndarray or a.__class__ in KINDS for a in args])
-        short = tuple([(a.shape, a.dtype) for a in args]) if plain else None
-        plan = self._plain.get(short) if plain else None
-        if plan is None:
-            plan = self.lower(*args)
-            if plain:
-                self._plain[short] = plan
-        else:
-            self.plan = plan
-        arrays = args if plain else [a for a in flatten(args)[0] if isinstance(a, (Tensor, np.ndarray, np.generic))]
+        # Calls with nothing but arrays and plain tensors, which are the most, find their plan by that alone.
+        values: list[np.ndarray] | None = []
+        key: list[Any] = []
+        for a in args:
+            value = a._value if a.__class__ in KINDS and not a.requires_grad else a
+            if value.__class__ is not np.ndarray:
+                values = None
+                break
+            values.append(value)  # type: ignore[union-attr]
+            key += (value.shape, value.dtype)
+        if values is not None:
+            plan = self._plain.get(tuple(key))
+            if plan is not None and not (mode.recording and plan.learns):
+                self.plan = plan
+                return plan.graph.structured([constant(r) for r in plan.run(values)])
+        plan = self.lower(*args)
+        if values is not None:
+            self._plain[tuple(key)] = plan
+        arrays = (
+            args
+            if values is not None
+            else [a for a in flatten(args)[0] if isinstance(a, (Tensor, np.ndarray, np.generic))]
+        )
         if mode.recording and plan.learns:
             # The caller may want gradients with respect to its parameters: then a history is needed.
             return plan.graph.inlined(*arrays)
