@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from graphnet.compile import native, turns
+from graphnet.compile import blas, native, turns
 from graphnet.compile.code import Code
+from graphnet.compile.pace import Pace, clock, one_thread
 from graphnet.compile.passes import optimise, rooted
 from graphnet.compile.turns import turn_of
 from graphnet.graph import Graph
@@ -93,6 +94,8 @@ class Plan:
         self._function = function
         self._parameters = code.parameters
         self._quiet = code.quiet
+        products = any(t.op is not None and t.op.name == "matmul" for t in self.graph.nodes)
+        self._pace = Pace() if products and blas.found() is not None and blas.threads() > 1 else None
         self.code = code
 
     @property
@@ -144,14 +147,28 @@ class Plan:
                 flags = v.flags
                 if not (flags.c_contiguous and flags.aligned and v.dtype.isnative):
                     values[place] = np.array(v, v.dtype.newbyteorder("="), order="C")
-            if self._quiet:
-                results = self._function(*values, *[p._value for p in self._parameters])
-            else:
-                with np.errstate(all="ignore"):
-                    results = self._function(*values, *[p._value for p in self._parameters])
+            arrays = [*values, *[p._value for p in self._parameters]]
+            results = self._paced(arrays) if self._pace is not None else self._run(arrays)
             now = tick()
             for p in self.updated:
                 p._changed = now
+        return results
+
+    def _run(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
+        if self._quiet:
+            return self._function(*arrays)
+        with np.errstate(all="ignore"):
+            return self._function(*arrays)
+
+    def _paced(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
+        """A run with matrix products, on one thread while there is no room for more."""
+        assert self._pace is not None
+        begun = clock()
+        if self._pace.narrow(begun):
+            with one_thread:
+                return self._run(arrays)
+        results = self._run(arrays)
+        self._pace.note(begun, clock())
         return results
 
     @staticmethod

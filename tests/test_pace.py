@@ -1,0 +1,73 @@
+"""Plans that find no room for several threads of BLAS go on with one, and look again later."""
+
+import numpy as np
+import pytest
+
+import graphnet as gn
+from graphnet.compile import blas, pace, plan
+
+
+def test_slow_runs_make_room_and_room_is_looked_for_again():
+    one = pace.Pace()
+    now = 0.0
+
+    def run(seconds):
+        nonlocal now
+        one.note(now, now + seconds)
+        now += seconds
+
+    for _ in range(10):
+        run(0.002)
+    run(0.05)
+    assert not one.narrow(now), "one slow run can have any reason"
+    run(0.002)
+    run(0.05)
+    assert not one.narrow(now)
+    run(0.05)
+    assert one.narrow(now) and one.narrow(now + 0.9 * pace.SHORTEST) and not one.narrow(now + 1.1 * pace.SHORTEST)
+    now += 1.1 * pace.SHORTEST
+    run(0.05)
+    assert one.narrow(now + 1.9 * pace.SHORTEST) and not one.narrow(now + 2.1 * pace.SHORTEST)
+    for _ in range(20):
+        now += 2 * pace.LONGEST
+        run(0.05)
+        assert one.narrow(now) and not one.narrow(now + 1.01 * pace.LONGEST)
+    now += 2 * pace.LONGEST
+    for _ in range(100):
+        run(0.002)
+    run(0.05)
+    assert not one.narrow(now)
+    run(0.05)
+    assert one.narrow(now) and not one.narrow(now + 1.1 * pace.SHORTEST)
+
+
+def test_short_runs_are_never_slow():
+    one = pace.Pace()
+    for seconds in (1e-5, 9e-4, 9e-4, 9e-4):
+        one.note(0.0, seconds)
+    assert not one.narrow(0.001)
+
+
+@pytest.mark.skipif(blas.found() is None, reason="NumPy is built on another BLAS")
+def test_threads_of_blas_are_limited_and_given_back(monkeypatch):
+    before = blas.threads()
+    blas.found().limit(2)
+    try:
+        with pace.one_thread:
+            assert blas.threads() == 1
+            with pace.one_thread:
+                assert blas.threads() == 1
+            assert blas.threads() == 1
+        assert blas.threads() == 2
+
+        made = gn.trace(lambda a, b: a @ b, np.ones((3, 3)), np.ones((3, 3))).compile(backend="numpy")
+        seen = []
+        function = made._function
+        monkeypatch.setattr(made, "_function", lambda *arrays: (seen.append(blas.threads()), function(*arrays))[1])
+        times = iter([0.0, 0.001, 1.0, 1.1, 2.0, 2.1, 2.11, 9.0, 9.001])
+        monkeypatch.setattr(plan, "clock", lambda: next(times))
+        for _ in range(5):
+            np.testing.assert_array_equal(made(np.ones((3, 3)), np.ones((3, 3))).numpy(), np.full((3, 3), 3.0))
+        assert seen == [2, 2, 2, 1, 2] and blas.threads() == 2
+    finally:
+        blas.found().limit(before)
