@@ -261,7 +261,7 @@ def test_plans_that_are_gone_leave_nothing(monkeypatch):
 def test_outputs_and_functions_outlive_their_plan():
     made = gn.trace(lambda x: [gn.exp(x), x * 2.0], np.ones(1000)).compile(backend="native")
     outputs = [t.numpy() for t in made(np.ones(1000))]
-    function = made._function
+    function = made._running.function
     del made
     gc.collect()
     again = function(np.ones(1000))

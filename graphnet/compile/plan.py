@@ -10,7 +10,7 @@ import time
 import weakref
 from collections.abc import Callable, Sequence
 from sys import getrefcount
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -48,6 +48,19 @@ def backend_wanted(given: str | None = None) -> str:
     return "numpy" if given == "auto" and not native.available() else given
 
 
+class _Running(NamedTuple):
+    """A code that is ready to be called. One object: a call has all of it, while another thread puts a new one."""
+
+    code: Code
+    function: Callable[..., list[np.ndarray]]
+    parameters: list[Parameter]
+    quiet: bool
+
+    @staticmethod
+    def of(code: Code, function: Callable[..., list[np.ndarray]]) -> _Running:
+        return _Running(code, function, code.parameters, code.quiet)
+
+
 class Plan:
     """A compiled graph: call it with arrays, as the graph itself.
 
@@ -78,8 +91,8 @@ class Plan:
         self._turn = turn_of([*self.updated, *self._read])
         self._waiting = NATIVE_AFTER if wanted == "auto" else -1
         self._thread: threading.Thread | None = None
-        self.code: Code = self._native() if wanted == "native" else Code(self.graph)
-        self._use(self.code, self.code.load())
+        code: Code = self._native() if wanted == "native" else Code(self.graph)
+        self._running = _Running.of(code, code.load())
         _plans.add(self)
 
     def _native(self) -> Code:
@@ -89,11 +102,10 @@ class Plan:
 
         return NativeCode(self.graph)
 
-    def _use(self, code: Code, function: Callable[..., list[np.ndarray]]) -> None:
-        self._function = function
-        self._parameters = code.parameters
-        self._quiet = code.quiet
-        self.code = code
+    @property
+    def code(self) -> Code:
+        """What the next call runs, as steps."""
+        return self._running.code
 
     @property
     def learns(self) -> bool:
@@ -144,11 +156,12 @@ class Plan:
                 flags = v.flags
                 if not (flags.c_contiguous and flags.aligned and v.dtype.isnative):
                     values[place] = np.array(v, v.dtype.newbyteorder("="), order="C")
-            if self._quiet:
-                results = self._function(*values, *[p._value for p in self._parameters])
+            _, function, parameters, quiet = self._running
+            if quiet:
+                results = function(*values, *[p._value for p in parameters])
             else:
                 with np.errstate(all="ignore"):
-                    results = self._function(*values, *[p._value for p in self._parameters])
+                    results = function(*values, *[p._value for p in parameters])
             now = tick()
             for p in self.updated:
                 p._changed = now
@@ -185,9 +198,8 @@ class Plan:
             # A fork waits meanwhile: a module half imported would stay so in the child.
             with native.lock:
                 code = self._native()
-                function = code.load()
-                with self._turn:
-                    self._use(code, function)
+                # Not in turn: a plan that has the turn may wait for this lock.
+                self._running = _Running.of(code, code.load())
         except Exception as error:
             log.warning("native code for %r could not be made, NumPy goes on: %s", self, error, exc_info=True)
             return
