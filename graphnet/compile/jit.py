@@ -38,6 +38,7 @@ class Compiled:
         self.backend = backend_wanted(backend)
         self._plans: OrderedDict[Any, Plan] = OrderedDict()
         self._plain: dict[Any, Plan] = {}
+        self._recent: set[Plan] = set()
         self._lock = threading.RLock()
         _all.add(self)
         self.compilations = 0
@@ -73,6 +74,11 @@ class Compiled:
                 plan = Plan(trace(self._f, *args), self.backend)
                 self.compilations += 1
                 log.info("compiled %s for %s (%d so far)", self._f, key[0], self.compilations)
+                if len(self._plans) >= self.limit:
+                    # Calls that found their plan without this lock have not moved it.
+                    for old in [k for k, p in self._plans.items() if p in self._recent]:
+                        self._plans.move_to_end(old)
+                    self._recent.clear()
                 self._plans[key] = plan
                 if len(self._plans) > self.limit:
                     self._plans.popitem(last=False)
@@ -99,16 +105,16 @@ class Compiled:
         if values is not None:
             plan = self._plain.get(tuple(key))
             if plan is not None and not (mode.recording and plan.learns):
-                self.plan = plan
+                if plan is not self.plan:
+                    self.plan = plan
+                    self._recent.add(plan)
                 return plan.graph.structured([constant(r) for r in plan.run(values)])
         plan = self.lower(*args)
         if values is not None:
             self._plain[tuple(key)] = plan
-        arrays = (
-            args
-            if values is not None
-            else [a for a in flatten(args)[0] if isinstance(a, (Tensor, np.ndarray, np.generic))]
-        )
+            arrays: Any = args
+        else:
+            arrays = [leaf for leaf in flatten(args)[0] if isinstance(leaf, (Tensor, np.ndarray, np.generic))]
         if mode.recording and plan.learns:
             # The caller may want gradients with respect to its parameters: then a history is needed.
             return plan.graph.inlined(*arrays)

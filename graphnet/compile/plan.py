@@ -10,7 +10,7 @@ import time
 import weakref
 from collections.abc import Callable, Sequence
 from sys import getrefcount
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -49,6 +49,42 @@ def backend_wanted(given: str | None = None) -> str:
     return "numpy" if given == "auto" and not native.available() else given
 
 
+class _Running(NamedTuple):
+    """A code that is ready to be called. One object: a call has all of it, while another thread puts a new one."""
+
+    code: Code
+    function: Callable[..., list[np.ndarray]]
+    parameters: list[Parameter]
+    quiet: bool
+    pace: Pace | None
+
+    @staticmethod
+    def of(code: Code, function: Callable[..., list[np.ndarray]]) -> _Running:
+        products = any(t.op is not None and t.op.name in ("matmul", "gemm") for t in code.graph.nodes)
+        several = products and blas.found() is not None and blas.threads() > 1
+        return _Running(code, function, code.parameters, code.quiet, Pace() if several else None)
+
+    def run(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
+        """The outputs; products use one thread while there is no room for more."""
+        if self.pace is None:
+            return self._called(arrays)
+        begun = clock()
+        if self.pace.narrow(begun):
+            with one_thread:
+                results = self._called(arrays)
+            self.pace.note_alone(begun, clock())
+            return results
+        results = self._called(arrays)
+        self.pace.note(begun, clock())
+        return results
+
+    def _called(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
+        if self.quiet:
+            return self.function(*arrays)
+        with np.errstate(all="ignore"):
+            return self.function(*arrays)
+
+
 class Plan:
     """A compiled graph: call it with arrays, as the graph itself.
 
@@ -79,8 +115,8 @@ class Plan:
         self._turn = turn_of([*self.updated, *self._read])
         self._waiting = NATIVE_AFTER if wanted == "auto" else -1
         self._thread: threading.Thread | None = None
-        self.code: Code = self._native() if wanted == "native" else Code(self.graph)
-        self._use(self.code, self.code.load())
+        code: Code = self._native() if wanted == "native" else Code(self.graph)
+        self._running = _Running.of(code, code.load())
         _plans.add(self)
 
     def _native(self) -> Code:
@@ -90,13 +126,10 @@ class Plan:
 
         return NativeCode(self.graph)
 
-    def _use(self, code: Code, function: Callable[..., list[np.ndarray]]) -> None:
-        self._function = function
-        self._parameters = code.parameters
-        self._quiet = code.quiet
-        products = any(t.op is not None and t.op.name == "matmul" for t in self.graph.nodes)
-        self._pace = Pace() if products and blas.found() is not None and blas.threads() > 1 else None
-        self.code = code
+    @property
+    def code(self) -> Code:
+        """What the next call runs, as steps."""
+        return self._running.code
 
     @property
     def learns(self) -> bool:
@@ -147,28 +180,12 @@ class Plan:
                 flags = v.flags
                 if not (flags.c_contiguous and flags.aligned and v.dtype.isnative):
                     values[place] = np.array(v, v.dtype.newbyteorder("="), order="C")
-            arrays = [*values, *[p._value for p in self._parameters]]
-            results = self._paced(arrays) if self._pace is not None else self._run(arrays)
+            running = self._running
+            arrays = [*values, *[p._value for p in running.parameters]]
+            results = running.run(arrays)
             now = tick()
             for p in self.updated:
                 p._changed = now
-        return results
-
-    def _run(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
-        if self._quiet:
-            return self._function(*arrays)
-        with np.errstate(all="ignore"):
-            return self._function(*arrays)
-
-    def _paced(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
-        """A run with matrix products, on one thread while there is no room for more."""
-        assert self._pace is not None
-        begun = clock()
-        if self._pace.narrow(begun):
-            with one_thread:
-                return self._run(arrays)
-        results = self._run(arrays)
-        self._pace.note(begun, clock())
         return results
 
     @staticmethod
@@ -202,9 +219,8 @@ class Plan:
             # A fork waits meanwhile: a module half imported would stay so in the child.
             with native.lock:
                 code = self._native()
-                function = code.load()
-                with self._turn:
-                    self._use(code, function)
+                # Not in turn: a plan that has the turn may wait for this lock.
+                self._running = _Running.of(code, code.load())
         except Exception as error:
             log.warning("native code for %r could not be made, NumPy goes on: %s", self, error, exc_info=True)
             return

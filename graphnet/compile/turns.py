@@ -8,10 +8,22 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
+from contextlib import nullcontext
+from typing import Any
 
 from graphnet.tensor import Parameter
 
 _joining = threading.RLock()
+
+
+class _Mine(threading.local):
+    """The locks that a thread has taken, in order: its group may be joined to another before it lets go."""
+
+    def __init__(self) -> None:
+        self.held: list[Any] = []
+
+
+_mine = _Mine()
 
 
 class Turn:
@@ -33,13 +45,23 @@ class Turn:
     def __enter__(self) -> None:
         while True:
             root = self.root()
-            root.lock.acquire()
+            lock = root.lock
+            lock.acquire()
             if root._joined is None:
+                _mine.held.append(lock)
                 return
-            root.lock.release()
+            lock.release()
 
     def __exit__(self, *exc: object) -> None:
-        self.root().lock.release()
+        _mine.held.pop().release()
+
+    def joins(self, turn: Turn) -> bool:
+        """Make this group a part of another, unless a plan of it is running in another thread."""
+        if not self.lock.acquire(blocking=False):
+            return False
+        self._joined = turn
+        self.lock.release()
+        return True
 
     def forked(self) -> None:
         """In a forked process: nobody has the turn."""
@@ -48,17 +70,20 @@ class Turn:
 
 def turn_of(parameters: Iterable[Parameter]) -> Turn:
     """The turn for a plan that uses these parameters, which from now on have it together."""
-    with _joining:
-        listed = list(parameters)
-        known = list(dict.fromkeys(p._turn.root() for p in listed if p._turn is not None))
-        turn = known[0] if known else Turn()
-        for other in known[1:]:
-            # Waits for a plan of the other group that is running now.
-            with other.lock:
-                other._joined = turn
-        for p in listed:
-            p._turn = turn
-        return turn
+    listed, held = list(parameters), _mine.held
+    busy: Turn | None = None
+    while True:
+        # Never waits for a plan while others cannot join: that plan may be about to.
+        with busy.lock if busy is not None else nullcontext(), _joining:
+            known = list(dict.fromkeys(p._turn.root() for p in listed if p._turn is not None))
+            # What this thread has taken first stays a lock: then the whole group waits for it.
+            known.sort(key=lambda t: held.index(t.lock) if t.lock in held else len(held))
+            turn = known[0] if known else Turn()
+            busy = next((other for other in known[1:] if not other.joins(turn)), None)
+            if busy is None:
+                for p in listed:
+                    p._turn = turn
+                return turn
 
 
 def forked() -> None:
