@@ -19,7 +19,7 @@ from graphnet.compile.products import PLAIN, ROW_MAJOR, TRANSPOSED, Product
 from graphnet.compile.updates import ProductUpdate, product_updates
 from graphnet.graph import Graph
 from graphnet.op import OPS, Op, made
-from graphnet.tensor import Parameter, Spec, Tensor
+from graphnet.tensor import Parameter, Spec, Tensor, constant
 
 GEMM = Op(
     "gemm",
@@ -43,10 +43,12 @@ VDOT = Op(
 )
 
 
-def riding(graph: Graph, least: int = 0) -> Graph:
+def riding(graph: Graph, least: int = 0, scaled: bool = False) -> Graph:
     """`graph` with every update that is linear in one matrix product as one `gemm` node.
 
-    For a parameter of fewer than `least` elements it is `beta * p + alpha * (a @ b)`, without what was between.
+    For a parameter of fewer than `least` elements it is `beta * p + alpha * (a @ b)`, without what was between. With
+    `scaled`, `beta * p` is a node of its own: BLAS would go over p for it, and a loop that goes over p anyway, for its
+    penalty, has it for less.
     """
     found = product_updates(graph)
     if not found:
@@ -54,12 +56,16 @@ def riding(graph: Graph, least: int = 0) -> Graph:
     updates = []
     for p, t in graph.updates:
         u = found.get(p)
-        updates.append((p, t if u is None else _gemm(p, u) if p.size >= least else _written_out(p, u)))
+        updates.append((p, t if u is None else _gemm(p, u, scaled) if p.size >= least else _written_out(p, u)))
     return graph.with_outputs(graph.inputs, graph.outputs, updates).check()
 
 
-def _gemm(p: Parameter, u: ProductUpdate) -> Tensor:
-    return made(GEMM, (p, u.a, u.b, u.alpha, u.beta), {}, like=u.product)
+def _gemm(p: Parameter, u: ProductUpdate, scaled: bool) -> Tensor:
+    c: Tensor = p
+    beta = u.beta
+    if scaled:
+        c, beta = made(OPS["multiply"], (p, u.beta), {}, like=u.product), constant(np.ones((), p.dtype))
+    return made(GEMM, (c, u.a, u.b, u.alpha, beta), {}, like=u.product)
 
 
 def _written_out(p: Parameter, u: ProductUpdate) -> Tensor:

@@ -57,11 +57,50 @@ def ordered(graph: Graph) -> list[Tensor]:
         if t not in done and t.size == 1 and all(i.size == 1 and i in done for i in t.inputs):
             done.add(t)
             order.append(t)
-    roots = [*graph.outputs, *(t for p, t in graph.updates if p.size == 1)]
-    roots += [t for p, t in graph.updates if p.size != 1]
-    for root in roots:
+    penalties = _of_one_parameter(graph, given)
+    behind = _behind(graph, penalties)
+    numbers = [*graph.outputs, *(t for p, t in graph.updates if p.size == 1)]
+    for root in numbers:
+        if root not in behind:
+            compute(root)
+    for p, t in graph.updates:
+        if p.size != 1:
+            if t.op is not None and t.op.name == "gemm" and t not in given:
+                # What is summed over the old value goes over it together with the scaling of that value.
+                for i in t.inputs[1:]:
+                    compute(i)
+                for penalty in penalties.get(p, ()):
+                    compute(penalty)
+            compute(t)
+    for root in numbers:
         compute(root)
     return order
+
+
+def _of_one_parameter(graph: Graph, given: set[Tensor]) -> dict[Tensor, list[Tensor]]:
+    """For parameters that a `gemm` updates, the numbers that are sums over nothing but the parameter and constants."""
+    updated = {p for p, t in graph.updates if t.op is not None and t.op.name == "gemm"}
+    source: dict[Tensor, Tensor | None] = {}
+    found: dict[Tensor, list[Tensor]] = {}
+    for t in graph.nodes:
+        if t.op is None or t in given:
+            source[t] = None if t.op is None and t not in given and not isinstance(t, Parameter) else t
+            continue
+        sources = {s for s in (source[i] for i in t.inputs) if s is not None}
+        one = next(iter(sources)) if len(sources) == 1 else None
+        source[t] = one if one is not None or not sources else t
+        if one in updated and t.size == 1 and t.op.family == "reduction":
+            found.setdefault(one, []).append(t)
+    return found
+
+
+def _behind(graph: Graph, penalties: dict[Tensor, list[Tensor]]) -> set[Tensor]:
+    """The nodes that need one of those numbers."""
+    found = {t for listed in penalties.values() for t in listed}
+    for t in graph.nodes:
+        if t not in found and any(i in found for i in t.inputs):
+            found.add(t)
+    return found
 
 
 def readers(steps: Sequence[Step], places: Places) -> dict[Tensor, list[int]]:
@@ -105,7 +144,7 @@ def may_overwrite(step: Step, places: Places, t: Tensor, source: Tensor) -> bool
         own: tuple[int, ...] = row_major(t.shape)
         read = [(places[i].offset, places[i].strides, i.shape) for i in t.inputs if places[i].base is source]
         return all(r == (0, own, t.shape) for r in read)
-    if t in step.late or step.split is not None:
+    if t in step.late or any(n not in step.late and step.is_row(n) for n in step.nodes):
         return False
     own = written_at(step, t)
     if own != row_major(step.domain):
@@ -142,4 +181,10 @@ def overwritten(
         last = max(read.get(p, ()), default=-1)
         if last < place or (last == place and may_overwrite(steps[place], places, t, p)):
             found[t] = p
+            scaled = t.inputs[0] if t.op.name == "gemm" else p
+            if scaled is not p and scaled in place_of and read.get(scaled) == [place] and scaled.dtype == p.dtype:
+                # The old value is scaled in place, and the product is added to it there.
+                before = place_of[scaled]
+                if last < before or (last == before and may_overwrite(steps[before], places, scaled, p)):
+                    found[scaled] = p
     return found
