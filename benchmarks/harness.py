@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 OURS = "graphnet"
 ROOT = Path(__file__).resolve().parents[1]
-PAUSE = 0.05  # seconds; OpenBLAS spins for about 30 ms
+PAUSE = 0.2  # seconds; OpenBLAS spins for about 30 ms, others longer
 
 #: seconds that a library may take to be ready; compilers of C++ may take for ever
 PATIENCE = {"torch.compile": 60.0}
