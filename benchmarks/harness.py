@@ -160,7 +160,7 @@ def race(
     rounds: int = 9,
     threads: int = 1,
     extra: Mapping[str, str] | None = None,
-    seconds: float = 0.2,
+    seconds: float = 0.6,
     say: Callable[[str], Any] = lambda line: None,
 ) -> Race:
     """Race `contender(case, library)` of a module: a turn in each round runs the step for about `seconds`.
