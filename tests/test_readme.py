@@ -14,7 +14,7 @@ BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, re.S)
 def test_the_scripts_run(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     scripts = [text for kind, text in BLOCKS if kind == "python"]
-    assert len(scripts) == 3
+    assert len(scripts) == 4
     scope = {}
     for script in scripts:
         exec(script.replace("epochs=60", "epochs=3"), scope)
