@@ -1,6 +1,7 @@
 """Plans: the same values as the graph, in buffers of their own, in the parameters' own arrays; and gn.compile."""
 
 import threading
+import traceback
 import tracemalloc
 
 import numpy as np
@@ -281,3 +282,11 @@ def test_a_step_that_cannot_be_traced_runs_eagerly_and_says_so():
     ):
         model.fit(x[:320], y[:320], batch_size=16, epochs=2, verbose=0)
     assert model.steps.run_eagerly and len(model.history.epoch) == 2
+
+
+def test_a_traceback_shows_the_line_of_a_plan():
+    plan = gn.trace(lambda x, i: x[i] * 2.0, np.ones(3), np.zeros(2, int)).compile(backend="numpy")
+    with pytest.raises(IndexError) as caught:
+        plan(np.ones(3), np.array([0, 7]))
+    text = "".join(traceback.format_exception(caught.value))
+    assert 'File "graphnet numpy plan' in text and "# getitem -> float64[2], test_compile.py:" in text

@@ -6,9 +6,7 @@ into an array which is there. `native_code.NativeCode` makes most steps native.
 
 from __future__ import annotations
 
-import linecache
 import re
-import weakref
 from collections.abc import Callable, Hashable
 from typing import Any
 
@@ -27,6 +25,16 @@ from graphnet.tensor import Parameter, Tensor
 
 #: elements of a parameter from which on an update inside a product pays for the way from Python to BLAS, some 10 us
 RIDING_PAYS = 1 << 15
+
+
+class _Lines:
+    """The text of a generated module, for those who show its lines."""
+
+    def __init__(self, text: str):
+        self.text = text
+
+    def get_source(self, name: str) -> str:
+        return self.text
 
 
 class Code:
@@ -281,14 +289,12 @@ class Code:
         bound = [f"{n}={n}" for n in scope if n in used]
         head = f"def step({', '.join([*arguments, *bound])}):"
         whole = "\n".join([head, *(f"    {line}" for line in self.body)]) + "\n"
-        filename = f"<{self.kind} plan {id(self):x}>"
-        linecache.cache[filename] = (len(whole), None, whole.splitlines(True), filename)
-        # The function holds all that it uses: buffers, constants, the native module. It is in no cycle.
-        namespace = {**scope, "k_code": self}
+        filename = f"graphnet {self.kind} plan {id(self):x}"
+        # The function holds all that it uses: buffers, constants, the native module. It is in no cycle. Tracebacks and
+        # debuggers ask the loader for the lines.
+        namespace = {**scope, "k_code": self, "__name__": filename, "__loader__": _Lines(whole)}
         exec(compile(whole, filename, "exec"), namespace)
-        function = namespace.pop("step")
-        weakref.finalize(function, linecache.cache.pop, filename, None).atexit = False
-        return function
+        return namespace.pop("step")
 
     @property
     def quiet(self) -> bool:
