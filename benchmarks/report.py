@@ -180,7 +180,9 @@ def picture(results: Sequence[Result], path: Path) -> None:
         left = low / 3
         axis.set_xlim(left, high * (high / left) ** 0.28)
         for i, value in enumerate(values):
-            axis.text(value, i, f" {shown(value, result.unit)}", va="center", fontsize=8, color="#222222")
+            label = axis.text(value, i, f" {shown(value, result.unit)}", va="center", fontsize=8, color="#222222")
+            # The line of the target must not cross the figures.
+            label.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 0.5})
         for limit in limits:
             if limit == limit:
                 axis.axvline(limit, color="#222222", linestyle=(0, (4, 3)), linewidth=1)
