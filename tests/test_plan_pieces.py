@@ -373,3 +373,22 @@ def test_buffers_that_are_needed_at_the_same_time_lie_apart(drawn):
     assert arena.peak == max(held) and (not lives or held[arena.peak_step] == arena.peak)
     assert arena.peak <= arena.total <= sum(whole.values())
     assert arena.unshared == sum(b.nbytes for b in lives)
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.05])
+def test_an_update_without_a_penalty_scales_nothing(rate):
+    w = gn.Parameter(np.full((3, 2), 0.5, "float32"), name="w")
+
+    def step(x):
+        loss = gn.tanh(x @ w).mean()
+        w.assign(w - rate * gn.gradients(loss, w))
+        return loss
+
+    for backend in ("numpy", "native") if native.available() else ("numpy",):
+        plan = gn.trace(step, np.ones((4, 3), "float32")).compile(backend=backend)
+        scalings = [
+            t
+            for t in plan.code.graph.nodes
+            if t.op is not None and t.op.name == "multiply" and any(i is w for i in t.inputs)
+        ]
+        assert not scalings

@@ -15,6 +15,7 @@ import numpy as np
 
 from graphnet.compile import blas
 from graphnet.compile.passes import rewritten
+from graphnet.compile.passes.rewriting import the_number
 from graphnet.compile.products import PLAIN, ROW_MAJOR, TRANSPOSED, Product
 from graphnet.compile.updates import ProductUpdate, product_updates
 from graphnet.graph import Graph
@@ -63,7 +64,7 @@ def riding(graph: Graph, least: int = 0, scaled: bool = False) -> Graph:
 def _gemm(p: Parameter, u: ProductUpdate, scaled: bool) -> Tensor:
     c: Tensor = p
     beta = u.beta
-    if scaled:
+    if scaled and not _is_one(beta):
         c, beta = made(OPS["multiply"], (p, u.beta), {}, like=u.product), constant(np.ones((), p.dtype))
     return made(GEMM, (c, u.a, u.b, u.alpha, beta), {}, like=u.product)
 
@@ -72,7 +73,14 @@ def _written_out(p: Parameter, u: ProductUpdate) -> Tensor:
     def make(name: str, *inputs: Tensor) -> Tensor:
         return made(OPS[name], inputs, {}, like=u.product)
 
-    return make("add", make("multiply", p, u.beta), make("multiply", make("matmul", u.a, u.b), u.alpha))
+    kept = p if _is_one(u.beta) else make("multiply", p, u.beta)
+    return make("add", kept, make("multiply", make("matmul", u.a, u.b), u.alpha))
+
+
+def _is_one(t: Tensor) -> bool:
+    """Whether a factor is the constant 1: without a penalty or decay, there is nothing to scale."""
+    number = the_number(t) if t.op is None else None
+    return number is not None and bool(number == 1)
 
 
 def dotted(graph: Graph) -> Graph:
