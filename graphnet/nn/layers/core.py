@@ -1,4 +1,4 @@
-"""The layers: each states its formula and its shapes."""
+"""The layers that every network has: its input, Dense, Activation, Flatten, Dropout."""
 
 from __future__ import annotations
 
