@@ -573,6 +573,7 @@ row(
     Sample((np.array(3),), {"shape": (3, 5)}),
     Sample((np.array(2**62),), {"shape": (7,), "dtype": "float64"}),
     differentiable=False,
+    rtol=1e-6,
 )
 
 
