@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import graphnet as gn
+from graphnet.tensor import state
 
 
 class Phase(threading.local):
@@ -40,3 +41,11 @@ def running(
         yield
     finally:
         phase.training, phase.iteration, phase.losses = before
+
+
+def assignable(value: gn.Tensor) -> bool:
+    """Whether a state can be assigned `value` now: its number is known, or a trace makes the assignment an update.
+
+    It is not where only shapes are asked for, or a graph of symbolic tensors is built: there, nothing may change.
+    """
+    return not value.is_symbolic or state.mode.trace is not None
