@@ -68,6 +68,8 @@ class PReLU(Layer):
     ((2, 8, 8, 3), (1, 1, 3))
     """
 
+    fixed_ndim = True
+
     def __init__(
         self,
         alpha_initializer: Any = "zeros",

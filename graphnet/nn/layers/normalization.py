@@ -43,6 +43,8 @@ def beside(w: gn.Tensor, along: tuple[int, ...], x: gn.Tensor) -> gn.Tensor:
 class Standardised(Layer):
     """What these layers share: `gamma` and `beta` along `axis`, and their shapes beside the input."""
 
+    fixed_ndim = True
+
     def __init__(
         self,
         axis: Any = -1,
@@ -198,8 +200,8 @@ class LayerNormalization(Standardised):
     `axis` is one axis or several; gamma and beta have their sizes (Ba, Kiros and Hinton, "Layer normalization", 2016).
 
     >>> import graphnet as gn
-    >>> gn.nn.LayerNormalization(epsilon=0.0)([[0.0, 1.0, 2.0, 1.0]]).numpy().round(4).tolist()
-    [[-1.4141999483108521, 0.0, 1.4141999483108521, 0.0]]
+    >>> gn.nn.LayerNormalization(epsilon=0.0)([[0.0, 2.0, 8.0, 10.0], [3.0, 3.0, 1.0, 1.0]]).numpy()[1].tolist()
+    [1.0, 1.0, -1.0, -1.0]
     """
 
     @classmethod
@@ -292,6 +294,8 @@ class RMSNormalization(Layer):
     Tensor([[0.8485281, 1.1313708]], dtype=float32)
     """
 
+    fixed_ndim = True
+
     def __init__(self, axis: Any = -1, epsilon: float = 1e-6, **kwargs: Any):
         super().__init__(**kwargs)
         self.axis = list(axis) if isinstance(axis, tuple) else axis
@@ -320,9 +324,6 @@ class UnitNormalization(Layer):
         super().__init__(**kwargs)
         self.axis = list(axis) if isinstance(axis, tuple) else axis
 
-    def build(self, input_shape: Sizes) -> None:
-        self.along = places(self, self.axis, tuple(n or 1 for n in input_shape))
-
     def call(self, x: gn.Tensor) -> gn.Tensor:
-        square = gn.sum(gn.square(x), axis=self.along, keepdims=True)
+        square = gn.sum(gn.square(x), axis=places(self, self.axis, x.shape), keepdims=True)
         return x / gn.sqrt(gn.where(square > 1e-24, square, 1e-24))

@@ -49,6 +49,8 @@ class Normalization(Layer):
     Tensor([[0., 2.]], dtype=float32)
     """
 
+    fixed_ndim = True
+
     def __init__(self, axis: Any = -1, mean: Any = None, variance: Any = None, invert: bool = False, **kwargs: Any):
         super().__init__(**kwargs)
         if (mean is None) != (variance is None):
