@@ -92,7 +92,7 @@ class Layer(Weighted):
 
     Layers and weights that are attributes, alone or in lists and dicts, belong to it. `fixed_axes` lists the input's
     axes whose sizes are fixed by `build`, `fixed_ndim` says that the number of axes is; `casts` that inputs are cast to
-    the layer's dtype (float32 unless given). `activity_regularizer` penalises the output, divided by the number of rows.
+    the layer's dtype (float32 unless given). `activity_regularizer` penalises the output, divided by its rows.
 
     `Layer(size=..., activation=..., type=...)` itself is a fully connected layer, see `graphnet.nn.classic`.
 

@@ -86,6 +86,10 @@ class Sequential(Model):
         """The layers, without the Input."""
         return list(self._layers)
 
+    @layers.setter
+    def layers(self, value: Any) -> None:
+        raise AttributeError(f"the layers of '{self.name}' are a list to read: use add(layer) and pop().")
+
     def get_config(self) -> dict[str, Any]:
         """Name and layers, in a form that JSON can hold."""
         front = [self._input] if self._input is not None else []
