@@ -50,9 +50,14 @@ LAYERS = [
     ("Permute", {"dims": [2, 1]}, (4, 3)),
     ("RepeatVector", {"n": 2}, (4,)),
 ]
-each_layer = pytest.mark.parametrize(
-    ("kind", "options", "row"), LAYERS, ids=lambda v: v if isinstance(v, str) else None
-)
+PARTS = ("kind", "options", "row")
+
+
+def word(value):
+    return value if isinstance(value, str) else None
+
+
+each_layer = pytest.mark.parametrize(PARTS, LAYERS, ids=word)
 
 
 def made(kind, options, **more):
