@@ -34,6 +34,8 @@ class Sequential(Model):
         super().__init__(name=name, trainable=trainable)
         self._layers: list[Layer] = []
         self._input: InputLayer | None = None
+        if isinstance(layers, (Layer, type, str, dict)):
+            raise TypeError(f"Sequential takes a list of layers, as in Sequential([Dense(3)]); received {layers!r}.")
         for layer in layers or ():
             self.add(layer)
 
