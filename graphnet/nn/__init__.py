@@ -1,5 +1,7 @@
 """Networks in Keras' words: layers, a Sequential, and training."""
 
+from typing import Any
+
 from graphnet.nn import (
     activations,
     callbacks,
@@ -43,3 +45,17 @@ __all__ = [
     "to_categorical",
     "utils",
 ]
+
+_NEED_SKLEARN = ("GraphnetClassifier", "GraphnetRegressor")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _NEED_SKLEARN:
+        from graphnet.nn import estimators
+
+        return getattr(estimators, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_NEED_SKLEARN])

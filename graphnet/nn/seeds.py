@@ -5,6 +5,9 @@ Initial weights, the seeds of layers and the order of rows are drawn from it. Nu
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 
 _generator: list[np.random.Generator] = []
@@ -35,3 +38,16 @@ def draw_seed() -> int:
 def generator(seed: int | None = None) -> np.random.Generator:
     """A generator for `seed`, or one whose seed is drawn."""
     return np.random.default_rng(draw_seed() if seed is None else int(seed))
+
+
+@contextmanager
+def using(seed: int | None) -> Iterator[None]:
+    """Draw from a generator of its own, started by `seed`, in this block; None changes nothing."""
+    before = list(_generator)
+    if seed is not None:
+        set_random_seed(seed)
+    try:
+        yield
+    finally:
+        if seed is not None:
+            _generator[:] = before
