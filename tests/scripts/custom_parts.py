@@ -1,4 +1,4 @@
-"""Parts written by hand: a layer, a loss, a metric, a callback, an initialiser; and a custom training loop by batches."""
+"""Parts written by hand: a layer, a loss, a metric, a callback; and training by batches."""
 
 import numpy as np
 from made_data import mnist

@@ -1,4 +1,4 @@
-"""A deep network with everything against overfitting: batch normalisation, penalties, noise, class weights, plateaus."""
+"""A deep network with everything against overfitting: batch normalisation, penalties, noise, class weights."""
 
 import numpy as np
 from made_data import mnist
