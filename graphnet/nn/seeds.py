@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 
 import numpy as np
 
@@ -41,13 +42,21 @@ def generator(seed: int | None = None) -> np.random.Generator:
 
 
 @contextmanager
-def using(seed: int | None) -> Iterator[None]:
-    """Draw from a generator of its own, started by `seed`, in this block; None changes nothing."""
-    before = list(_generator)
-    if seed is not None:
-        set_random_seed(seed)
+def unmoved() -> Iterator[None]:
+    """What the block draws does not count: afterwards the generator is where it was."""
+    before = deepcopy(_generator)
     try:
         yield
     finally:
-        if seed is not None:
-            _generator[:] = before
+        _generator[:] = before
+
+
+@contextmanager
+def using(seed: int | None) -> Iterator[None]:
+    """Draw from a generator that `seed` starts, in this block alone; None changes nothing."""
+    if seed is None:
+        yield
+        return
+    with unmoved():
+        set_random_seed(seed)
+        yield
