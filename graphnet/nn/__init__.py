@@ -16,78 +16,17 @@ from graphnet.nn import (
 from graphnet.nn.callbacks import Callback
 from graphnet.nn.history import History
 from graphnet.nn.layer import Layer
-from graphnet.nn.layers import (
-    ELU,
-    Activation,
-    ActivityRegularization,
-    AlphaDropout,
-    BatchNormalization,
-    Dense,
-    Dropout,
-    Flatten,
-    GaussianDropout,
-    GaussianNoise,
-    GroupNormalization,
-    Identity,
-    Input,
-    InputLayer,
-    Lambda,
-    LayerNormalization,
-    LeakyReLU,
-    Normalization,
-    Permute,
-    PReLU,
-    ReLU,
-    RepeatVector,
-    Rescaling,
-    Reshape,
-    RMSNormalization,
-    Softmax,
-    SpatialDropout1D,
-    SpatialDropout2D,
-    SpatialDropout3D,
-    UnitNormalization,
-)
+from graphnet.nn.layers import *
 from graphnet.nn.sequential import Sequential
 from graphnet.nn.training import Model
 from graphnet.nn.utils import set_random_seed, to_categorical
 
 __all__ = [
-    "ELU",
-    "Activation",
-    "ActivityRegularization",
-    "AlphaDropout",
-    "BatchNormalization",
     "Callback",
-    "Dense",
-    "Dropout",
-    "Flatten",
-    "GaussianDropout",
-    "GaussianNoise",
-    "GroupNormalization",
     "History",
-    "Identity",
-    "Input",
-    "InputLayer",
-    "Lambda",
     "Layer",
-    "LayerNormalization",
-    "LeakyReLU",
     "Model",
-    "Normalization",
-    "PReLU",
-    "Permute",
-    "RMSNormalization",
-    "ReLU",
-    "RepeatVector",
-    "Rescaling",
-    "Reshape",
     "Sequential",
-    "Softmax",
-    "SpatialDropout1D",
-    "SpatialDropout2D",
-    "SpatialDropout3D",
-    "UnitNormalization",
     "activations",
     "callbacks",
     "initializers",
@@ -100,6 +39,7 @@ __all__ = [
     "to_categorical",
     "utils",
 ]
+__all__ += layers.__all__
 
 _NEED_SKLEARN = ("GraphnetClassifier", "GraphnetRegressor")
 

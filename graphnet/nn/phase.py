@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import graphnet as gn
 from graphnet.tensor import state
@@ -14,7 +15,8 @@ class Phase(threading.local):
     """The state of this thread's calls of layers.
 
     `losses` is where `add_loss` puts its numbers during a training or test step; elsewhere it is None, and the layers
-    keep them. `depth` counts the calls that are open, `number` the outermost ones so far.
+    keep them. `depth` counts the calls that are open, `number` the outermost ones so far. `mask` is that of the last
+    Sequential's output, with the model (see `masks.py`).
     """
 
     training: bool = False
@@ -22,6 +24,7 @@ class Phase(threading.local):
     losses: list[gn.Tensor] | None = None
     depth: int = 0
     number: int = 0
+    mask: tuple[Any, gn.Tensor] | None = None
 
 
 phase = Phase()
@@ -33,14 +36,14 @@ def running(
 ) -> Iterator[None]:
     """Call layers in this phase: `training`, the count of training steps, which may be symbolic, and a list that
     collects what `add_loss` adds (unless given, it stays the one there is)."""
-    before = phase.training, phase.iteration, phase.losses
-    phase.training, phase.iteration = training, iteration
+    before = phase.training, phase.iteration, phase.losses, phase.mask
+    phase.training, phase.iteration, phase.mask = training, iteration, None
     if losses is not None:
         phase.losses = losses
     try:
         yield
     finally:
-        phase.training, phase.iteration, phase.losses = before
+        phase.training, phase.iteration, phase.losses, phase.mask = before
 
 
 def assignable(value: gn.Tensor) -> bool:
