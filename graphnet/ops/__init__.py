@@ -1,4 +1,4 @@
-"""The operations, by room: elementwise, transcendental, special, activation, reduce, shape, index, linalg, convolution, ..."""
+"""The operations, by room: elementwise, transcendental, special, activation, reduce, shape, index, linalg, ..."""
 
 from graphnet.ops.activation import (
     elu,

@@ -1,8 +1,8 @@
 """Convolution, its transpose and the gradient of its kernel: three products of the same three arrays.
 
-With `x` of `(batch, *space, in)`, `kernel` of `(*window, in / groups, out)` and `u` of `(batch, *windows, out)`, the sum of
-`x * kernel * u` over all windows is linear in each. Each op here is its gradient by one of them, so the gradients of each op
-are the two others: derivatives of every order are made of these three.
+With `x` of `(batch, *space, in)`, `kernel` of `(*window, in / groups, out)` and `u` of `(batch, *windows, out)`, the
+sum of `x * kernel * u` over all windows is linear in each. Each op here is its gradient by one of them, so the
+gradients of each op are the two others: derivatives of every order are made of these three.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def _channels(x, kernel, groups, outputs):
     elif given != per_group * groups:
         split = f" in each of {groups} groups" if groups > 1 else ""
         raise ValueError(
-            f"the input has {given} channels, the kernel {kernel.shape} takes {per_group} (its last axis but one){split}"
+            f"the input has {given} channels; the kernel {kernel.shape} takes {per_group} (last axis but one){split}"
         )
     if out % groups:
         raise ValueError(f"the {out} channels of the kernel's last axis do not part into {groups} groups")
@@ -37,8 +37,8 @@ def _rank(x, kernel):
     sizes = windows.space(x)
     if len(kernel.shape) != len(x.shape):
         raise ValueError(
-            f"an input (batch, {len(sizes)} axes of space, channels) takes a kernel (window, in / groups, out) of as many "
-            f"dimensions; the shapes are {x.shape} and {kernel.shape}"
+            f"an input (batch, {len(sizes)} axes of space, channels) takes a kernel (window, in / groups, out) of as "
+            f"many dimensions; the shapes are {x.shape} and {kernel.shape}"
         )
     if 0 in kernel.shape[:-2]:
         raise ValueError(f"a window has at least one element; the kernel has shape {kernel.shape}")
@@ -97,8 +97,8 @@ def _flat(p, rank):
 def conv(x, kernel, strides=1, padding="valid", dilation=1, groups=1):
     """The sum over each window of `x` times the kernel (not flipped), for each output channel: a convolution.
 
-    x: `(batch, *space, in)`, kernel: `(*window, in / groups, out)`, result: `(batch, *windows, out)`, with any number of
-    axes of space. A window begins every `strides` elements, and its own stand `dilation` apart. `padding` puts zeros
+    x: `(batch, *space, in)`, kernel: `(*window, in / groups, out)`, result: `(batch, *windows, out)`, with any number
+    of axes of space. A window begins every `strides` elements, and its own stand `dilation` apart. `padding` puts zeros
     around: "valid" (none), "same" (`ceil(size / stride)` windows, the odd zero after), "causal" (all before), a number,
     or a pair for each axis. With `groups`, each part of the output channels sees its part of the input channels only.
 
@@ -153,8 +153,8 @@ def _transpose_attributes(x, kernel, strides=1, padding="valid", dilation=1, gro
     fit = _fit(size, window, strides, around, dilation)
     if fit != given:
         raise ValueError(
-            f"a convolution of size {size} has {fit} windows, with strides {strides} and padding {around}; the input has "
-            f"{given}"
+            f"a convolution of size {size} has {fit} windows, with strides {strides} and padding {around}; the input "
+            f"has {given}"
         )
     return {"strides": strides, "padding": around, "dilation": dilation, "groups": int(groups), "size": size}
 
@@ -171,8 +171,8 @@ def _transpose_attributes(x, kernel, strides=1, padding="valid", dilation=1, gro
 def conv_transpose(x, kernel, strides=1, padding="valid", dilation=1, groups=1, size=None):
     """The transpose of `conv`: each element of `x` times the kernel, added up where its window lies.
 
-    x: `(batch, *windows, out)`, kernel: `(*window, in / groups, out)` as for `conv`, result: `(batch, *space, in)`. It is
-    the gradient of `conv` by its input; strides make the result larger. `size` gives the axes of space of the result
+    x: `(batch, *windows, out)`, kernel: `(*window, in / groups, out)` as for `conv`, result: `(batch, *space, in)`. It
+    is the gradient of `conv` by its input; strides make the result larger. `size` gives the axes of space of the result
     where several sizes have as many windows; by default the smallest, and `windows * strides` with "same".
 
     Raises `ValueError` for channels or a `size` that do not fit.
@@ -205,7 +205,8 @@ def conv_transpose(x, kernel, strides=1, padding="valid", dilation=1, groups=1, 
         p = p.reshape(-1, *fit, spread, channels)
         into = y[block]
         for place, here, there in met:
-            into[there] += p[(*here[:-1], place)]
+            taken = (*here[:-1], place)
+            into[there] += p[taken]
     return y
 
 
@@ -232,7 +233,7 @@ def _kernel_attributes(x, u, strides=1, padding="valid", dilation=1, groups=1, w
     ),
 )
 def conv_kernel(x, u, strides=1, padding="valid", dilation=1, groups=1, window=None):
-    """The sum over all windows of the products of an element of `x` and one of `u`: the gradient of `conv` by its kernel.
+    """The sum over all windows of products of elements of `x` and `u`: the gradient of `conv` by its kernel.
 
     x: `(batch, *space, in)`, u: `(batch, *windows, out)`, result: `(*window, in / groups, out)`.
     """

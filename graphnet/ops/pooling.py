@@ -1,7 +1,7 @@
 """Pooling: the largest or the mean of each window, in each channel.
 
-The gradient of `max_pool` goes to the first largest element: `max_pool_at` says which that is, `window_put` puts numbers
-there, `window_pick` takes them from there. The latter two are each other's gradients, as are `avg_pool` and its
+The gradient of `max_pool` goes to the first largest element: `max_pool_at` says which that is, `window_put` puts
+numbers there, `window_pick` takes them from there. The latter two are each other's gradients, as are `avg_pool` and its
 transpose.
 """
 
@@ -46,7 +46,7 @@ def _pooled_shape(x, **at):
 
 
 def _place_dtype(window):
-    return np.uint8 if math.prod(window) <= 256 else np.int32
+    return np.dtype(np.uint8 if math.prod(window) <= 256 else np.int32)
 
 
 def _least(dtype):
@@ -64,8 +64,8 @@ def _least(dtype):
 def max_pool(x, window, strides=None, padding="valid"):
     """The largest element of each window, in each channel, NaN if one is NaN; its gradient goes to the first largest.
 
-    x: `(batch, *space, channels)`, result: `(batch, *windows, channels)`. `strides` are the window's sizes unless given.
-    `padding` is "valid", "same" (`ceil(size / stride)` windows), a number, or a pair for each axis of space; what lies
+    x: `(batch, *space, channels)`, result: `(batch, *windows, channels)`. `strides` are the window's sizes unless
+    given. `padding` is "valid", "same" (`ceil(size / stride)` windows), a number, or a pair for each axis of space; what lies
     there never counts.
 
     Raises `ValueError` for a window that is larger than the padded input, or padding as wide as the window.
@@ -93,7 +93,7 @@ def max_pool_at(x, window, strides=None, padding="valid"):
     best = np.full(shape, _least(x.dtype), x.dtype)
     found = np.zeros(shape, _place_dtype(at["window"]))
     # Where a window begins in the padding, its first element in the array must win against nothing.
-    empty = np.ones(shape[1:-1] + (1,), bool) if any(a for a, _ in at["padding"]) else None
+    empty = np.ones((*shape[1:-1], 1), bool) if any(a for a, _ in at["padding"]) else None
     for place, here, there in _met(x.shape[1:-1], at):
         now, old = x[there], best[here]
         better = now > old
@@ -156,7 +156,7 @@ def window_pick(x, places, window, strides=None, padding="valid"):
 
 @op(
     _pooled_shape,
-    dtype=lambda x, **at: x.dtype if x.dtype.kind == "f" else np.float64,
+    dtype=lambda x, **at: x.dtype if x.dtype.kind == "f" else np.dtype(np.float64),
     prepare=_attributes,
     onnx="AveragePool",
     vjp=(lambda g, y, x, **at: avg_pool_transpose(g, **at, size=tuple(x.shape[1:-1])),),

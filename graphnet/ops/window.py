@@ -1,7 +1,8 @@
 """How a window goes over the axes of space: sizes, strides, padding, and which elements it meets.
 
-Arrays are `(batch, *space, channels)` with any number of axes of space. A window of `size` elements that stand `dilation`
-apart spans `(size - 1) * dilation + 1`, and begins `strides` further each time, first `padding[0]` before the array.
+Arrays are `(batch, *space, channels)` with any number of axes of space. A window of `size` elements that stand
+`dilation` apart spans `(size - 1) * dilation + 1`, and begins `strides` further each time, first `padding[0]` before
+the array.
 """
 
 from __future__ import annotations
@@ -103,7 +104,7 @@ def counts(sizes: Sizes, span: Sizes, strides: Sizes, padding: Pairs) -> Sizes:
 
 @lru_cache(maxsize=1024)
 def meetings(sizes: Sizes, window: Sizes, strides: Sizes, padding: Pairs, dilation: Sizes) -> tuple[Any, ...]:
-    """For each element of the window, in order: (its place, the windows that have it in the array, what it meets there).
+    """For each element of the window: its place, the windows that have it in the array, and what they have there.
 
     The latter two are indices of slices into `(batch, *windows, channels)` and `(batch, *space, channels)`. An element
     that always lies in the padding is left out.
@@ -139,7 +140,9 @@ def padded(x: np.ndarray, padding: Pairs) -> np.ndarray:
         return x
     sizes = [n + a + b for n, (a, b) in zip(x.shape[1:-1], padding, strict=True)]
     whole = np.zeros((x.shape[0], *sizes, x.shape[-1]), x.dtype)
-    whole[(slice(None), *(slice(a, a + n) for n, (a, _) in zip(x.shape[1:-1], padding, strict=True)))] = x
+    middle = [slice(a, a + n) for n, (a, _) in zip(x.shape[1:-1], padding, strict=True)]
+    at = (slice(None), *middle)
+    whole[at] = x
     return whole
 
 
