@@ -3,6 +3,7 @@
 from graphnet.nn import (
     activations,
     callbacks,
+    constraints,
     initializers,
     layers,
     losses,
@@ -33,6 +34,7 @@ __all__ = [
     "Sequential",
     "activations",
     "callbacks",
+    "constraints",
     "initializers",
     "layers",
     "losses",

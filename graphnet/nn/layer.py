@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 import graphnet as gn
-from graphnet.nn import initializers, regularizers
+from graphnet.nn import constraints, initializers, regularizers
 from graphnet.nn.lookup import Configured, snake
 
 FLOAT = "float32"
@@ -173,7 +173,9 @@ class Layer(Configured):
         sizes = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
         if any(not isinstance(n, (int, np.integer)) for n in sizes):
             raise ValueError(f"{self.name}: the shape of weight {name!r} must be known; received {sizes}")
-        start = initializers.get(initializer or ("glorot_uniform" if len(sizes) > 1 else "zeros"))
+        start = initializers.get(
+            initializer if initializer is not None else "glorot_uniform" if len(sizes) > 1 else "zeros"
+        )
         label = name or f"weight_{len(self._weights)}"
         value = start(sizes, dtype=np.dtype(dtype or self.dtype))
         weight = gn.Parameter(value, dtype=dtype or self.dtype, name=f"{self.name}/{label}", trainable=trainable)
@@ -181,7 +183,7 @@ class Layer(Configured):
         if regularizer is not None:
             self.regularizers[weight] = regularizers.get(regularizer)
         if constraint is not None:
-            self.constraints[weight] = constraint
+            self.constraints[weight] = constraints.get(constraint)
         return weight
 
     def _children(self) -> list[Layer]:
