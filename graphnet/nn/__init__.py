@@ -5,6 +5,7 @@ from typing import Any
 from graphnet.nn import (
     activations,
     callbacks,
+    constraints,
     initializers,
     layers,
     losses,
@@ -29,6 +30,7 @@ __all__ = [
     "Sequential",
     "activations",
     "callbacks",
+    "constraints",
     "initializers",
     "layers",
     "losses",
