@@ -64,7 +64,7 @@ class _Named(LearningRateSchedule):
         """Note the rate at the begin."""
         if isinstance(rate, bool) or not isinstance(rate, (int, float, np.integer, np.floating)) or not rate >= 0:
             raise ValueError(f"{type(self).__name__}: a learning rate is a number, 0 or more; received {rate!r}")
-        self.initial_learning_rate, self.name = rate, name or type(self).__name__
+        self.initial_learning_rate, self.name = float(rate), name or type(self).__name__
 
 
 @table.add()
