@@ -11,7 +11,7 @@ from typing import Any
 
 import graphnet as gn
 from graphnet.nn import losses, metrics
-from graphnet.nn.layer import running
+from graphnet.nn.phase import phase, running
 from graphnet.nn.losses import Loss
 from graphnet.nn.optimizers import Optimizer
 from graphnet.nn.repeated import Repeated
@@ -86,7 +86,7 @@ class Steps:
             self.optimizer.build(self.params)
 
     def loss_of(self, y: gn.Tensor, y_pred: gn.Tensor, sample_weight: gn.Tensor | None) -> gn.Tensor:
-        """The loss of one batch, penalties included."""
+        """The loss of one batch, with penalties and what layers added to it in this step."""
         assert self.loss is not None
         with gn.region(self.loss.name, "Loss"):
             total = self.loss(y, y_pred, sample_weight)
@@ -94,6 +94,8 @@ class Steps:
                 total = gn.mean(total)
         for regularizer, w in self.penalties:
             total = total + regularizer(w).astype(total.dtype)
+        for added in phase.losses or ():
+            total = total + added.astype(total.dtype)
         return total
 
     def update_metrics(self, y: gn.Tensor, y_pred: gn.Tensor, sample_weight: gn.Tensor | None, loss: gn.Tensor) -> None:
@@ -108,7 +110,7 @@ class Steps:
     def train_step(self, x: gn.Tensor, y: gn.Tensor, sample_weight: gn.Tensor | None) -> None:
         """One step: predictions, loss, gradients, new values of everything."""
         params, iteration = self.params, self.optimizer.iterations
-        with running(True, iteration):
+        with running(True, iteration, losses=[]):
             y_pred = self.model(x, training=True)
             loss = self.loss_of(y, y_pred, sample_weight)
         with gn.no_grad():
@@ -118,7 +120,7 @@ class Steps:
 
     def test_step(self, x: gn.Tensor, y: gn.Tensor, sample_weight: gn.Tensor | None) -> None:
         """Predictions and loss, without learning. History is kept: the loss asks what the prediction was made from."""
-        with running(False):
+        with running(False, losses=[]):
             y_pred = self.model(x, training=False)
             loss = self.loss_of(y, y_pred, sample_weight)
         with gn.no_grad():
