@@ -99,7 +99,7 @@ def main():
                 found = described(keras, cls)
             if found is not None:
                 rows.append(f"  {json.dumps(name)}: {json.dumps(found)}")
-        lines.append(f' {json.dumps(module)}: {{\n' + ",\n".join(rows) + "\n }")
+        lines.append(f" {json.dumps(module)}: {{\n" + ",\n".join(rows) + "\n }")
     text = "{\n" + f' "keras_version": {json.dumps(keras.__version__)},\n' + ",\n".join(lines) + "\n}\n"
     json.loads(text)
     TARGET.write_text(text, encoding="utf-8")

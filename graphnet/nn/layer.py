@@ -310,9 +310,7 @@ class Layer(Weighted):
                 with running(False, losses=[]):
                     y = layer(gn.input(tuple(free if n is None else n for n in sizes), self.dtype))
                 found.append([t.shape for t in tensors_in(y)])
-        shapes = [
-            tuple(n if n == m else None for n, m in zip(a, b, strict=True)) for a, b in zip(*found, strict=True)
-        ]
+        shapes = [tuple(n if n == m else None for n, m in zip(a, b, strict=True)) for a, b in zip(*found, strict=True)]
         return shapes[0] if isinstance(y, gn.Tensor) else shapes
 
     def __repr__(self) -> str:

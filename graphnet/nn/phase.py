@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+import numpy as np
 
 import graphnet as gn
 
@@ -13,7 +15,8 @@ class Phase(threading.local):
     """The state of this thread's calls of layers.
 
     `losses` is where `add_loss` puts its numbers during a training or test step; elsewhere it is None, and the layers
-    keep them. `depth` counts the calls that are open, `number` the outermost ones so far.
+    keep them. `depth` counts the calls that are open, `number` the outermost ones so far. `start` makes the arrays of new
+    weights, from shape and dtype, where their values come from elsewhere than their initializers.
     """
 
     training: bool = False
@@ -21,6 +24,7 @@ class Phase(threading.local):
     losses: list[gn.Tensor] | None = None
     depth: int = 0
     number: int = 0
+    start: Callable[[tuple[int, ...], np.dtype], np.ndarray] | None = None
 
 
 phase = Phase()
@@ -40,3 +44,13 @@ def running(
         yield
     finally:
         phase.training, phase.iteration, phase.losses = before
+
+
+@contextmanager
+def weights_from(start: Callable[[tuple[int, ...], np.dtype], np.ndarray]) -> Iterator[None]:
+    """New weights start from `start(shape, dtype)` instead of what their initializers give."""
+    before, phase.start = phase.start, start
+    try:
+        yield
+    finally:
+        phase.start = before
