@@ -11,7 +11,7 @@ from graphnet.nn import masks
 from graphnet.nn.classic import ClassicLayer
 from graphnet.nn.layer import Layer, as_shape, running
 from graphnet.nn.layers import InputLayer, table
-from graphnet.nn.lookup import unknown
+from graphnet.nn.lookup import plain, unknown
 from graphnet.nn.summary import Summary
 from graphnet.nn.training import Model
 
@@ -97,7 +97,7 @@ class Sequential(Model):
         return {
             "name": self.name,
             "trainable": self.trainable,
-            "layers": [{"class_name": type(x).__name__, "config": x.get_config()} for x in (*front, *self._layers)],
+            "layers": [plain(x) for x in (*front, *self._layers)],
         }
 
     @classmethod

@@ -18,12 +18,13 @@ from graphnet.nn.layer import Layer, running
 from graphnet.nn.lookup import unknown
 from graphnet.nn.progress import Progress
 from graphnet.nn.repeated import Repeated
+from graphnet.nn.saveable import Saveable
 from graphnet.nn.step import Steps
 
 PENALTIES = {"ridge": regularizers.Ridge, "lasso": regularizers.Lasso}
 
 
-class Model(Layer):
+class Model(Saveable, Layer):
     """A layer that can be compiled, fitted, evaluated and asked for predictions. `Sequential` is one."""
 
     steps: Steps | None = None
