@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from graphnet import ops
 from graphnet.nn import (
     activations,
     callbacks,
@@ -51,6 +52,7 @@ __all__ = [
     "metrics",
     "model_from_json",
     "models",
+    "ops",
     "optimizers",
     "register_keras_serializable",
     "register_serializable",
