@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
 
 import graphnet as gn
 from graphnet.tensor import state
@@ -14,7 +17,9 @@ class Phase(threading.local):
     """The state of this thread's calls of layers.
 
     `losses` is where `add_loss` puts its numbers during a training or test step; elsewhere it is None, and the layers
-    keep them. `depth` counts the calls that are open, `number` the outermost ones so far.
+    keep them. `depth` counts the calls that are open, `number` the outermost ones so far. `mask` is that of the last
+    Sequential's output, with the model (see `masks.py`). `start` makes the arrays of new weights, from shape and dtype,
+    where their values come from elsewhere than their initializers.
     """
 
     training: bool = False
@@ -22,6 +27,8 @@ class Phase(threading.local):
     losses: list[gn.Tensor] | None = None
     depth: int = 0
     number: int = 0
+    mask: tuple[Any, gn.Tensor] | None = None
+    start: Callable[[tuple[int, ...], np.dtype], np.ndarray] | None = None
 
 
 phase = Phase()
@@ -33,14 +40,14 @@ def running(
 ) -> Iterator[None]:
     """Call layers in this phase: `training`, the count of training steps, which may be symbolic, and a list that
     collects what `add_loss` adds (unless given, it stays the one there is)."""
-    before = phase.training, phase.iteration, phase.losses
-    phase.training, phase.iteration = training, iteration
+    before = phase.training, phase.iteration, phase.losses, phase.mask
+    phase.training, phase.iteration, phase.mask = training, iteration, None
     if losses is not None:
         phase.losses = losses
     try:
         yield
     finally:
-        phase.training, phase.iteration, phase.losses = before
+        phase.training, phase.iteration, phase.losses, phase.mask = before
 
 
 def assignable(value: gn.Tensor) -> bool:
@@ -49,3 +56,13 @@ def assignable(value: gn.Tensor) -> bool:
     It is not where only shapes are asked for, or a graph of symbolic tensors is built: there, nothing may change.
     """
     return not value.is_symbolic or state.mode.trace is not None
+
+
+@contextmanager
+def weights_from(start: Callable[[tuple[int, ...], np.dtype], np.ndarray]) -> Iterator[None]:
+    """New weights start from `start(shape, dtype)` instead of what their initializers give."""
+    before, phase.start = phase.start, start
+    try:
+        yield
+    finally:
+        phase.start = before

@@ -12,7 +12,7 @@ import sys
 import time
 from typing import Any
 
-from graphnet.nn.callbacks import Callback
+from graphnet.nn.callbacks.base import Callback
 from graphnet.nn.history import ordered
 
 WIDTH = 20

@@ -49,3 +49,14 @@ def unmoved() -> Iterator[None]:
         yield
     finally:
         _generator[:] = before
+
+
+@contextmanager
+def using(seed: int | None) -> Iterator[None]:
+    """Draw from a generator that `seed` starts, in this block alone; None changes nothing."""
+    if seed is None:
+        yield
+        return
+    with unmoved():
+        set_random_seed(seed)
+        yield

@@ -18,12 +18,13 @@ from graphnet.nn.layer import Layer, running
 from graphnet.nn.lookup import unknown
 from graphnet.nn.progress import Progress
 from graphnet.nn.repeated import Repeated
+from graphnet.nn.saveable import Saveable
 from graphnet.nn.step import Steps
 
 PENALTIES = {"ridge": regularizers.Ridge, "lasso": regularizers.Lasso}
 
 
-class Model(Layer):
+class Model(Saveable, Layer):
     """A layer that can be compiled, fitted, evaluated and asked for predictions. `Sequential` is one."""
 
     steps: Steps | None = None
@@ -98,8 +99,7 @@ class Model(Layer):
         chosen = optimizers.get(optimizer)
         plain = [metric_table.get(m) for m in as_list(metrics)]
         weighted = [metric_table.get(m) for m in as_list(weighted_metrics)]
-        chosen.params, chosen.state = [], []
-        chosen.iterations.assign(np.int64(0))
+        chosen.clear()
         self._predictor = None
         self.steps = Steps(self, chosen, losses.get(loss), plain, weighted, made, run_eagerly)
 

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 import graphnet as gn
-from graphnet.nn import activations, initializers, regularizers, seeds
+from graphnet.nn import activations, constraints, initializers, regularizers, seeds
 from graphnet.nn.layer import FLOAT, Layer, as_shape, phase
 from graphnet.nn.lookup import Table
 
@@ -70,6 +70,7 @@ class Dense(Layer):
     """
 
     fixed_axes = (-1,)
+    supports_masking = True
 
     def __init__(
         self,
@@ -93,8 +94,8 @@ class Dense(Layer):
         self.bias_initializer = initializers.get(bias_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
         self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.kernel_constraint = kernel_constraint
-        self.bias_constraint = bias_constraint
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
         self.kernel: gn.Parameter | None = None
         self.bias: gn.Parameter | None = None
 
@@ -123,6 +124,8 @@ class Dense(Layer):
 @table.add()
 class Activation(Layer):
     """`activation(x)`, element by element or, for softmax, over the last axis."""
+
+    supports_masking = True
 
     def __init__(self, activation: Any, **kwargs: Any):
         super().__init__(**kwargs)
@@ -189,6 +192,8 @@ class Dropout(Noisy):
     >>> sorted(set(layer(gn.ones((20, 20)), training=True).numpy().ravel().tolist()))
     [0.0, 1.3333333730697632]
     """
+
+    supports_masking = True
 
     def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any):
         super().__init__(seed, **kwargs)
