@@ -46,6 +46,7 @@ ALLOWED = {
     "methods": {"tensor", "op", "ops", "grad", "protocols"},
     "graph": {"tensor", "op", "ops", "containers", "grad"},
     "compile": {"tensor", "op", "ops", "containers", "grad", "graph", "shapes", "compile"},
+    "loops": {"tensor", "op", "ops", "containers", "grad", "graph", "compile", "shapes", "loops"},
     "viz": {"tensor", "op", "graph", "viz"},
     "nn": {"", "nn", "tensor", "op", "graph"},
     "__main__": {"", "datasets", "nn"},
