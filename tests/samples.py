@@ -801,3 +801,51 @@ row(
     *[Sample((g,), {**s.kwargs, **size}) for s, p, g, size in _backs],
     rtol=1e-13,
 )
+def _scanned(h: Any, x: Any, w: Any, reverse: bool = False) -> Any:
+    def step(h: Any, row: Any) -> Any:
+        h = gn.tanh(h @ w + row)
+        return h, h * row
+
+    last, ys = gn.scan(step, h, x, reverse=reverse)
+    return gn.concatenate([last, gn.reshape(ys, (-1, last.shape[-1]))])
+
+
+def _scan_reference(h: np.ndarray, x: np.ndarray, w: np.ndarray, reverse: bool = False) -> np.ndarray:
+    ys = []
+    for row in x[::-1] if reverse else x:
+        h = np.tanh(h @ w + row)
+        ys.append(h * row)
+    return np.concatenate([h, *(ys[::-1] if reverse else ys)])
+
+
+row(
+    "scan",
+    _scanned,
+    _scan_reference,
+    (normal(2, 3), normal(4, 2, 3), normal(3, 3)),
+    Sample((normal(1, 2), normal(1, 1, 2), normal(2, 2)), {"reverse": True}),
+    Sample((normal(2, 1), normal(3, 2, 1), normal(1, 1)), {"reverse": True}),
+    rtol=1e-13,
+)
+_PLACES = (np.array([[0, 2], [2, 2]]), np.array([1]), np.zeros((0, 2), np.int64))
+row(
+    "take_rows",
+    gn.take_rows,
+    lambda x, places: x[places],
+    *[Sample((normal(3, 2),), {"places": p}) for p in _PLACES],
+    Sample((normal(4),), {"places": np.array([3, 0, 3])}),
+)
+
+
+def _add_rows_reference(x: np.ndarray, places: np.ndarray, count: int) -> np.ndarray:
+    y = np.zeros((count, *x.shape[places.ndim :]), x.dtype)
+    np.add.at(y, places, x)
+    return y
+
+
+row(
+    "add_rows",
+    OPS["add_rows"].function,
+    _add_rows_reference,
+    *[Sample((normal(*p.shape, 2),), {"places": p, "count": 3}) for p in _PLACES],
+)

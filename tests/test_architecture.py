@@ -52,7 +52,8 @@ ALLOWED = {
     "graph": {"tensor", "op", "ops", "containers", "grad"},
     "compile": {"tensor", "op", "ops", "containers", "grad", "graph", "shapes", "compile"},
     "viz": {"tensor", "op", "graph", "viz", "files"},
-    "nn": {"", "nn", "tensor", "op", "graph", "files"},
+    "nn": {"", "nn", "tensor", "op", "ops", "graph", "files", "version"},
+    "loops": {"tensor", "op", "ops", "containers", "grad", "graph", "compile", "shapes", "loops"},
     "__main__": {"", "datasets", "nn"},
 }
 
