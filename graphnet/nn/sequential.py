@@ -10,7 +10,7 @@ import graphnet as gn
 from graphnet.nn.classic import ClassicLayer
 from graphnet.nn.layer import Layer, as_shape, running
 from graphnet.nn.layers import InputLayer, table
-from graphnet.nn.lookup import unknown
+from graphnet.nn.lookup import plain, unknown
 from graphnet.nn.summary import Summary
 from graphnet.nn.training import Model
 
@@ -34,7 +34,6 @@ class Sequential(Model):
         super().__init__(name=name, trainable=trainable)
         self._layers: list[Layer] = []
         self._input: InputLayer | None = None
-        self.output_shape: tuple[int | None, ...] | None = None
         for layer in layers or ():
             self.add(layer)
 
@@ -87,18 +86,13 @@ class Sequential(Model):
         """The layers, without the Input."""
         return list(self._layers)
 
-    @property
-    def input_shape(self) -> tuple[int | None, ...] | None:
-        """The shape of the input with None for the batch, if it is known."""
-        return self.built_shape if self.built else None
-
     def get_config(self) -> dict[str, Any]:
         """Name and layers, in a form that JSON can hold."""
         front = [self._input] if self._input is not None else []
         return {
             "name": self.name,
             "trainable": self.trainable,
-            "layers": [{"class_name": type(x).__name__, "config": x.get_config()} for x in (*front, *self._layers)],
+            "layers": [plain(x) for x in (*front, *self._layers)],
         }
 
     @classmethod
@@ -115,7 +109,7 @@ class Sequential(Model):
             )
         self._predictor = None
         self.built_shape = (None, *shape[1:])
-        with running(False):
+        with running(False, losses=[]):
             y = self._run(gn.input((1, *shape[1:]), self.dtype), False)  # type: ignore[arg-type]
         self.built = True
         self.output_shape = (None, *y.shape[1:])
@@ -123,7 +117,7 @@ class Sequential(Model):
     def _run(self, x: gn.Tensor, training: bool) -> gn.Tensor:
         for layer in self._layers:
             x = layer(x, training=training)
-            layer.output_shape = (None, *x.shape[1:])  # type: ignore[attr-defined]
+            layer.output_shape = (None, *x.shape[1:])
         return x
 
     def call(self, x: gn.Tensor, training: bool = False) -> gn.Tensor:

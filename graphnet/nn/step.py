@@ -11,9 +11,9 @@ from typing import Any
 
 import graphnet as gn
 from graphnet.nn import losses, metrics
-from graphnet.nn.layer import running
 from graphnet.nn.losses import Loss
 from graphnet.nn.optimizers import Optimizer
+from graphnet.nn.phase import phase, running
 from graphnet.nn.repeated import Repeated
 
 
@@ -57,13 +57,13 @@ class Steps:
     def _train(self, *batch: Any) -> Any:
         if not self._own("train_step"):
             return self.train_step(*batch)
-        with running(True, self.optimizer.count):
+        with running(True, self.optimizer.count, losses=[]):
             return self._named("train", self.model.train_step(tuple(part for part in batch if part is not None)))
 
     def _test(self, *batch: Any) -> Any:
         if not self._own("test_step"):
             return self.test_step(*batch)
-        with running(False):
+        with running(False, losses=[]):
             return self._named("test", self.model.test_step(tuple(part for part in batch if part is not None)))
 
     def _own(self, method: str) -> bool:
@@ -119,7 +119,7 @@ class Steps:
             self.optimizer.build(self.params)
 
     def loss_of(self, y: gn.Tensor, y_pred: gn.Tensor, sample_weight: gn.Tensor | None) -> gn.Tensor:
-        """The loss of one batch, penalties included."""
+        """The loss of one batch, with penalties and what layers added to it in this step."""
         assert self.loss is not None
         with gn.region(self.loss.name, "Loss"):
             total = self.loss(y, y_pred, sample_weight)
@@ -129,6 +129,8 @@ class Steps:
                 total = total * self.loss_weight
         for regularizer, w in self.penalties:
             total = total + regularizer(w).astype(total.dtype)
+        for added in phase.losses or ():
+            total = total + added.astype(total.dtype)
         return total
 
     def follow(self, loss: gn.Tensor, y_pred: gn.Tensor) -> None:
@@ -153,7 +155,7 @@ class Steps:
     def train_step(self, x: gn.Tensor, y: Any, sample_weight: gn.Tensor | None) -> Any:
         """One step: predictions, loss, gradients, new values of everything."""
         params, iteration = self.params, self.optimizer.count
-        with running(True, iteration):
+        with running(True, iteration, losses=[]):
             y_pred = self.model(x, training=True)
             loss = self.model.compute_loss(x, y, y_pred, sample_weight, training=True)
         with gn.no_grad():
@@ -164,7 +166,7 @@ class Steps:
 
     def test_step(self, x: gn.Tensor, y: Any, sample_weight: gn.Tensor | None) -> Any:
         """Predictions and loss, without learning. History is kept: the loss asks what the prediction was made from."""
-        with running(False):
+        with running(False, losses=[]):
             y_pred = self.model(x, training=False)
             loss = self.model.compute_loss(x, y, y_pred, sample_weight, training=False)
         with gn.no_grad():

@@ -18,12 +18,13 @@ from graphnet.nn.layer import Layer, running
 from graphnet.nn.lookup import unknown
 from graphnet.nn.progress import Progress
 from graphnet.nn.repeated import Repeated
+from graphnet.nn.saveable import Saveable
 from graphnet.nn.step import Steps
 
 PENALTIES = {"ridge": regularizers.Ridge, "lasso": regularizers.Lasso}
 
 
-class Model(Layer):
+class Model(Saveable, Layer):
     """A layer that can be compiled, fitted, evaluated and asked for predictions. `Sequential` is one."""
 
     steps: Steps | None = None
@@ -112,7 +113,7 @@ class Model(Layer):
 
     def predicted_spec(self, x: np.ndarray) -> gn.Tensor:
         """The model's output for `x` as a symbolic tensor: its shape and dtype, or an error if `x` does not fit."""
-        with running(False):
+        with running(False, losses=[]):
             return self(gn.input(x.shape, x.dtype))
 
     def fit(
@@ -309,7 +310,7 @@ class Model(Layer):
         return self._predictor(x)[0]
 
     def _forward(self, x: gn.Tensor) -> gn.Tensor:
-        with gn.no_grad(), running(False):
+        with gn.no_grad(), running(False, losses=[]):
             return self(x, training=False)
 
     def score(self, x: Any, target: Any, metric: str = "accuracy") -> float:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import secrets
 import shutil
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from graphnet.files import write_whole
 from graphnet.viz.build import build
 from graphnet.viz.dot import RANKDIRS, dot_source
 from graphnet.viz.geometry import Layout
@@ -190,20 +190,6 @@ def format_of(path: Path) -> str:
         ending = f"this ends in {path.suffix}" if path.suffix else "this has no ending"
         raise ValueError(f"{path}: a picture ends in {', '.join(_FORMATS)}; {ending}")
     return form
-
-
-def write_whole(target: Path, content: bytes) -> None:
-    """Write a file so that it is there whole or as it was before, whatever happens in between."""
-    temporary = target.with_name(f".{target.name[:40]}.{secrets.token_hex(6)}.part")
-    try:
-        with open(temporary, "xb") as f:
-            f.write(content)
-            f.flush()
-            os.fsync(f.fileno())
-        os.replace(temporary, target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def draw(

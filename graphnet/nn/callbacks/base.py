@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from graphnet.nn.lookup import Spelled
+
 Logs = dict[str, Any] | None
 
 
-class Callback:
+class Callback(metaclass=Spelled):
     """Base class: override the hooks you need. `self.model` is the model, `self.params` what `fit` was called with."""
 
     def __init__(self) -> None:
