@@ -16,7 +16,22 @@ from graphnet.nn import (
 from graphnet.nn.callbacks import Callback
 from graphnet.nn.history import History
 from graphnet.nn.layer import Layer
-from graphnet.nn.layers import Activation, Dense, Dropout, Flatten, Input, InputLayer
+from graphnet.nn.layers import (
+    GRU,
+    LSTM,
+    Activation,
+    Bidirectional,
+    Dense,
+    Dropout,
+    Embedding,
+    Flatten,
+    Input,
+    InputLayer,
+    Masking,
+    RepeatVector,
+    SimpleRNN,
+    TimeDistributed,
+)
 from graphnet.nn.saving import (
     clone_model,
     custom_object_scope,
@@ -31,17 +46,25 @@ from graphnet.nn.training import Model
 from graphnet.nn.utils import set_random_seed, to_categorical
 
 __all__ = [
+    "GRU",
+    "LSTM",
     "Activation",
+    "Bidirectional",
     "Callback",
     "Dense",
     "Dropout",
+    "Embedding",
     "Flatten",
     "History",
     "Input",
     "InputLayer",
     "Layer",
+    "Masking",
     "Model",
+    "RepeatVector",
     "Sequential",
+    "SimpleRNN",
+    "TimeDistributed",
     "activations",
     "callbacks",
     "clone_model",

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 import graphnet as gn
-from graphnet.nn import losses, metrics
+from graphnet.nn import losses, masks, metrics
 from graphnet.nn.losses import Loss
 from graphnet.nn.optimizers import Optimizer
 from graphnet.nn.phase import phase, running
@@ -42,6 +42,7 @@ class Steps:
                 raise ValueError(f"two metrics are named {name!r}: give one of them another name=.")
         self.keys: dict[str, tuple[str, ...]] = {}
         self.latest: dict[str, float] = {}
+        self._mask: gn.Tensor | None = None
         self.unsettle()
 
     def unsettle(self) -> None:
@@ -118,10 +119,14 @@ class Steps:
         if [id(p) for p in self.optimizer.params] != [id(p) for p in self.params]:
             self.optimizer.build(self.params)
 
-    def loss_of(self, y: gn.Tensor, y_pred: gn.Tensor, sample_weight: gn.Tensor | None) -> gn.Tensor:
+    def loss_of(
+        self, y: gn.Tensor, y_pred: gn.Tensor, sample_weight: gn.Tensor | None, mask: gn.Tensor | None = None
+    ) -> gn.Tensor:
         """The loss of one batch, with penalties and what layers added to it in this step."""
         assert self.loss is not None
         with gn.region(self.loss.name, "Loss"):
+            if mask is not None:
+                sample_weight = masks.loss_weight(mask, sample_weight, self.loss.reduction)
             total = self.loss(y, y_pred, sample_weight)
             if total.shape != ():
                 total = gn.mean(total)
@@ -138,40 +143,58 @@ class Steps:
         rows = float(y_pred.shape[0])
         self.loss_tracker.add(loss * rows, rows)
 
-    def update_metrics(self, y: gn.Tensor, y_pred: gn.Tensor, sample_weight: gn.Tensor | None) -> None:
-        """Take a batch into the metrics that `compile` was given."""
+    def update_metrics(
+        self, y: gn.Tensor, y_pred: gn.Tensor, sample_weight: gn.Tensor | None, mask: gn.Tensor | None = None
+    ) -> None:
+        """Take a batch into the metrics that `compile` was given. Masked steps do not count."""
+        counts = None
+        if mask is not None:
+            counts, sample_weight = masks.metric_weight(mask), masks.metric_weight(mask, sample_weight)
         for metric in self.metrics:
-            metric.update_state(y, y_pred)
+            metric.update_state(y, y_pred, counts)
         for metric in self.weighted:
             metric.update_state(y, y_pred, sample_weight)
 
-    def _measure(self, which: str, x: gn.Tensor, y: Any, y_pred: gn.Tensor, sample_weight: Any) -> Any:
+    def _measure(
+        self, which: str, x: gn.Tensor, y: Any, y_pred: gn.Tensor, sample_weight: Any, mask: gn.Tensor | None
+    ) -> Any:
         """Update the metrics; what a model with a `compute_metrics` of its own says of them."""
         if not self._own("compute_metrics"):
-            self.update_metrics(y, y_pred, sample_weight)
+            self.update_metrics(y, y_pred, sample_weight, mask)
             return None
-        return self._named(which, self.model.compute_metrics(x, y, y_pred, sample_weight))
+        self._mask = mask
+        try:
+            return self._named(which, self.model.compute_metrics(x, y, y_pred, sample_weight))
+        finally:
+            self._mask = None
+
+    def measured(self, y: gn.Tensor, y_pred: gn.Tensor, sample_weight: gn.Tensor | None) -> dict[str, gn.Tensor]:
+        """Update the metrics that `compile` was given, and give the running values of all."""
+        self.update_metrics(y, y_pred, sample_weight, self._mask)
+        return {m.name: m.result() for m in (self.loss_tracker, *self.metrics, *self.weighted)}
 
     def train_step(self, x: gn.Tensor, y: Any, sample_weight: gn.Tensor | None) -> Any:
         """One step: predictions, loss, gradients, new values of everything."""
         params, iteration = self.params, self.optimizer.count
         with running(True, iteration, losses=[]):
             y_pred = self.model(x, training=True)
+            mask = masks.noted(self.model)
             loss = self.model.compute_loss(x, y, y_pred, sample_weight, training=True)
         with gn.no_grad():
             grads = gn.gradients(self.optimizer.scale_loss(loss), params)
             self.optimizer.apply(grads, constraints=self.constraints)
             self.follow(loss, y_pred)
-            return self._measure("train", x, y, y_pred, sample_weight)
+            return self._measure("train", x, y, y_pred, sample_weight, mask)
 
     def test_step(self, x: gn.Tensor, y: Any, sample_weight: gn.Tensor | None) -> Any:
         """Predictions and loss, without learning. History is kept: the loss asks what the prediction was made from."""
         with running(False, losses=[]):
             y_pred = self.model(x, training=False)
+            mask = masks.noted(self.model)
             loss = self.model.compute_loss(x, y, y_pred, sample_weight, training=False)
         with gn.no_grad():
             self.follow(loss, y_pred)
-            return self._measure("test", x, y, y_pred, sample_weight)
+            return self._measure("test", x, y, y_pred, sample_weight, mask)
 
     def reset(self) -> None:
         """Start the running values anew: those of `compile`, and of metrics that the model holds as attributes."""
