@@ -29,7 +29,7 @@ class Watcher(Callback):
         direction = "min" if name == "loss" else None
         for metric in getattr(self.model, "metrics", ()):
             if metric.name == name:
-                direction = metric.direction
+                direction = metric.direction or direction
         if direction is None and name in ("acc", "accuracy", "auc", "precision", "recall", "f1_score"):
             direction = "max"
         if direction is None:
