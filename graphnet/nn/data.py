@@ -132,15 +132,20 @@ class Batches:
         full = -(-len(x) // self.batch_size)
         self.steps = full if steps is None else whole(steps, "steps")
         self._stream = itertools.chain.from_iterable(self._pass() for _ in itertools.count())
+        self._began: Any = None
+        self._taken = self._skip = 0
 
     def _pass(self) -> Iterator[Batch]:
         rows, size = len(self.x), self.batch_size
+        self._began, self._taken = self._order, 0
+        skip, self._skip = self._skip, 0
         order = None
         if self.shuffle and self.rng is not None:
             order = self.rng.permutation(rows) if self.shuffle is True else np.arange(rows)
         arrays = (self.x, self.y, self.w)
         if order is None:
-            for start in range(0, rows, size):
+            for start in range(skip * size, rows, size):
+                self._taken = start // size + 1
                 yield tuple([None if a is None else a[start : start + size] for a in arrays])  # type: ignore[misc]
             return
         # Gathered into the same memory for every batch: a batch is used up before the next one is asked for.
@@ -149,12 +154,41 @@ class Batches:
             chosen = order[start : start + size]
             if self.shuffle == "batch" and self.rng is not None:
                 chosen = self.rng.permutation(chosen)
+            self._taken += 1
+            if self._taken <= skip:
+                continue
             batch = []
             for a, into in zip(arrays, room, strict=True):
                 # "clip" lets NumPy write at once instead of by way of a copy; no index is out of range.
                 batch.append(None if a is None else a.take(chosen, 0, into[: len(chosen)], "clip"))  # type: ignore[index]
             yield tuple(batch)  # type: ignore[misc]
 
-    def epoch(self) -> Iterator[Batch]:
-        """The batches of the next epoch."""
-        return itertools.islice(self._stream, self.steps) if self.limited else self._pass()
+    def epoch(self, done: int = 0) -> Iterator[Batch]:
+        """The batches of the next epoch, without the first `done` of it."""
+        if done >= self.steps:
+            return iter(())
+        return itertools.islice(self._stream, self.steps - done) if self.limited else self._pass()
+
+    @property
+    def _order(self) -> Any:
+        """What decides the order of the rows from now on."""
+        return self.rng.bit_generator.state if self.rng is not None else None
+
+    def position(self) -> dict[str, Any]:
+        """Where it stands, as something JSON can hold: the order of this pass, and how many batches of it are taken."""
+        whole_pass = self._taken >= -(-len(self.x) // self.batch_size)
+        order, taken = (self._order, 0) if whole_pass or not self._taken else (self._began, self._taken)
+        return {"rows": len(self.x), "batch_size": self.batch_size, "order": order, "taken": taken}
+
+    def go_to(self, position: dict[str, Any]) -> None:
+        """Go on from a `position` of the same rows. Raises `ValueError` for one of other rows or batches."""
+        own = self.position()
+        for word in ("rows", "batch_size"):
+            if position[word] != own[word]:
+                raise ValueError(f"it was made with {word}={position[word]}, this fit has {own[word]}.")
+        if (position["order"] is None) != (own["order"] is None):
+            raise ValueError("it was made with another shuffle= than this fit has.")
+        if self.rng is not None:
+            self.rng.bit_generator.state = position["order"]
+        self._skip = position["taken"]
+        self._stream = itertools.chain.from_iterable(self._pass() for _ in itertools.count())

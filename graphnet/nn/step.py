@@ -30,7 +30,7 @@ class Steps:
         penalty: Any = None,
         run_eagerly: bool = False,
     ):
-        self._eager = run_eagerly
+        self._eager, self._steady = run_eagerly, False
         self.model, self.optimizer, self.loss, self.penalty = model, optimizer, loss, penalty
         self.loss_tracker = metrics.Mean(name="loss")
         self.metrics, self.weighted = plain, weighted
@@ -47,8 +47,14 @@ class Steps:
         self.constraints: dict[gn.Parameter, Any] = {}
         self.penalties: list[tuple[Any, gn.Parameter]] = []
         self.checked: dict[Any, tuple[int, ...]] = {}
-        self.train = Repeated(self._train, f"'{self.model.name}'", self._eager)
-        self.test = Repeated(self._test, f"'{self.model.name}'", self._eager)
+        self.train = Repeated(self._train, f"'{self.model.name}'", self._eager, steady=self._steady)
+        self.test = Repeated(self._test, f"'{self.model.name}'", self._eager, steady=self._steady)
+
+    def hold_steady(self) -> None:
+        """From now on the same code runs from the first batch on: a run can be repeated bit for bit."""
+        self._steady = True
+        self.train = Repeated(self._train, f"'{self.model.name}'", self.train.eager, steady=True)
+        self.test = Repeated(self._test, f"'{self.model.name}'", self.test.eager, steady=True)
 
     def _train(self, *batch: Any) -> None:
         self.train_step(*batch)
@@ -125,6 +131,11 @@ class Steps:
             loss = self.loss_of(y, y_pred, sample_weight)
         with gn.no_grad():
             self.update_metrics(y, y_pred, sample_weight, loss)
+
+    @property
+    def running_values(self) -> list[gn.Parameter]:
+        """What the loss and the metrics have added up since the last reset."""
+        return [v for m in (self.loss_tracker, *self.metrics, *self.weighted) for v in m.variables]
 
     def reset(self) -> None:
         """Start the running values anew."""

@@ -18,6 +18,7 @@ from graphnet.nn.layer import Layer, running
 from graphnet.nn.lookup import unknown
 from graphnet.nn.progress import Progress
 from graphnet.nn.repeated import Repeated
+from graphnet.nn.run import Run
 from graphnet.nn.saveable import Saveable
 from graphnet.nn.step import Steps
 
@@ -31,6 +32,7 @@ class Model(Saveable, Layer):
     _predictor: Repeated | None = None
     history: History | None = None
     stop_training = False
+    run: Run | None = None
 
     @property
     def layers(self) -> list[Layer]:
@@ -214,22 +216,27 @@ class Model(Saveable, Layer):
         }
         listed = CallbackList([*as_list(callbacks), history, *progress], self, params)
         self.stop_training = False
+        run = self.run = Run(initial_epoch, train, validation, listed)
         logs: dict[str, float] = {}
         listed.call("on_train_begin", {})
         try:
             with Interruption() as interruption:
-                for epoch in range(initial_epoch, epochs):
-                    steps.reset()
+                for epoch in range(run.epoch, epochs):
+                    if self.stop_training:
+                        break
+                    if not run.batch:
+                        steps.reset()
                     listed.call("on_epoch_begin", epoch, {})
                     self._train_epoch(steps, train, listed, progress, interruption)
                     logs = steps.logs()
                     if validation is not None and (epoch + 1) % validation_freq == 0:
                         logs.update({f"val_{k}": v for k, v in self._test(steps, validation, listed, progress).items()})
+                    run.epoch, run.batch = epoch + 1, 0
                     listed.call("on_epoch_end", epoch, logs)
-                    if self.stop_training:
-                        break
+                run.done = True
         finally:
             listed.call("on_train_end", logs)
+            self.run = None
         return history
 
     def _train_epoch(
@@ -241,9 +248,12 @@ class Model(Saveable, Layer):
         interruption: Interruption,
     ) -> None:
         every_batch = listed.listens("on_train_batch_end", besides=progress)
-        for number, (xb, yb, wb) in enumerate(batches.epoch()):
+        run = self.run
+        assert run is not None
+        for number, (xb, yb, wb) in enumerate(batches.epoch(run.batch), run.batch):
             listed.call("on_train_batch_begin", number, {})
             steps.train(xb, yb, wb)
+            run.batch = number + 1
             listed.call("on_train_batch_end", number, steps.logs() if every_batch or _due(progress) else {})
             interruption.check()
             if self.stop_training:
