@@ -115,13 +115,13 @@ class Steps:
 
     def train_step(self, x: gn.Tensor, y: gn.Tensor, sample_weight: gn.Tensor | None) -> None:
         """One step: predictions, loss, gradients, new values of everything."""
-        params, iteration = self.params, self.optimizer.iterations
+        params, iteration = self.params, self.optimizer.count
         with running(True, iteration, losses=[]):
             y_pred = self.model(x, training=True)
             loss = self.loss_of(y, y_pred, sample_weight)
         with gn.no_grad():
             grads = gn.gradients(loss, params)
-            self.optimizer.apply(grads, iteration, self.constraints)
+            self.optimizer.apply(grads, constraints=self.constraints)
             self.update_metrics(y, y_pred, sample_weight, loss)
 
     def test_step(self, x: gn.Tensor, y: gn.Tensor, sample_weight: gn.Tensor | None) -> None:

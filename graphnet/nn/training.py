@@ -101,8 +101,7 @@ class Model(Saveable, Layer):
         chosen = optimizers.get(optimizer)
         plain = [metric_table.get(m) for m in as_list(metrics)]
         weighted = [metric_table.get(m) for m in as_list(weighted_metrics)]
-        chosen.params, chosen.state = [], []
-        chosen.iterations.assign(np.int64(0))
+        chosen.clear()
         self._predictor = None
         self.steps = Steps(self, chosen, losses.get(loss), plain, weighted, made, run_eagerly)
 
