@@ -33,7 +33,8 @@ SHAPE_FIRST = (
 
 def held(owner: Any, kind: type) -> list[Any]:
     """The objects of this kind among the attributes of `owner`, alone or in lists, tuples, dicts, in order, once."""
-    found, opened = {}, set()
+    found: dict[int, Any] = {}
+    opened: set[int] = set()
     waiting = [value for key, value in reversed(owner.__dict__.items()) if key != "_given"]
     while waiting:
         value = waiting.pop()
