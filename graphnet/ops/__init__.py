@@ -15,6 +15,7 @@ from graphnet.ops.activation import (
     softsign,
     swish,
 )
+from graphnet.ops.convolution import conv, conv_transpose
 from graphnet.ops.elementwise import (
     abs,
     absolute,
@@ -64,6 +65,7 @@ from graphnet.ops.elementwise import (
 from graphnet.ops.index import add_at, argsort, diag, diagonal, one_hot, set_at, sort, take, take_along_axis
 from graphnet.ops.linalg import dot, einsum, inner, matmul, norm, outer, tensordot, vdot
 from graphnet.ops.normalize import log_softmax, softmax
+from graphnet.ops.pooling import avg_pool, max_pool
 from graphnet.ops.random import random_normal, random_uniform
 from graphnet.ops.reduce import (
     all,
@@ -171,11 +173,14 @@ __all__ = [
     "argsort",
     "array_split",
     "astype",
+    "avg_pool",
     "broadcast_to",
     "cbrt",
     "ceil",
     "clip",
     "concatenate",
+    "conv",
+    "conv_transpose",
     "cos",
     "cosh",
     "cumsum",
@@ -234,6 +239,7 @@ __all__ = [
     "logsumexp",
     "matmul",
     "max",
+    "max_pool",
     "maximum",
     "mean",
     "min",
