@@ -93,6 +93,8 @@ class Layer(Weighted):
     Layers and weights that are attributes, alone or in lists and dicts, belong to it. `fixed_axes` lists the input's
     axes whose sizes are fixed by `build`, `fixed_ndim` says that the number of axes is; `casts` that inputs are cast to
     the layer's dtype (float32 unless given). `activity_regularizer` penalises the output, divided by the number of rows.
+    `supports_masking` says that the mask of a sequence goes with the output too (`compute_mask`); a `mask` argument of
+    `call` is given it.
 
     `Layer(size=..., activation=..., type=...)` itself is a fully connected layer, see `graphnet.nn.classic`.
 
@@ -302,6 +304,10 @@ class Layer(Weighted):
         if self.output_shape is None:
             self.output_shape = each(y, lambda t: (None, *t.shape[1:]) if t.ndim else ())
         return y
+
+    def compute_mask(self, x: Any, mask: Any = None) -> Any:
+        """The mask of the output for this input and its mask: the same one, for a layer that `supports_masking`."""
+        return mask
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The shape of the output for an input of this shape, with None where any size is allowed. Changes nothing."""

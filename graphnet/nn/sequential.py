@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 import graphnet as gn
+from graphnet.nn import masks
 from graphnet.nn.classic import ClassicLayer
 from graphnet.nn.layer import Layer, as_shape, running
 from graphnet.nn.layers import InputLayer, table
@@ -29,6 +30,8 @@ class Sequential(Model):
     >>> model(gn.input((5, 4))).shape
     (5, 2)
     """
+
+    supports_masking = True
 
     def __init__(self, layers: Any = None, trainable: bool = True, name: str | None = None):
         super().__init__(name=name, trainable=trainable)
@@ -115,15 +118,31 @@ class Sequential(Model):
         self.output_shape = (None, *y.shape[1:])
 
     def _run(self, x: gn.Tensor, training: bool) -> gn.Tensor:
+        mask: Any = None
         for layer in self._layers:
-            x = layer(x, training=training)
+            x, mask = self._after(layer, x, mask, training)
             layer.output_shape = (None, *x.shape[1:])
         return x
 
-    def call(self, x: gn.Tensor, training: bool = False) -> gn.Tensor:
+    def call(self, x: gn.Tensor, training: bool = False, mask: Any = None) -> gn.Tensor:
         for layer in self._layers:
-            x = layer(x, training=training)
+            x, mask = self._after(layer, x, mask, training)
+        masks.note(self, mask)
         return x
+
+    def _after(self, layer: Layer, x: gn.Tensor, mask: Any, training: bool) -> tuple[gn.Tensor, Any]:
+        """What a layer makes of `x` and its mask."""
+        y, mask = masks.called(layer, x, mask, training)
+        if not isinstance(y, gn.Tensor):
+            raise layer.misfit(
+                f"gives {len(y)} tensors, but in a Sequential each layer gives one: without return_state, "
+                "or called by hand"
+            )
+        return y, mask
+
+    def compute_mask(self, x: Any, mask: Any = None) -> Any:
+        """The mask of what its last call on this thread gave."""
+        return masks.noted(self)
 
     def as_input(self, x: Any) -> gn.Tensor:
         if isinstance(x, gn.Tensor):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 import graphnet as gn
-from graphnet.nn import losses, metrics
+from graphnet.nn import losses, masks, metrics
 from graphnet.nn.losses import Loss
 from graphnet.nn.optimizers import Optimizer
 from graphnet.nn.phase import phase, running
@@ -91,10 +91,14 @@ class Steps:
         if [id(p) for p in self.optimizer.params] != [id(p) for p in self.params]:
             self.optimizer.build(self.params)
 
-    def loss_of(self, y: gn.Tensor, y_pred: gn.Tensor, sample_weight: gn.Tensor | None) -> gn.Tensor:
+    def loss_of(
+        self, y: gn.Tensor, y_pred: gn.Tensor, sample_weight: gn.Tensor | None, mask: gn.Tensor | None = None
+    ) -> gn.Tensor:
         """The loss of one batch, with penalties and what layers added to it in this step."""
         assert self.loss is not None
         with gn.region(self.loss.name, "Loss"):
+            if mask is not None:
+                sample_weight = masks.loss_weight(mask, sample_weight, self.loss.reduction)
             total = self.loss(y, y_pred, sample_weight)
             if total.shape != ():
                 total = gn.mean(total)
@@ -104,12 +108,22 @@ class Steps:
             total = total + added.astype(total.dtype)
         return total
 
-    def update_metrics(self, y: gn.Tensor, y_pred: gn.Tensor, sample_weight: gn.Tensor | None, loss: gn.Tensor) -> None:
-        """Add the batch to the running values; its loss counts as often as it has rows."""
+    def update_metrics(
+        self,
+        y: gn.Tensor,
+        y_pred: gn.Tensor,
+        sample_weight: gn.Tensor | None,
+        loss: gn.Tensor,
+        mask: gn.Tensor | None = None,
+    ) -> None:
+        """Add the batch to the running values; its loss counts as often as it has rows. Masked steps do not count."""
         rows = float(y_pred.shape[0])
         self.loss_tracker.add(loss * rows, rows)
+        counts = None
+        if mask is not None:
+            counts, sample_weight = masks.metric_weight(mask), masks.metric_weight(mask, sample_weight)
         for metric in self.metrics:
-            metric.update_state(y, y_pred)
+            metric.update_state(y, y_pred, counts)
         for metric in self.weighted:
             metric.update_state(y, y_pred, sample_weight)
 
@@ -118,19 +132,21 @@ class Steps:
         params, iteration = self.params, self.optimizer.count
         with running(True, iteration, losses=[]):
             y_pred = self.model(x, training=True)
-            loss = self.loss_of(y, y_pred, sample_weight)
+            mask = masks.noted(self.model)
+            loss = self.loss_of(y, y_pred, sample_weight, mask)
         with gn.no_grad():
             grads = gn.gradients(loss, params)
             self.optimizer.apply(grads, constraints=self.constraints)
-            self.update_metrics(y, y_pred, sample_weight, loss)
+            self.update_metrics(y, y_pred, sample_weight, loss, mask)
 
     def test_step(self, x: gn.Tensor, y: gn.Tensor, sample_weight: gn.Tensor | None) -> None:
         """Predictions and loss, without learning. History is kept: the loss asks what the prediction was made from."""
         with running(False, losses=[]):
             y_pred = self.model(x, training=False)
-            loss = self.loss_of(y, y_pred, sample_weight)
+            mask = masks.noted(self.model)
+            loss = self.loss_of(y, y_pred, sample_weight, mask)
         with gn.no_grad():
-            self.update_metrics(y, y_pred, sample_weight, loss)
+            self.update_metrics(y, y_pred, sample_weight, loss, mask)
 
     @property
     def running_values(self) -> list[gn.Parameter]:

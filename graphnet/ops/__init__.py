@@ -84,6 +84,7 @@ from graphnet.ops.reduce import (
     sum,
     var,
 )
+from graphnet.ops.rows import take_rows
 from graphnet.ops.shape import (
     arange,
     array_split,
@@ -299,6 +300,7 @@ __all__ = [
     "swish",
     "take",
     "take_along_axis",
+    "take_rows",
     "tan",
     "tanh",
     "tensordot",

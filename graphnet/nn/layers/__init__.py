@@ -22,6 +22,7 @@ from graphnet.nn.layers.convolution import (
     SeparableConvolution2D,
 )
 from graphnet.nn.layers.core import Activation, Dense, Dropout, Flatten, Input, InputLayer, dropped, table, whole
+from graphnet.nn.layers.embedding import Embedding, Masking
 from graphnet.nn.layers.function import ActivityRegularization, Identity, Lambda
 from graphnet.nn.layers.noise import (
     AlphaDropout,
@@ -64,6 +65,7 @@ from graphnet.nn.layers.pooling import (
     MaxPooling2D,
     MaxPooling3D,
 )
+from graphnet.nn.layers.recurrent import GRU, LSTM, Recurrent, SimpleRNN
 from graphnet.nn.layers.resizing import (
     Cropping1D,
     Cropping2D,
@@ -77,9 +79,12 @@ from graphnet.nn.layers.resizing import (
 )
 from graphnet.nn.layers.scaling import Normalization, Rescaling
 from graphnet.nn.layers.shaping import Permute, RepeatVector, Reshape
+from graphnet.nn.layers.wrappers import Bidirectional, RepeatVector, TimeDistributed
 
 __all__ = [
     "ELU",
+    "GRU",
+    "LSTM",
     "Activation",
     "ActivityRegularization",
     "AlphaDropout",
@@ -90,6 +95,7 @@ __all__ = [
     "AvgPool2D",
     "AvgPool3D",
     "BatchNormalization",
+    "Bidirectional",
     "Conv1D",
     "Conv1DTranspose",
     "Conv2D",
@@ -109,6 +115,7 @@ __all__ = [
     "DepthwiseConv1D",
     "DepthwiseConv2D",
     "Dropout",
+    "Embedding",
     "Flatten",
     "GaussianDropout",
     "GaussianNoise",
@@ -131,6 +138,7 @@ __all__ = [
     "Lambda",
     "LayerNormalization",
     "LeakyReLU",
+    "Masking",
     "MaxPool1D",
     "MaxPool2D",
     "MaxPool3D",
@@ -142,6 +150,7 @@ __all__ = [
     "Permute",
     "RMSNormalization",
     "ReLU",
+    "Recurrent",
     "RepeatVector",
     "Rescaling",
     "Reshape",
@@ -149,10 +158,12 @@ __all__ = [
     "SeparableConv2D",
     "SeparableConvolution1D",
     "SeparableConvolution2D",
+    "SimpleRNN",
     "Softmax",
     "SpatialDropout1D",
     "SpatialDropout2D",
     "SpatialDropout3D",
+    "TimeDistributed",
     "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",
