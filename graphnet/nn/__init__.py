@@ -3,6 +3,7 @@
 from graphnet.nn import (
     activations,
     callbacks,
+    constraints,
     initializers,
     layers,
     losses,
@@ -216,6 +217,7 @@ __all__ = [
     "activations",
     "callbacks",
     "clone_model",
+    "constraints",
     "custom_object_scope",
     "initializers",
     "layers",

@@ -158,7 +158,7 @@ class Steps:
         for metric in (self.loss_tracker, *self.metrics, *self.weighted):
             metric.reset_state()
 
-    def logs(self) -> dict[str, float]:
+    def logs(self) -> dict[str, Any]:
         """The running values, loss first, then the metrics as `compile` lists them."""
         with gn.no_grad():
-            return {m.name: float(m.result()) for m in (self.loss_tracker, *self.metrics, *self.weighted)}
+            return {k: v for m in (self.loss_tracker, *self.metrics, *self.weighted) for k, v in m.logged().items()}

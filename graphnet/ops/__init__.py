@@ -1,10 +1,14 @@
 """The operations, by room: elementwise, transcendental, special, activation, reduce, shape, index, linalg, ..."""
 
 from graphnet.ops.activation import (
+    celu,
     elu,
     gelu,
+    glu,
+    hard_shrink,
     hard_sigmoid,
     hard_silu,
+    hard_tanh,
     leaky_relu,
     linear,
     mish,
@@ -12,8 +16,14 @@ from graphnet.ops.activation import (
     relu6,
     selu,
     silu,
+    soft_shrink,
     softsign,
+    sparse_plus,
+    sparse_sigmoid,
+    squareplus,
     swish,
+    tanh_shrink,
+    threshold,
 )
 from graphnet.ops.convolution import conv, conv_transpose
 from graphnet.ops.elementwise import (
@@ -64,7 +74,7 @@ from graphnet.ops.elementwise import (
 )
 from graphnet.ops.index import add_at, argsort, diag, diagonal, one_hot, set_at, sort, take, take_along_axis
 from graphnet.ops.linalg import dot, einsum, inner, matmul, norm, outer, tensordot, vdot
-from graphnet.ops.normalize import log_softmax, softmax
+from graphnet.ops.normalize import log_softmax, softmax, sparsemax
 from graphnet.ops.pooling import avg_pool, max_pool
 from graphnet.ops.random import random_normal, random_uniform
 from graphnet.ops.reduce import (
@@ -178,6 +188,7 @@ __all__ = [
     "broadcast_to",
     "cbrt",
     "ceil",
+    "celu",
     "clip",
     "concatenate",
     "conv",
@@ -210,10 +221,13 @@ __all__ = [
     "full",
     "full_like",
     "gelu",
+    "glu",
     "greater",
     "greater_equal",
+    "hard_shrink",
     "hard_sigmoid",
     "hard_silu",
+    "hard_tanh",
     "hypot",
     "identity",
     "inner",
@@ -283,13 +297,18 @@ __all__ = [
     "sin",
     "sinc",
     "sinh",
+    "soft_shrink",
     "softmax",
     "softplus",
     "softsign",
     "sort",
+    "sparse_plus",
+    "sparse_sigmoid",
+    "sparsemax",
     "split",
     "sqrt",
     "square",
+    "squareplus",
     "squeeze",
     "stack",
     "std",
@@ -303,7 +322,9 @@ __all__ = [
     "take_rows",
     "tan",
     "tanh",
+    "tanh_shrink",
     "tensordot",
+    "threshold",
     "tile",
     "transpose",
     "tril",

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 import graphnet as gn
-from graphnet.nn import activations, initializers, regularizers, seeds
+from graphnet.nn import activations, constraints, initializers, regularizers, seeds
 from graphnet.nn.layer import FLOAT, Layer, as_shape, phase
 from graphnet.nn.lookup import Table
 
@@ -94,8 +94,8 @@ class Dense(Layer):
         self.bias_initializer = initializers.get(bias_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
         self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.kernel_constraint = kernel_constraint
-        self.bias_constraint = bias_constraint
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
         self.kernel: gn.Parameter | None = None
         self.bias: gn.Parameter | None = None
 
