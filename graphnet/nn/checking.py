@@ -63,7 +63,9 @@ def check_fit(model: Any, x: np.ndarray, *targets: np.ndarray) -> None:
         pred = model.predicted_spec(x)
         steps.settle()
         shape = pred.shape
-        if type(steps.loss).__module__ == losses.__name__ and not isinstance(steps.loss, losses.LossFunctionWrapper):
+        if type(steps.loss).__module__.startswith(losses.__name__) and not isinstance(
+            steps.loss, losses.LossFunctionWrapper
+        ):
             for y in targets:
                 steps.loss(gn.input(y.shape, y.dtype), gn.input((len(y), *shape[1:]), pred.dtype))
         if len(steps.checked) < 1000:

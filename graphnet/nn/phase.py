@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 import graphnet as gn
+from graphnet.tensor import state
 
 
 class Phase(threading.local):
@@ -57,3 +58,11 @@ def weights_from(start: Callable[[tuple[int, ...], np.dtype], np.ndarray]) -> It
         yield
     finally:
         phase.start = before
+
+
+def assignable(value: gn.Tensor) -> bool:
+    """Whether a state can be assigned `value` now: its number is known, or a trace makes the assignment an update.
+
+    It is not where only shapes are asked for, or a graph of symbolic tensors is built: there, nothing may change.
+    """
+    return not value.is_symbolic or state.mode.trace is not None

@@ -1,4 +1,4 @@
-"""The real Keras is compared on JAX."""
+"""Which backend the real Keras takes, if it is there to be compared with."""
 
 import os
 

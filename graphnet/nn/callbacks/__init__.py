@@ -1,6 +1,8 @@
 """Callbacks, one file for each idea: objects whose hooks `fit`, `evaluate` and `predict` call as they go."""
 
+from graphnet.nn.callbacks.backup import BackupAndRestore
 from graphnet.nn.callbacks.base import HOOKS, Callback, CallbackList, LambdaCallback, as_list
+from graphnet.nn.callbacks.checkpoint import ModelCheckpoint
 from graphnet.nn.callbacks.logging import CSVLogger
 from graphnet.nn.callbacks.rates import LearningRateScheduler, ReduceLROnPlateau
 from graphnet.nn.callbacks.stopping import EarlyStopping, TerminateOnNaN
@@ -11,6 +13,7 @@ from graphnet.nn.progress import Progress as ProgbarLogger
 
 __all__ = [
     "HOOKS",
+    "BackupAndRestore",
     "CSVLogger",
     "Callback",
     "CallbackList",
@@ -18,6 +21,7 @@ __all__ = [
     "History",
     "LambdaCallback",
     "LearningRateScheduler",
+    "ModelCheckpoint",
     "ProgbarLogger",
     "Progress",
     "ReduceLROnPlateau",

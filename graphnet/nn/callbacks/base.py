@@ -16,7 +16,12 @@ Logs = dict[str, Any] | None
 
 
 class Callback(metaclass=Spelled):
-    """Base class: override the hooks you need. `self.model` is the model, `self.params` what `fit` was called with."""
+    """Base class: override the hooks you need. `self.model` is the model, `self.params` what `fit` was called with.
+
+    The hooks of several callbacks are called in the order of the list, those of a class that is `last` after all others.
+    """
+
+    last = False
 
     def __init__(self) -> None:
         self.model: Any = None
@@ -60,7 +65,7 @@ class CallbackList:
         self._called = {
             hook: [
                 getattr(c, hook)
-                for c in self.callbacks
+                for c in sorted(self.callbacks, key=lambda c: c.last)
                 if getattr(type(c), hook) is not getattr(Callback, hook) or hook in vars(c)
             ]
             for hook in HOOKS

@@ -33,7 +33,9 @@ class Bidirectional(Layer):
         super().__init__(**kwargs)
         for given in (layer, backward_layer):
             if given is not None and not hasattr(given, "go_backwards"):
-                raise TypeError(f"Bidirectional takes a recurrent layer, as in Bidirectional(LSTM(8)); received {given!r}")
+                raise TypeError(
+                    f"Bidirectional takes a recurrent layer, as in Bidirectional(LSTM(8)); received {given!r}"
+                )
         if merge_mode not in MERGES:
             raise ValueError(
                 f"Bidirectional: merge_mode is one of {', '.join(map(repr, MERGES))}; received {merge_mode!r}"
