@@ -1,7 +1,7 @@
 """One line of text that is rewritten on a terminal or in a notebook, and the numbers in it, as Keras writes them.
 
-A file or a pipe gets no carriage return, backspace or escape sequence. A terminal's line fits its width, and has no colour
-if NO_COLOR is set.
+A file or a pipe gets no carriage return, backspace or escape sequence. A terminal's line fits its width, and has no
+colour if NO_COLOR is set.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def counts(done: int, total: int | None) -> str:
 
 
 class Line:
-    """The last line of `stream` (standard output unless given): rewritten where `live`, else written when it is done."""
+    """The last line of `stream` (standard output unless given): rewritten where `live`, else written when done."""
 
     def __init__(self, stream: Any = None, plain: bool = False):
         self.stream = stream if stream is not None else sys.stdout

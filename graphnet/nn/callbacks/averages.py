@@ -6,7 +6,7 @@ from graphnet.nn.callbacks.base import Callback, Logs
 
 
 class SwapEMAWeights(Callback):
-    """Put the optimizer's moving averages in the place of the weights while a validation, evaluation or prediction runs.
+    """Put the optimizer's averages in the place of the weights while a validation, evaluation or prediction runs.
 
     The optimizer keeps averages with `use_ema=True`. With `swap_on_epoch` they are also in place from the end of an
     epoch to the begin of the next, so that callbacks that save the model save them (Polyak and Juditsky, "Acceleration
