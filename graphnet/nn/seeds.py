@@ -66,3 +66,14 @@ def set_generator_state(state: Any) -> None:
         made = np.random.default_rng(0)
         made.bit_generator.state = state
         _generator[:] = [made]
+
+
+@contextmanager
+def using(seed: int | None) -> Iterator[None]:
+    """Draw from a generator that `seed` starts, in this block alone; None changes nothing."""
+    if seed is None:
+        yield
+        return
+    with unmoved():
+        set_random_seed(seed)
+        yield

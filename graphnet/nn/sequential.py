@@ -55,6 +55,8 @@ class Sequential(Model):
                 raise ValueError(f"'{self.name}' has an input or layers already: an Input comes first, and once.")
             self._input = layer
             self.declared_shape = layer.declared_shape
+            if layer._dtype.kind == "f":
+                self._dtype = layer._dtype
             return
         if any(layer.name == other.name for other in self._layers):
             raise ValueError(f"'{self.name}' has a layer named '{layer.name}' already: names in a Sequential differ.")

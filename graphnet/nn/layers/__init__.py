@@ -65,7 +65,7 @@ from graphnet.nn.layers.pooling import (
     MaxPooling2D,
     MaxPooling3D,
 )
-from graphnet.nn.layers.recurrent import GRU, LSTM, Recurrent, SimpleRNN
+from graphnet.nn.layers.recurrent import GRU, LSTM, SimpleRNN
 from graphnet.nn.layers.resizing import (
     Cropping1D,
     Cropping2D,
@@ -79,7 +79,7 @@ from graphnet.nn.layers.resizing import (
 )
 from graphnet.nn.layers.scaling import Normalization, Rescaling
 from graphnet.nn.layers.shaping import Permute, RepeatVector, Reshape
-from graphnet.nn.layers.wrappers import Bidirectional, RepeatVector, TimeDistributed
+from graphnet.nn.layers.wrappers import Bidirectional, TimeDistributed
 
 __all__ = [
     "ELU",
@@ -150,7 +150,6 @@ __all__ = [
     "Permute",
     "RMSNormalization",
     "ReLU",
-    "Recurrent",
     "RepeatVector",
     "Rescaling",
     "Reshape",
@@ -171,7 +170,4 @@ __all__ = [
     "ZeroPadding1D",
     "ZeroPadding2D",
     "ZeroPadding3D",
-    "dropped",
-    "table",
-    "whole",
 ]
