@@ -371,7 +371,7 @@ def _looks() -> str:
 
 def _html(data: dict[str, Any], title: str) -> str:
     script = '"use strict";\n(() => {\n' + "\n".join(asset(f"page_{name}.js") for name in SCRIPTS) + "})();\n"
-    style = asset("base.css") + asset("page.css") + _looks() + "\n"
+    style = asset("base.css") + _looks() + "\n" + asset("page.css")
     parts = {
         "TITLE": escape(title),
         "POLICY": escape(content_policy(script, style)),

@@ -27,7 +27,7 @@ function sizeOf(i) {
 
 // A layout: `places` of items (left, top, width, height), `frames` of open boxes, `curves` of edges as paths.
 function arranged(seen) {
-  const deadline = performance.now() + 1500;
+  const deadline = performance.now() + 3000;
   const containers = [FORWARD, BACKWARD, ...opened].filter((c) => childrenOf.has(c) && (!isBox(c) || ancestors(c).every((p) => !isBox(p) || opened.has(p))));
   const links = new Map(), entries = new Map(), exits = new Map();
   for (const c of containers) { links.set(c, new Map()); entries.set(c, new Set()); exits.set(c, new Set()); }
@@ -40,13 +40,15 @@ function arranged(seen) {
   };
   for (const e of seen.edges) {
     const ups = ancestors(e.tail), downs = ancestors(e.head);
+    // What goes to a row of outputs that is closed shares one line.
+    const value = isBox(e.head) && boxOf(e.head).shelf ? `to ${e.head}` : e.tail;
     if (ups[ups.length - 1] !== downs[downs.length - 1]) { cross.push(e); continue; }
     const meeting = ups.find((c) => downs.includes(c));
     const chain = [], over = [];
     let child = e.tail, target = e.head;
-    for (const c of ups.slice(0, ups.indexOf(meeting))) { exits.get(c).add(e.tail); chain.push(link(c, e.tail, child, -1)); child = c; }
-    for (const c of downs.slice(0, downs.indexOf(meeting))) { entries.get(c).add(e.tail); over.push(link(c, e.tail, -1, target)); target = c; }
-    e.chain = [...chain, link(meeting, e.tail, child, target), ...over.reverse()];
+    for (const c of ups.slice(0, ups.indexOf(meeting))) { exits.get(c).add(value); chain.push(link(c, value, child, -1)); child = c; }
+    for (const c of downs.slice(0, downs.indexOf(meeting))) { entries.get(c).add(value); over.push(link(c, value, -1, target)); target = c; }
+    e.chain = [...chain, link(meeting, value, child, target), ...over.reverse()];
   }
 
   const frames = new Map();
@@ -68,13 +70,7 @@ function arranged(seen) {
     const match = new Map(), here = new Set(lefts), taken = new Set();
     const pair = (c, of) => { if (here.has(of) && !taken.has(of) && !match.has(c)) { match.set(c, of); taken.add(of); } };
     for (const c of rights) if (partnerOf.has(c)) pair(c, partnerOf.get(c));
-    if (right >= 0) {
-      const beside = new Set(rights);
-      for (const [tail, head] of data.ties) {
-        const a = seen.standsFor[tail], b = seen.standsFor[head];
-        if (beside.has(b)) pair(b, a);
-      }
-    }
+    for (const c of rights) for (const of of seen.tiesOf.get(c) || []) pair(c, of);
     let rank;
     for (let attempt = 0; ; attempt++) {
       if (attempt === 4) match.clear();
@@ -133,7 +129,7 @@ function arranged(seen) {
       const chain = [a];
       if (total < 150000) {
         for (let r = levels[a] + 1; r < levels[b]; r++) {
-          const via = `via ${k.value} ${a} ${turned} ${r}`;
+          const via = `via ${k.value} ${typeof k.value === "string" ? "" : a} ${turned} ${r}`;
           chain.push(numbers.has(via) ? numbers.get(via) : add(via, r, 3, 3, 0));
           total++;
         }
@@ -171,17 +167,25 @@ function arranged(seen) {
     }
     for (const v of entries.get(c)) frame.entry.set(v, x[numbers.get(`in ${v}`)]);
     for (const v of exits.get(c)) frame.exit.set(v, x[numbers.get(`out ${v}`)]);
+    const joined = new Set();
     const isChild = new Set(childrenOf.get(c).map((child) => numbers.get(child)));
     for (const [key, { chain, out, into, turned }] of col.traced) {
-      const points = [];
-      chain.forEach((n, i) => {
+      const points = [], shared = typeof links.get(c).get(key).value === "string" && !turned;
+      points.whole = true;
+      for (let i = 0; i < chain.length; i++) {
+        const n = chain[i];
         const at = x[n] + (i === 0 ? out : i === chain.length - 1 ? into : 0), [start, end] = spans[levels[n]];
         const top = (start + end - room[n].size) / 2, bottom = top + room[n].size;
         if (isChild.has(n)) points.push(...(i === 0 ? [[at, bottom], [at, end]] : [[at, start], [at, top]]));
         else if (levels[n] === 0) points.push([at, 0], [at, start]);
         else if (levels[n] === spans.length - 1) points.push([at, end], [at, total]);
         else points.push([at, start], [at, end]);
-      });
+        if (shared && i > 0) {
+          // A line that others take too is drawn once: here this one joins it.
+          if (joined.has(n)) { points.pop(); points.whole = false; break; }
+          joined.add(n);
+        }
+      }
       frame.routes.set(key, turned ? points.reverse() : points);
     }
     return frame;
@@ -238,15 +242,21 @@ function arranged(seen) {
       } else places.set(child, { x: ox + x, y: oy + top, w: s.w, h: s.h });
     }
   }
-  const curves = [];
+  const curves = [], taken = new Set();
   for (const e of seen.edges) {
     if (!e.chain) continue;
     const points = [];
+    let whole = true;
     for (const [c, key] of e.chain) {
-      const f = frames.get(c), [ox, oy] = origin.get(c);
-      for (const p of f.routes.get(key)) { const [x, y] = flat(f, p); points.push([ox + x, oy + y]); }
+      const f = frames.get(c), [ox, oy] = origin.get(c), route = f.routes.get(key);
+      if (key.startsWith("to ")) {
+        if (taken.has(`${c} ${key}`)) { whole = false; break; }
+        taken.add(`${c} ${key}`);
+      }
+      for (const p of route) { const [x, y] = flat(f, p); points.push([ox + x, oy + y]); }
+      if (!route.whole) { whole = false; break; }
     }
-    curves.push(curve(e, points, inBack(e.tail)));
+    if (points.length) curves.push({ ...curve(e, points, inBack(e.tail)), whole });
   }
   for (const e of cross) curves.push(across(e, places));
   let width = 0, height = 0;
@@ -272,5 +282,5 @@ function across(edge, places) {
   const a = places.get(edge.tail), b = places.get(edge.head), right = b.x > a.x;
   const x0 = right ? a.x + a.w : a.x, x1 = right ? b.x : b.x + b.w, y0 = a.y + a.h / 2, y1 = b.y + b.h / 2, m = num((x0 + x1) / 2);
   const path = `M${num(x0)} ${num(y0)}C${m} ${num(y0)} ${m} ${num(y1)} ${num(x1)} ${num(y1)}`;
-  return { edge, path, back: true, cross: true, x0: Math.min(x0, x1), x1: Math.max(x0, x1), y0: Math.min(y0, y1), y1: Math.max(y0, y1) };
+  return { edge, path, back: true, cross: true, whole: true, x0: Math.min(x0, x1), x1: Math.max(x0, x1), y0: Math.min(y0, y1), y1: Math.max(y0, y1) };
 }

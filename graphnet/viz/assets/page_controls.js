@@ -122,7 +122,7 @@ function level(change) {
   let deepest = -1;
   for (const b of opened) if (placeOf(b)) deepest = Math.max(deepest, depthOf(b));
   if (change > 0) {
-    const shown = seen.items.filter(isBox);
+    const shown = seen.items.filter((i) => isBox(i) && !boxOf(i).shelf);
     if (!shown.length) return;
     const next = Math.min(...shown.map(depthOf));
     shown.filter((b) => depthOf(b) === next).forEach((b) => opened.add(b));

@@ -31,13 +31,15 @@ const childrenOf = new Map([[FORWARD, []], [BACKWARD, []]]);
 const partnerOf = new Map([[BACKWARD, FORWARD]]);
 data.boxes.forEach((b, i) => { if (b.of !== undefined) partnerOf.set(N + i, N + b.of); });
 
-const ancestors = (i) => {
+// What an item is inside of, the innermost first, up to its root.
+const chains = parentOf.map((_, i) => {
   const chain = [];
   for (let p = parentOf[i]; p >= 0; p = parentOf[p]) chain.push(p);
   return chain;
-};
-const depthOf = (i) => ancestors(i).length - 1;
-const inBack = (i) => i === BACKWARD || ancestors(i).includes(BACKWARD);
+});
+const ancestors = (i) => chains[i];
+const depthOf = (i) => chains[i].length - 1;
+const inBack = (i) => i === BACKWARD || chains[i][chains[i].length - 1] === BACKWARD;
 
 // What a box holds: ops, numbers that learn, bytes, seconds.
 const sums = data.boxes.map(() => ({ nodes: 0, ops: 0, numbers: 0, bytes: 0, seconds: 0 }));
@@ -66,7 +68,7 @@ function visibleNow() {
   const items = new Set();
   for (let i = 0; i < N; i++) {
     let shown = i;
-    for (const p of ancestors(i)) if (isBox(p) && !opened.has(p)) shown = p;
+    for (const p of chains[i]) if (p < FORWARD && !opened.has(p)) shown = p;
     standsFor[i] = shown;
     items.add(shown);
   }
@@ -77,7 +79,15 @@ function visibleNow() {
     const key = a * (N + B) + b;
     if (!edges.has(key)) edges.set(key, { tail: a, head: b, key });
   }
-  return { standsFor, items: [...items], edges: [...edges.values()] };
+  // Which gradients belong to what, as far as both can be seen.
+  const tiesOf = new Map();
+  for (const [tail, head] of data.ties) {
+    const a = standsFor[tail], b = standsFor[head];
+    if (a === b) continue;
+    if (!tiesOf.has(b)) tiesOf.set(b, new Set());
+    tiesOf.get(b).add(a);
+  }
+  return { standsFor, items: [...items], edges: [...edges.values()], tiesOf };
 }
 
 const plural = (n, what) => `${n.toLocaleString("en-US")} ${what}${n === 1 ? "" : "s"}`;

@@ -74,7 +74,7 @@ function paint() {
     wanted.set(`title ${b}`, () => titleOf(b, p));
   }
   if (items.length > MANY) {
-    far(items, wanted);
+    far(wanted);
     if (current >= 0 && layout.places.has(current)) wanted.set(`node ${current}`, () => nodeOf(current, layout.places.get(current)));
   } else {
     for (const i of items) wanted.set(`node ${i}`, () => nodeOf(i, layout.places.get(i)));
@@ -99,7 +99,7 @@ function mark() {
     } else if (what === "edge") {
       const on = !!lit && lit.edges.has(i);
       e.classList.toggle("lit", on);
-      e.setAttribute("marker-end", `url(#arrow${e.classList.contains("back") ? "-back" : on ? "-lit" : ""})`);
+      if (!e.classList.contains("part")) e.setAttribute("marker-end", `url(#arrow${e.classList.contains("back") ? "-back" : on ? "-lit" : ""})`);
     }
   }
 }
@@ -146,20 +146,21 @@ function titleOf(b, p) {
 }
 
 function edgeOf(c) {
-  const e = make("path", { class: `edge${c.back ? " back" : ""}${c.cross ? " cross" : ""}`, d: c.path });
+  const e = make("path", { class: `edge${c.back ? " back" : ""}${c.cross ? " cross" : ""}${c.whole ? "" : " part"}`, d: c.path });
   layer.edges.append(e);
   return e;
 }
 
-function far(items, wanted) {
+// All of it, whether in view or not: so it stays the same while the camera moves.
+function far(wanted) {
   const groups = new Map();
-  for (const i of items) {
+  for (const i of seen.items) {
     const on = lit && lit.items.has(i), key = `far ${kindOf(i).replace(" ", "-")}${on ? " lit" : ""}`;
     if (!groups.has(key)) groups.set(key, []);
     groups.get(key).push(i);
   }
   for (const [key, list] of groups) {
-    const name = `${key} of ${list.length} from ${list[0]}`;
+    const name = `${key} of ${list.length} from ${list[0]} to ${list[list.length - 1]}`;
     wanted.set(name, () => {
       const d = list.map((i) => { const p = layout.places.get(i); return `M${num(p.x)} ${num(p.y)}h${num(p.w)}v${num(p.h)}h${num(-p.w)}z`; }).join("");
       const e = make("path", { class: `far k-${key.slice(4)}`, d });
@@ -168,7 +169,8 @@ function far(items, wanted) {
     });
   }
   wanted.set("lines", () => {
-    const e = make("path", { class: "edge far", d: layout.curves.map((c) => c.path).join("") });
+    // Those between the columns would hide everything, and cost most of the time.
+    const e = make("path", { class: "edge far", d: layout.curves.filter((c) => !c.cross).map((c) => c.path).join("") });
     layer.edges.append(e);
     return e;
   });
@@ -210,11 +212,9 @@ function light(i) {
     }
   }
   svg.classList.add("dimmed");
-  const done = new Set();
-  for (const [tail, head] of data.ties) {
-    const a = seen.standsFor[tail], b = seen.standsFor[head];
-    if ((a !== i && b !== i) || a === b || done.has(`${a} ${b}`)) continue;
-    done.add(`${a} ${b}`);
+  const pairs = [...(seen.tiesOf.get(i) || [])].map((a) => [a, i]);
+  for (const [b, tails] of seen.tiesOf) if (tails.has(i)) pairs.push([i, b]);
+  for (const [a, b] of pairs) {
     const p = layout.places.get(a), q = layout.places.get(b), right = q.x > p.x;
     layer.ties.append(make("path", { class: "tie", d: `M${right ? p.x + p.w : p.x} ${p.y + p.h / 2}L${right ? q.x : q.x + q.w} ${q.y + q.h / 2}` }));
     lit.items.add(a); lit.items.add(b);
