@@ -20,7 +20,7 @@ function sizeOf(i) {
   if (!sizes.has(i)) {
     const lines = textOf(i);
     const width = Math.max(...lines.map((line, at) => textWidth(line, at ? 11 : 13, at ? 400 : 600)));
-    sizes.set(i, { w: Math.max(44, width + 22), h: 12 + 16 * lines.length });
+    sizes.set(i, { w: Math.max(44, width + (isBox(i) ? 38 : 22)), h: 12 + 16 * lines.length });
   }
   return sizes.get(i);
 }
@@ -138,8 +138,11 @@ function arranged(seen) {
       for (let i = 0; i + 1 < chain.length; i++) {
         const [p, q] = [chain[i], chain[i + 1]], name = `${p} ${q}`;
         if (levels[q] - levels[p] !== 1 || made.has(name)) continue;
-        const weight = (aside && own > 4 ? 0.05 : 1) * (1 + 2 * (p >= own) + 2 * (q >= own));
-        const l = { tail: p, head: q, out: i === 0 ? out : 0, into: i === chain.length - 2 ? into : 0, weight };
+        const joins = typeof k.value === "string" && i === 0;
+        const weight = joins ? 0.02 : (aside && own > 4 ? 0.05 : 1) * (1 + 2 * (p >= own) + 2 * (q >= own));
+        // Between two open boxes their middles count: ports in line would let a long chain of boxes drift aside.
+        const boxes = frames.has(k.tail) && frames.has(k.head) && chain.length === 2;
+        const l = { tail: p, head: q, out: i === 0 && !boxes ? out : 0, into: i === chain.length - 2 && !boxes ? into : 0, weight };
         made.set(name, l);
         down[p].push(l); up[q].push(l);
       }
