@@ -10,8 +10,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from graphnet.viz.network import to_networkx
     from graphnet.viz.interactive import Page, page
+    from graphnet.viz.network import to_networkx
     from graphnet.viz.plots import plot_history
     from graphnet.viz.render import Picture, draw, to_dot
 

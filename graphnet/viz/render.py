@@ -270,8 +270,10 @@ def draw(
     engine: str = "auto",
     timeout: float | None = None,
     **options: Any,
-) -> Picture:
+) -> Any:
     """A picture of a graph, written to `path` if that is given: SVG, PNG, PDF, DOT or JSON by its ending.
+
+    A path that ends in .html gives the interactive page, a `Page`; its options are those of `graphnet.viz.page`.
 
     What is shown:
 
@@ -306,6 +308,10 @@ def draw(
     >>> picture.svg[:4], picture
     ('<svg', <Picture of graph, drawn by builtin>)
     """
+    if path is not None and Path(path).suffix.lower() in (".html", ".htm"):
+        from graphnet.viz.interactive import page
+
+        return page(graph, path, **options)
     return drawn(lambda: scene_of(graph, **options), path, rankdir, legend, engine, timeout)
 
 

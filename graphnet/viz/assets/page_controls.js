@@ -197,7 +197,7 @@ on("help", () => help());
   relayout();
   fit(true);
   paint();
-  if (timed) { choice.value = "time"; setHeat("time"); }
+  if (data.heat) { choice.value = data.heat; setHeat(data.heat); }
   new ResizeObserver(() => paintSoon()).observe(svg);
   document.documentElement.dataset.ready = "yes";
 }

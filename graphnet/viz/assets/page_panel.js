@@ -59,8 +59,8 @@ function bars([counts, low, high]) {
   return [picture, element("div", { className: "ends" }, element("span", { textContent: numberText(low) }), element("span", { textContent: numberText(high) }))];
 }
 
-function valueFacts(s) {
-  const parts = [heading("Statistics"), facts([
+function valueFacts(title, s) {
+  const parts = [heading(title), facts([
     ["numbers", numberText(s.count)], ["NaN", s.nan && numberText(s.nan), true], ["infinite", s.inf && numberText(s.inf), true],
     ["min, max", s.min === undefined ? undefined : `${numberText(s.min)}, ${numberText(s.max)}`],
     ["mean ± std", s.min === undefined ? undefined : `${numberText(s.mean)} ± ${numberText(s.std)}`],
@@ -89,7 +89,9 @@ function nodeParts(i) {
     parts.push(heading("Gradient rule"), element("p", { className: "kind", textContent: "g is the gradient of the output y" }));
     for (const [name, text] of op.rules) parts.push(element("p", { textContent: `for ${name}:` }), code(text));
   }
-  if (n.stats) parts.push(...valueFacts(n.stats));
+  if (n.bad) parts.push(element("p", { className: "bad", textContent: `${n.bad} of this run: its inputs are finite` }));
+  if (n.stats) parts.push(...valueFacts("Statistics", n.stats));
+  if (n.slope) parts.push(...valueFacts("Gradient for it", n.slope));
   if (n.site !== undefined) parts.push(...siteText(n.site));
   if (n.code && data.code) {
     const text = element("pre", { tabIndex: 0, className: "code" });

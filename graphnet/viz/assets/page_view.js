@@ -122,6 +122,7 @@ function nodeOf(i, p) {
   lines.forEach((line, at) => g.append(make("text", { class: at ? "more" : "first", x: num(p.x + p.w / 2), y: num(top + 16 * at + 12.5) }, line)));
   if (isBox(i)) g.append(make("text", { class: "more", x: p.x + 8, y: p.y + 11 }, "+"));
   g.append(make("title", {}, isBox(i) ? `${lines.join("\n")}\nclick opens it` : lines.join("\n")));
+  if (!isBox(i) && data.nodes[i].bad) g.classList.add("bad");
   if (heat) {
     const share = heatOf(i);
     if (share >= 0) { g.classList.add("hot"); g.style.setProperty("--heat", `${Math.round(share * 100)}%`); }
