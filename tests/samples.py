@@ -519,8 +519,8 @@ composite(
 )
 
 
-def _random_reference(key: Any, shape: Any, dtype: str = "float32") -> np.ndarray:
-    """SplitMix64 in Python integers, one element at a time."""
+def _random_words(key: Any, count: int) -> list[int]:
+    """SplitMix64 in Python integers, one word at a time."""
     mask, gamma = (1 << 64) - 1, 0x9E3779B97F4A7C15
 
     def mixed(z: int) -> int:
@@ -529,14 +529,16 @@ def _random_reference(key: Any, shape: Any, dtype: str = "float32") -> np.ndarra
         return z ^ (z >> 31)
 
     start = mixed((int(key) + gamma) & mask)
+    return [mixed((start + (i + 1) * gamma) & mask) for i in range(count)]
+
+
+def _random_reference(key: Any, shape: Any, dtype: str = "float32") -> np.ndarray:
     count = math.prod(shape)
+    words = _random_words(key, count)
     if dtype == "float64":
-        numbers = [(mixed((start + (i + 1) * gamma) & mask) >> 11) * 2.0**-53 for i in range(count)]
+        numbers = [(w >> 11) * 2.0**-53 for w in words]
     else:
-        numbers = [
-            ((mixed((start + (i // 2 + 1) * gamma) & mask) >> (32 * (i % 2)) & 0xFFFFFFFF) >> 8) * 2.0**-24
-            for i in range(count)
-        ]
+        numbers = [((words[i // 2] >> (32 * (i % 2)) & 0xFFFFFFFF) >> 8) * 2.0**-24 for i in range(count)]
     return np.array(numbers, dtype).reshape(shape)
 
 
@@ -547,6 +549,31 @@ row(
     Sample((np.array(3),), {"shape": (3, 5)}),
     Sample((np.array(2**62),), {"shape": (4,), "dtype": "float64"}),
     differentiable=False,
+)
+
+
+def _normal_reference(key: Any, shape: Any, dtype: str = "float32") -> np.ndarray:
+    """Box and Muller's formula, in Python's doubles, on the same generator."""
+    count = math.prod(shape)
+    words, numbers = _random_words(key, count + 1), []
+    for i in range(0, count, 2):
+        if dtype == "float64":
+            u, v = (words[i] >> 11) * 2.0**-53 + 2.0**-54, (words[i + 1] >> 11) * 2.0**-53
+        else:
+            u, v = ((words[i // 2] & 0xFFFFFFFF) + 0.5) * 2.0**-32, (words[i // 2] >> 32) * 2.0**-32
+        r = math.sqrt(max(-2 * math.log(u), 0))
+        numbers += [r * math.cos(2 * math.pi * v), r * math.sin(2 * math.pi * v)]
+    return np.array(numbers[:count], dtype).reshape(shape)
+
+
+row(
+    "random_normal",
+    gn.random_normal,
+    _normal_reference,
+    Sample((np.array(3),), {"shape": (3, 5)}),
+    Sample((np.array(2**62),), {"shape": (7,), "dtype": "float64"}),
+    differentiable=False,
+    rtol=1e-6,
 )
 
 

@@ -20,6 +20,7 @@ OPTIONAL = {
     "networkx",
     "graphviz",
     "h5py",
+    "safetensors",
     "sklearn",
     "scipy",
     "onnx",
@@ -33,6 +34,7 @@ ALLOWED = {
     "version": set(),
     "containers": set(),
     "datasets": set(),
+    "files": set(),
     "apply": {"tensor"},
     "dispatch": {"tensor", "apply"},
     "op": {"shapes", "tensor", "apply", "dispatch"},
@@ -46,8 +48,8 @@ ALLOWED = {
     "methods": {"tensor", "op", "ops", "grad", "protocols"},
     "graph": {"tensor", "op", "ops", "containers", "grad"},
     "compile": {"tensor", "op", "ops", "containers", "grad", "graph", "shapes", "compile"},
-    "viz": {"tensor", "op", "graph", "viz"},
-    "nn": {"", "nn", "tensor", "op", "graph"},
+    "viz": {"tensor", "op", "graph", "viz", "files"},
+    "nn": {"", "nn", "tensor", "op", "graph", "files"},
     "__main__": {"", "datasets", "nn"},
 }
 

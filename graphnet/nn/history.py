@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from typing import Any
 
-from graphnet.nn.callbacks import Callback
+from graphnet.nn.callbacks.base import Callback
 
 
 class History(Callback):

@@ -12,7 +12,7 @@ import sys
 import time
 from typing import Any
 
-from graphnet.nn.callbacks import Callback
+from graphnet.nn.callbacks.base import Callback
 from graphnet.nn.history import ordered
 
 WIDTH = 20
@@ -227,3 +227,14 @@ class Progress(Callback):
             plain = text.replace("━", "=").replace("─", "-")
             self.stream.write(plain.encode(encoding, "replace").decode(encoding))
         self.stream.flush()
+
+
+def shown(verbose: Any, every: int) -> list[Progress]:
+    """The Progress for `verbose`, in a list; none if silent."""
+    if isinstance(verbose, bool):
+        verbose = int(verbose)
+    if verbose not in (0, 1, 2, "auto", "table"):
+        raise ValueError(
+            f"verbose is 0 (silent), 1 (a bar), 2 (a line per epoch), 'table' or 'auto'; received {verbose!r}."
+        )
+    return [Progress(2 if verbose == 2 else 1, every)] if verbose else []

@@ -5,6 +5,10 @@ Initial weights, the seeds of layers and the order of rows are drawn from it. Nu
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+
 import numpy as np
 
 _generator: list[np.random.Generator] = []
@@ -35,3 +39,13 @@ def draw_seed() -> int:
 def generator(seed: int | None = None) -> np.random.Generator:
     """A generator for `seed`, or one whose seed is drawn."""
     return np.random.default_rng(draw_seed() if seed is None else int(seed))
+
+
+@contextmanager
+def unmoved() -> Iterator[None]:
+    """What the block draws does not count: afterwards the generator is where it was."""
+    before = deepcopy(_generator)
+    try:
+        yield
+    finally:
+        _generator[:] = before

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 import graphnet as gn
+from graphnet.nn import masks
 from graphnet.nn.classic import ClassicLayer
 from graphnet.nn.layer import Layer, as_shape, running
 from graphnet.nn.layers import InputLayer, table
-from graphnet.nn.lookup import unknown
+from graphnet.nn.lookup import plain, unknown
 from graphnet.nn.summary import Summary
 from graphnet.nn.training import Model
 
@@ -30,11 +31,12 @@ class Sequential(Model):
     (5, 2)
     """
 
+    supports_masking = True
+
     def __init__(self, layers: Any = None, trainable: bool = True, name: str | None = None):
         super().__init__(name=name, trainable=trainable)
         self._layers: list[Layer] = []
         self._input: InputLayer | None = None
-        self.output_shape: tuple[int | None, ...] | None = None
         for layer in layers or ():
             self.add(layer)
 
@@ -87,18 +89,13 @@ class Sequential(Model):
         """The layers, without the Input."""
         return list(self._layers)
 
-    @property
-    def input_shape(self) -> tuple[int | None, ...] | None:
-        """The shape of the input with None for the batch, if it is known."""
-        return self.built_shape if self.built else None
-
     def get_config(self) -> dict[str, Any]:
         """Name and layers, in a form that JSON can hold."""
         front = [self._input] if self._input is not None else []
         return {
             "name": self.name,
             "trainable": self.trainable,
-            "layers": [{"class_name": type(x).__name__, "config": x.get_config()} for x in (*front, *self._layers)],
+            "layers": [plain(x) for x in (*front, *self._layers)],
         }
 
     @classmethod
@@ -115,21 +112,37 @@ class Sequential(Model):
             )
         self._predictor = None
         self.built_shape = (None, *shape[1:])
-        with running(False):
+        with running(False, losses=[]):
             y = self._run(gn.input((1, *shape[1:]), self.dtype), False)  # type: ignore[arg-type]
         self.built = True
         self.output_shape = (None, *y.shape[1:])
 
     def _run(self, x: gn.Tensor, training: bool) -> gn.Tensor:
+        mask: Any = None
         for layer in self._layers:
-            x = layer(x, training=training)
-            layer.output_shape = (None, *x.shape[1:])  # type: ignore[attr-defined]
+            x, mask = self._after(layer, x, mask, training)
+            layer.output_shape = (None, *x.shape[1:])
         return x
 
-    def call(self, x: gn.Tensor, training: bool = False) -> gn.Tensor:
+    def call(self, x: gn.Tensor, training: bool = False, mask: Any = None) -> gn.Tensor:
         for layer in self._layers:
-            x = layer(x, training=training)
+            x, mask = self._after(layer, x, mask, training)
+        masks.note(self, mask)
         return x
+
+    def _after(self, layer: Layer, x: gn.Tensor, mask: Any, training: bool) -> tuple[gn.Tensor, Any]:
+        """What a layer makes of `x` and its mask."""
+        y, mask = masks.called(layer, x, mask, training)
+        if not isinstance(y, gn.Tensor):
+            raise layer.misfit(
+                f"gives {len(y)} tensors, but in a Sequential each layer gives one: without return_state, "
+                "or called by hand"
+            )
+        return y, mask
+
+    def compute_mask(self, x: Any, mask: Any = None) -> Any:
+        """The mask of what its last call on this thread gave."""
+        return masks.noted(self)
 
     def as_input(self, x: Any) -> gn.Tensor:
         if isinstance(x, gn.Tensor):

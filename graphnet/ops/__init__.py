@@ -64,7 +64,7 @@ from graphnet.ops.elementwise import (
 from graphnet.ops.index import add_at, argsort, diag, diagonal, one_hot, set_at, sort, take, take_along_axis
 from graphnet.ops.linalg import dot, einsum, inner, matmul, norm, outer, tensordot, vdot
 from graphnet.ops.normalize import log_softmax, softmax
-from graphnet.ops.random import random_uniform
+from graphnet.ops.random import random_normal, random_uniform
 from graphnet.ops.reduce import (
     all,
     amax,
@@ -82,6 +82,7 @@ from graphnet.ops.reduce import (
     sum,
     var,
 )
+from graphnet.ops.rows import take_rows
 from graphnet.ops.shape import (
     arange,
     array_split,
@@ -256,6 +257,7 @@ __all__ = [
     "prod",
     "rad2deg",
     "radians",
+    "random_normal",
     "random_uniform",
     "ravel",
     "reciprocal",
@@ -292,6 +294,7 @@ __all__ = [
     "swish",
     "take",
     "take_along_axis",
+    "take_rows",
     "tan",
     "tanh",
     "tensordot",

@@ -103,7 +103,7 @@ def _mark_best(axes: Any, points: Sequence[tuple[int, float]], name: str, colour
 def _write(figure: Any, target: Path) -> None:
     import io
 
-    from graphnet.viz.render import write_whole
+    from graphnet.files import write_whole
 
     if not target.parent.is_dir():
         raise FileNotFoundError(f"{target}: the folder {target.parent} does not exist")

@@ -62,6 +62,7 @@ class Dense(Layer):
     """
 
     fixed_axes = (-1,)
+    supports_masking = True
 
     def __init__(
         self,
@@ -115,6 +116,8 @@ class Dense(Layer):
 class Activation(Layer):
     """`activation(x)`, element by element or, for softmax, over the last axis."""
 
+    supports_masking = True
+
     def __init__(self, activation: Any, **kwargs: Any):
         super().__init__(**kwargs)
         self.activation = activations.get(activation)
@@ -148,6 +151,8 @@ class Dropout(Layer):
     >>> sorted(set(layer(gn.ones((20, 20)), training=True).numpy().ravel().tolist()))
     [0.0, 1.3333333730697632]
     """
+
+    supports_masking = True
 
     def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any):
         super().__init__(**kwargs)

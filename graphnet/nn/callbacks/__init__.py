@@ -1,0 +1,27 @@
+"""Callbacks, one file for each idea: objects whose hooks `fit`, `evaluate` and `predict` call as they go."""
+
+from graphnet.nn.callbacks.base import HOOKS, Callback, CallbackList, LambdaCallback, as_list
+from graphnet.nn.callbacks.logging import CSVLogger
+from graphnet.nn.callbacks.rates import LearningRateScheduler, ReduceLROnPlateau
+from graphnet.nn.callbacks.stopping import EarlyStopping, TerminateOnNaN
+from graphnet.nn.callbacks.watcher import Watcher
+from graphnet.nn.history import History
+from graphnet.nn.progress import Progress
+from graphnet.nn.progress import Progress as ProgbarLogger
+
+__all__ = [
+    "HOOKS",
+    "CSVLogger",
+    "Callback",
+    "CallbackList",
+    "EarlyStopping",
+    "History",
+    "LambdaCallback",
+    "LearningRateScheduler",
+    "ProgbarLogger",
+    "Progress",
+    "ReduceLROnPlateau",
+    "TerminateOnNaN",
+    "Watcher",
+    "as_list",
+]
