@@ -24,6 +24,8 @@ OPTIONAL = {
     "sklearn",
     "scipy",
     "onnx",
+    "tensorboardX",
+    "IPython",
 }
 
 #: what each room may import from this package, at the top of its files

@@ -10,10 +10,11 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from graphnet.files import write_whole
 from graphnet.graph import Graph
 from graphnet.tensor import Parameter, Tensor, toposort
 from graphnet.viz.page_data import page_data
-from graphnet.viz.render import with_gradient, write_whole
+from graphnet.viz.render import with_gradient
 from graphnet.viz.scene import LOOKS
 from graphnet.viz.standalone import as_json, asset, checked_path, joined
 

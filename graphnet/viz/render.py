@@ -13,13 +13,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-<<<<<<< HEAD
 import numpy as np
 
-from graphnet.tensor import constant, mode
-=======
 from graphnet.files import write_whole
->>>>>>> h-training
+from graphnet.tensor import constant, mode
 from graphnet.viz.build import build
 from graphnet.viz.dot import RANKDIRS, dot_source
 from graphnet.viz.geometry import Layout
@@ -201,21 +198,6 @@ def format_of(path: Path) -> str:
     return form
 
 
-<<<<<<< HEAD
-def write_whole(target: Path, content: bytes) -> None:
-    """Write a file so that it is there whole or as it was before, whatever happens in between."""
-    temporary = target.with_name(f".{target.name[:40]}.{secrets.token_hex(6)}.part")
-    try:
-        with open(temporary, "xb") as f:
-            f.write(content)
-            f.flush()
-            os.fsync(f.fileno())
-        os.replace(temporary, target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
 def scene_of(
     graph: Graph,
     *,
@@ -265,8 +247,6 @@ def with_gradient(graph: Graph) -> Graph:
     return Graph(graph.inputs, [*graph.outputs, *slopes], graph.updates, graph.name)
 
 
-=======
->>>>>>> h-training
 def draw(
     graph: Graph,
     path: str | os.PathLike[str] | None = None,

@@ -1,9 +1,12 @@
 """Callbacks, one file for each idea: objects whose hooks `fit`, `evaluate` and `predict` call as they go."""
 
 from graphnet.nn.callbacks.base import HOOKS, Callback, CallbackList, LambdaCallback, as_list
+from graphnet.nn.callbacks.live import LivePlot
 from graphnet.nn.callbacks.logging import CSVLogger
 from graphnet.nn.callbacks.rates import LearningRateScheduler, ReduceLROnPlateau
+from graphnet.nn.callbacks.reports import HTMLReport
 from graphnet.nn.callbacks.stopping import EarlyStopping, TerminateOnNaN
+from graphnet.nn.callbacks.tensorboard import TensorBoard
 from graphnet.nn.callbacks.watcher import Watcher
 from graphnet.nn.history import History
 from graphnet.nn.progress import Progress
@@ -15,12 +18,15 @@ __all__ = [
     "Callback",
     "CallbackList",
     "EarlyStopping",
+    "HTMLReport",
     "History",
     "LambdaCallback",
     "LearningRateScheduler",
+    "LivePlot",
     "ProgbarLogger",
     "Progress",
     "ReduceLROnPlateau",
+    "TensorBoard",
     "TerminateOnNaN",
     "Watcher",
     "as_list",
