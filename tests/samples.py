@@ -801,6 +801,8 @@ row(
     *[Sample((g,), {**s.kwargs, **size}) for s, p, g, size in _backs],
     rtol=1e-13,
 )
+
+
 def _scanned(h: Any, x: Any, w: Any, reverse: bool = False) -> Any:
     def step(h: Any, row: Any) -> Any:
         h = gn.tanh(h @ w + row)

@@ -24,6 +24,8 @@ OPTIONAL = {
     "sklearn",
     "scipy",
     "onnx",
+    "tensorboardX",
+    "IPython",
 }
 
 #: doors to an optional package: files that need it, and that nothing imports until they are asked for

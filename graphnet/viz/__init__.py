@@ -10,13 +10,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from graphnet.viz.interactive import Page, page
     from graphnet.viz.network import to_networkx
     from graphnet.viz.plots import plot_history
     from graphnet.viz.render import Picture, draw, to_dot
 
-__all__ = ["Picture", "draw", "plot_history", "to_dot", "to_networkx"]
+__all__ = ["Page", "Picture", "draw", "page", "plot_history", "to_dot", "to_networkx"]
 
-_HOMES = {"Picture": "render", "draw": "render", "plot_history": "plots", "to_dot": "render", "to_networkx": "network"}
+_HOMES = {
+    "Page": "interactive",
+    "Picture": "render",
+    "draw": "render",
+    "page": "interactive",
+    "plot_history": "plots",
+    "to_dot": "render",
+    "to_networkx": "network",
+}
 
 
 def __getattr__(name: str) -> Any:

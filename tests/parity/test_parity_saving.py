@@ -209,7 +209,10 @@ def both(text, kind):
     """What `text` makes in Keras and in graphnet; skips while graphnet lacks it."""
     made = []
     for root in (keras, gn.nn):
-        names = {"__builtins__": {}, **{n: getattr(root, n) for n in ("initializers", "regularizers") if hasattr(root, n)}}
+        names = {
+            "__builtins__": {},
+            **{n: getattr(root, n) for n in ("initializers", "regularizers") if hasattr(root, n)},
+        }
         for extra in (getattr(root, "constraints", None),):
             names["constraints"] = extra
         space = getattr(root, kind) if kind else root.layers

@@ -23,6 +23,7 @@ from graphnet.nn.layers.convolution import (
     SeparableConvolution2D,
 )
 from graphnet.nn.layers.core import Activation, Dense, Dropout, Flatten, Input, InputLayer
+from graphnet.nn.layers.core import table as table
 from graphnet.nn.layers.embedding import Embedding, Masking
 from graphnet.nn.layers.function import ActivityRegularization, Identity, Lambda
 from graphnet.nn.layers.noise import (
