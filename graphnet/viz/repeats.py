@@ -174,7 +174,7 @@ def _signature(
             tuple(_number(s) for s in t.inputs) if t.op is not None else (isinstance(t, Parameter), t.requires_grad)
         )
         op = t.op.name if t.op is not None else ""
-        parts.append((op, _frozen(t.attrs), t.shape, t.dtype.str, own, wires, numbers, t.gradient_of is not None))
+        parts.append((op, frozen(t.attrs), t.shape, t.dtype.str, own, wires, numbers, t.gradient_of is not None))
     return tuple(parts)
 
 
@@ -185,5 +185,6 @@ def _number(t: Tensor) -> Any:
     return None
 
 
-def _frozen(attrs: dict[str, Any]) -> Hashable:
+def frozen(attrs: dict[str, Any]) -> Hashable:
+    """Static arguments as a key: arrays by their bytes."""
     return tuple((k, v.tobytes() if isinstance(v, np.ndarray) else repr(v)) for k, v in sorted(attrs.items()))

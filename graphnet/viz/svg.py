@@ -90,7 +90,7 @@ def _shape(node: Node, x: float, y: float, width: float, height: float) -> str:
 def to_svg(scene: Scene, layout: Layout, legend: bool = True) -> str:
     """The picture as text, that names `builtin` as what drew it."""
     entries = legend_entries(scene, layout.width) if legend else []
-    heading = [scene.title] + ([scene.caption] if scene.caption else [])
+    heading = scene.heading
     reach = max(
         [
             layout.width,
