@@ -48,7 +48,7 @@ ALLOWED = {
     "compile": {"tensor", "op", "ops", "containers", "grad", "graph", "shapes", "compile"},
     "viz": {"tensor", "op", "graph", "viz"},
     "nn": {"", "nn", "tensor", "op", "graph"},
-    "__main__": {"", "datasets", "nn"},
+    "__main__": {"", "datasets", "nn", "viz"},
 }
 
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from graphnet.viz.from_network import from_networkx
     from graphnet.viz.network import to_networkx
     from graphnet.viz.outline import tree
+    from graphnet.viz.plot_labels import confusion_matrix, plot_confusion
+    from graphnet.viz.plot_model import plot_activations, plot_decision_boundary, plot_weights
     from graphnet.viz.plots import plot_history
     from graphnet.viz.render import Picture, draw, to_dot
     from graphnet.viz.sides import compare, diff
@@ -28,6 +30,11 @@ _HOMES = {
     "draw": "render",
     "from_networkx": "from_network",
     "partial": "unfinished",
+    "confusion_matrix": "plot_labels",
+    "plot_confusion": "plot_labels",
+    "plot_activations": "plot_model",
+    "plot_decision_boundary": "plot_model",
+    "plot_weights": "plot_model",
     "plot_history": "plots",
     "to_dot": "render",
     "to_networkx": "network",
@@ -39,12 +46,17 @@ __all__ = [
     "Picture",
     "checkpoints",
     "compare",
+    "confusion_matrix",
     "critical_path",
     "diff",
     "draw",
     "from_networkx",
     "partial",
+    "plot_activations",
+    "plot_confusion",
+    "plot_decision_boundary",
     "plot_history",
+    "plot_weights",
     "to_dot",
     "to_networkx",
     "tree",

@@ -29,8 +29,8 @@ def to_networkx(graph: Graph, values: bool = False, profile: Any = None) -> netw
     * `time`, in seconds, with `profile` (of `plan.profile()`, for `profile.graph`); else None.
 
     Edges have `argument`, the input's place, which is also their key: so the order of inputs is kept, and `x - x` has
-    two edges. The graph has `inputs` in their order, `outputs` in the form they are given in, `regions`, and `updates`, pairs
-    of names: a parameter, and the node that is assigned to it.
+    two edges. The graph has `inputs` in their order, `outputs` in the form they are given in, `regions`, and
+    `updates`, pairs of names: a parameter, and the node that is assigned to it.
 
     >>> import graphnet as gn
     >>> x = gn.input((2,), name="x")

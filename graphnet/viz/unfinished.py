@@ -59,7 +59,7 @@ def partial(
 def partial_scene(error: BaseException, **options: Any) -> Scene:
     """The scene of what was built when `error` was raised."""
     frames = list(_frames(error.__traceback__))
-    what, inputs, region = _failed(error, frames)
+    what, params, inputs, region = _failed(error, frames)
     found: dict[Tensor, None] = {t: None for t in inputs if t.op is not None or t.is_symbolic or t.requires_grad}
     for variables, at_module in frames:
         if not (at_module and inputs):
@@ -93,7 +93,7 @@ def partial_scene(error: BaseException, **options: Any) -> Scene:
         if tail is None:
             tail = f"given{place}"
             scene.nodes.append(Node(tail, "constant", ["given", described(t)], described(t)))
-        argument = str(place) if len(inputs) > 1 else ""
+        argument = "" if len(inputs) < 2 else params[place] if place < len(params) else str(place)
         scene.edges.append(Edge(tail, "failed", described(t), argument=argument))
     return scene
 
@@ -120,20 +120,24 @@ def _tensors(values: Iterable[Any]) -> Iterator[Tensor]:
             waiting += [(v, level + 1) for v in list(value.values())[:_ITEMS]]
 
 
-def _failed(error: BaseException, frames: list[tuple[dict[str, Any], bool]]) -> tuple[str, list[Tensor], Region | None]:
-    """What failed, the tensors it was given, and the region it was in."""
+_Failure = tuple[str, tuple[str, ...], list[Tensor], "Region | None"]
+
+
+def _failed(error: BaseException, frames: list[tuple[dict[str, Any], bool]]) -> _Failure:
+    """What failed, the names of its arguments, the tensors it was given, and the region it was in."""
     known = getattr(error, "_graphnet_failed", None)
     if known is not None:
         op, given, region = known
-        return op.name, [t for t in given if isinstance(t, Tensor)], region
+        whole = all(isinstance(t, Tensor) for t in given)
+        return op.name, op.params if whole else (), [t for t in given if isinstance(t, Tensor)], region
     for variables, at_module in reversed(frames):
         own = [] if at_module else list(dict.fromkeys(v for v in variables.values() if isinstance(v, Tensor)))
         layer = variables.get("self")
         if own:
             name, kind = getattr(layer, "name", None), getattr(layer, "kind", None)
             what = f"{name} ({kind})" if isinstance(name, str) and isinstance(kind, str) else type(error).__name__
-            return what, own, own[-1].region
-    return type(error).__name__, [], None
+            return what, (), own, own[-1].region
+    return type(error).__name__, (), [], None
 
 
 def _related(histories: list[Tensor], seeds: list[Tensor]) -> list[Tensor]:
