@@ -45,7 +45,7 @@ def plot_decision_boundary(
         if one.min() < threshold < one.max():
             axes.contour(across, up, one, [threshold], colors=[GREY], linewidths=1.5)
         figure.colorbar(shown, ax=axes, label="output")
-        colours = ("#c0392b", "#2b6cb0")
+        colours: tuple[str, ...] = ("#c0392b", "#2b6cb0")
     else:
         chosen = answers.argmax(1).reshape(resolution, resolution)
         colours = COLOURS

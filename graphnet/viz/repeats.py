@@ -156,7 +156,8 @@ class Repeats:
 def _alike(a: Any, b: Any) -> bool:
     """Whether two sources are the same place in a run, the same tensor, or two leaves of one shape."""
     if isinstance(a, Tensor) and isinstance(b, Tensor):
-        return a is b or (a.op is None and b.op is None and a.shape == b.shape)
+        leaves = all(t.op is None and not t.is_symbolic for t in (a, b))
+        return a is b or (leaves and a.shape == b.shape)
     return not isinstance(a, Tensor) and not isinstance(b, Tensor) and a == b
 
 

@@ -7,6 +7,7 @@ they are the same objects does not matter, for a pass makes new ones.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Hashable, Sequence
 from typing import Any
 
@@ -77,10 +78,9 @@ def diff(before: Graph, after: Graph, context: int = 3) -> str:
         taken.add(name)
         used.add(name)
         names[t] = name
-    lines = difflib.unified_diff(
-        before.program().split("\n"), after.program(names).split("\n"), "before", "after", lineterm="", n=context
-    )
-    return "\n".join(lines)
+    # Without the columns: a longer line must not change the others.
+    texts = [re.sub(r" {2,}# ", "  # ", text).split("\n") for text in (before.program(), after.program(names))]
+    return "\n".join(difflib.unified_diff(*texts, "before", "after", lineterm="", n=context))
 
 
 def compare(
