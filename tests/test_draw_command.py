@@ -13,7 +13,8 @@ from graphnet.__main__ import main
 @pytest.fixture
 def saved(tmp_path, monkeypatch):
     """A file that `load_model` gives a model for, in the folder that is worked in."""
-    model = nn.Sequential([nn.Input((4,)), nn.Dense(3, activation="relu"), nn.Dropout(0.2), nn.Dense(2)], name="mine")
+    layers = [nn.Input((4,)), nn.Dense(3, activation="relu"), nn.Dropout(0.2, name="drop"), nn.Dense(2)]
+    model = nn.Sequential(layers, name="mine")
     monkeypatch.chdir(tmp_path)
     if hasattr(nn, "load_model") and hasattr(model, "save"):
         model.save("net.graphnet")
@@ -35,19 +36,18 @@ def test_a_model_is_drawn_beside_its_file(saved, capsys):
 
 
 def test_options_reach_the_picture(saved):
-    flags = "--depth 1 --batch 7 --training --title T --names --no-shapes --no-legend --engine builtin --rankdir LR"
+    flags = "--depth 2 --batch 7 --training --title T --names --no-shapes --no-legend --engine builtin --rankdir LR"
     assert main(["draw", "net.graphnet", "-o", "a.svg", *flags.split()]) == 0
     texts = shown(saved / "a.svg")
-    assert "T" in texts and "step" in texts and "dropout (Dropout)" in texts and "parameter" not in texts
-    assert (
-        main("draw net.graphnet -o b.svg --gradient --unfolded --no-parameters --depth all --heat memory".split()) == 0
-    )
+    assert "T" in texts and "step" in texts and "drop" in texts and "parameter" not in texts
+    assert "float32[7, 4]" in texts and any(t.endswith(" = relu") for t in texts)
+    flags = "--gradient --unfolded --no-parameters --depth all --heat memory"
+    assert main(["draw", "net.graphnet", "-o", "b.svg", *flags.split()]) == 0
     texts = shown(saved / "b.svg")
     assert "op of the gradient" in texts and any(t.startswith("memory: from") for t in texts)
     assert "parameter" not in texts and any("kernel" in t for t in texts)
-    assert main("draw net.graphnet -o c.dot".split()) == 0 and (saved / "c.dot").read_text("utf-8").startswith(
-        "digraph"
-    )
+    assert main("draw net.graphnet -o c.dot".split()) == 0
+    assert (saved / "c.dot").read_text("utf-8").startswith("digraph")
 
 
 def test_text_and_tree_are_printed(saved, capsys):

@@ -66,9 +66,8 @@ def test_a_diff_has_lines_of_nodes_that_differ_only():
 
 
 def test_a_tree_has_layers_ops_and_shapes():
-    model = nn.Sequential(
-        [nn.Input((4,)), nn.Dense(3, activation="relu", name="one"), nn.Dense(2, name="two")], name="m"
-    )
+    layers = [nn.Input((4,)), nn.Dense(3, activation="relu", name="one"), nn.Dense(2, name="two")]
+    model = nn.Sequential(layers, name="m")
     g = model.graph(5)
     lines = g.tree().split("\n")
     assert lines[0] == "graph(x: float32[5, 4]) -> float32[5, 2]"

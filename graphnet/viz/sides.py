@@ -61,22 +61,22 @@ def diff(before: Graph, after: Graph, context: int = 3) -> str:
     """
     table: dict[Hashable, int] = {}
     one, other = fingerprints(before, table), fingerprints(after, table)
-    name_of: dict[int, str] = {}
+    free: dict[int, list[str]] = {}
     for t, number in one.items():
-        name_of.setdefault(number, before.names[t])
+        free.setdefault(number, []).append(before.names[t])
     taken = set(before.names.values())
-    used: set[str] = set()
     names: dict[Tensor, str] = {}
     fresh = 0
     for t, own in after.names.items():
-        name = name_of.get(other[t]) if t in other else None
-        if name is None or name in used:
+        same = free.get(other[t])
+        if same:
+            name = same.pop(0)
+        else:
             name = own
             while name in taken:
                 name = f"t{fresh}"
                 fresh += 1
         taken.add(name)
-        used.add(name)
         names[t] = name
     # Without the columns: a longer line must not change the others.
     texts = [re.sub(r" {2,}# ", "  # ", text).split("\n") for text in (before.program(), after.program(names))]
