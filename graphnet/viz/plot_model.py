@@ -62,7 +62,7 @@ def plot_decision_boundary(
         name = None if y is None else str(label)
         axes.scatter(own[:, 0], own[:, 1], s=16, color=colour, edgecolor="white", lw=0.5, label=name)
     if y is not None:
-        axes.legend(frameon=True, fontsize=9, title="class")
+        axes.legend(frameon=True, fontsize=9, title="class", loc="upper right")
     axes.set_xlabel("first input", color=GREY)
     axes.set_ylabel("second input", color=GREY)
     return write(figure, target)

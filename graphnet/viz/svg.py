@@ -21,7 +21,7 @@ _RULES = (
     ("", ".f", "fill:none;stroke:#7b8494"),
     ("", ".c", "fill:none;stroke:#c2688b"),
     ("", ".d", "fill:none;stroke:#d08aa4;stroke-dasharray:4 3"),
-    ("dark", ".e,.k,.b text,.t", "fill:#9aa4b2"),
+    ("dark", ".e,.k,.b text,.t", "fill:#8b94a2"),
     ("dark", ".f", "stroke:#8d97a6"),
 )
 
