@@ -46,20 +46,21 @@ def test_texts_are_inside_of_their_pictures_which_fit_a_page(drawn):
         root = ET.parse(folders[0] / f"{name}.svg").getroot()
         width, height = float(root.attrib["width"]), float(root.attrib["height"])
         assert width <= 820, name
-        waiting = [(root, 0.0, 0.0)]
+        waiting = [(root, 0.0, 0.0, "")]
         while waiting:
-            element, x0, y0 = waiting.pop()
+            element, x0, y0, around = waiting.pop()
+            own = element.attrib.get("class", "")
             moved = re.match(r"translate\(([-\d.]+) ([-\d.]+)\)", element.attrib.get("transform", ""))
             if moved:
                 x0, y0 = x0 + float(moved[1]), y0 + float(moved[2])
             if element.tag.endswith("text"):
-                small = element.attrib.get("class", "") in ("e", "k")
-                wide = text_width(element.text or "", 9.0 if small else 10.0) * 0.93
+                middle = own == "t" or around.startswith("n ")
+                size = 9.0 if own in ("e", "k") else 12.0 if own == "t" else 11.0 if middle else 10.0
+                wide = text_width(element.text or "", size) * 0.93
                 x, y = x0 + float(element.attrib["x"]), y0 + float(element.attrib["y"])
-                left = {"end": x - wide, "": x if element.attrib.get("class") in ("e", "k") else x - wide / 2}
-                start = left.get(element.attrib.get("text-anchor", ""), x)
-                assert start >= -1 and start + wide <= width + 1 + wide / 2 and 0 <= y <= height, (name, element.text)
-            waiting += [(child, x0, y0) for child in element]
+                start = x - wide / 2 if middle else x - wide if element.attrib.get("text-anchor") == "end" else x
+                assert start >= 0 and start + wide <= width and 8 <= y <= height, (name, element.text)
+            waiting += [(child, x0, y0, own) for child in element]
 
 
 def test_the_page_names_pictures_that_are_there_and_code_that_is_python():

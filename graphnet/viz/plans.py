@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from graphnet.tensor import Region, Tensor
 from graphnet.viz.render import Picture, drawn, scene_of
 from graphnet.viz.scene import Node, Scene
+from graphnet.viz.words import plural
 
 if TYPE_CHECKING:
     from graphnet.compile.plan import Plan
@@ -56,7 +57,7 @@ def plan_scene(plan: Plan, kernels: bool = True, heat: str | None = None, profil
     if kernels:
         # What belongs to what is told by the layers; here it is what runs together.
         scene.edges = [e for e in scene.edges if not e.tie]
-    scene.say(f"{len(steps)} steps, {sum(len(s) > 1 for s in steps)} of them fused")
+    scene.say(f"{plural(len(steps), 'step')}, {sum(len(s) > 1 for s in steps)} of them fused")
     return scene
 
 
