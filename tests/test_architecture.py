@@ -56,7 +56,7 @@ ALLOWED = {
     "viz": {"tensor", "op", "graph", "viz", "files"},
     "nn": {"", "nn", "tensor", "op", "ops", "graph", "files", "version"},
     "loops": {"tensor", "op", "ops", "containers", "grad", "graph", "compile", "shapes", "loops"},
-    "__main__": {"", "datasets", "nn"},
+    "__main__": {"", "datasets", "nn", "viz"},
 }
 
 

@@ -237,6 +237,16 @@ class Sequential(Model):
         with running(True, step):
             return gn.Graph([x, step], self(x))
 
-    def draw(self, path: Any = None, **options: Any) -> Any:
-        """A picture of the model's graph; `path` writes it to a file. Options are those of `Graph.draw`."""
-        return self.graph().draw(path, **options)
+    def draw(self, path: Any = None, batch_size: int = 32, training: bool = False, **options: Any) -> Any:
+        """A picture of the model's graph; `path` writes it to a file. Options are those of `Graph.draw`.
+
+        `gradient=True` draws the gradient for its weights too, `values=x` what a batch `x` gives in each layer.
+        """
+        given = options.get("values")
+        if given is not None and given is not True and not isinstance(given, (list, tuple, dict)):
+            batch_size = len(given)
+        options.setdefault("title", self.name)
+        return self.graph(batch_size, training).draw(path, **options)
+
+    def _repr_svg_(self) -> str | None:
+        return self.draw().svg if self.built else None
