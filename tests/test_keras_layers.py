@@ -651,4 +651,4 @@ def test_lambda():
         ValueError, match=r"Lambda '.*' holds .*<lambda>, a function, which can't be written down\. Make"
     ):
         layer.get_config()
-    assert nn.Lambda(gn.relu).get_config()["function"] == "relu"
+    assert nn.Lambda(nn.activations.relu).get_config()["function"] == "relu"
