@@ -651,4 +651,22 @@ def test_lambda():
         ValueError, match=r"Lambda '.*' holds .*<lambda>, a function, which can't be written down\. Make"
     ):
         layer.get_config()
-    assert nn.Lambda(gn.relu).get_config()["function"] == "relu"
+    assert nn.Lambda(nn.activations.relu).get_config()["function"] == "relu"
+
+
+def test_masks():
+    x, mask = numbers(2, 3, 4), np.array([[True, True, False], [True, False, False]])
+    layer = BatchNormalization(momentum=0.0, epsilon=0.0)
+    y = layer(x, training=True, mask=gn.tensor(mask)).numpy()
+    assert y[mask].mean(0) == pytest.approx(0, abs=1e-5) and y[mask].std(0) == pytest.approx(1, rel=1e-5)
+    assert layer.moving_mean.numpy() == pytest.approx(x[mask].mean(0), rel=1e-5)
+    assert layer.moving_variance.numpy() == pytest.approx(x[mask].var(0), rel=1e-5)
+    nothing = BatchNormalization()(x, training=True, mask=gn.tensor(np.zeros((2, 3), bool))).numpy()
+    assert np.isfinite(nothing).all()
+    with pytest.raises(ValueError, match=r"takes a mask of shape \(2, 3\)"):
+        layer(x, training=True, mask=gn.tensor(mask[:, :2]))
+    soft = nn.Softmax()(x, mask=gn.tensor(mask)).numpy()
+    assert soft[0, 2] == pytest.approx(0.25) and soft[0, 0] == pytest.approx(nn.Softmax()(x).numpy()[0, 0])
+    handed_on = {kind for kind, _, _ in LAYERS if getattr(nn, kind).supports_masking}
+    assert handed_on == {kind for kind, _, _ in LAYERS} - {"Flatten", "Lambda", "Permute", "RepeatVector", "Reshape"}
+    assert nn.Lambda(lambda x: x, mask=lambda x, mask: mask).compute_mask(x, 7) == 7

@@ -222,6 +222,18 @@ def test_frozen_batch_normalization():
         assert (np.asarray(layer.moving_mean) == 0).all()
 
 
+def test_masked_batch_normalization():
+    x = np.random.default_rng(0).normal(1, 3, (3, 4, 5)).astype("float32")
+    mask = np.arange(4) < np.array([[4], [1], [2]])
+    results = []
+    for library in (keras, nn):
+        layer = library.layers.BatchNormalization()
+        y = layer(x, training=True, mask=mask if library is keras else library.ops.tensor(mask))
+        results.append([y, *layer.get_weights()])
+    for real, mine in zip(*results, strict=True):
+        near(mine, real)
+
+
 def test_noise_has_the_same_distribution():
     x = np.random.default_rng(0).normal(1, 1, (200, 200)).astype("float32")
     for kind, options in (

@@ -10,11 +10,14 @@ import graphnet as gn
 from graphnet.nn import activations, regularizers
 from graphnet.nn.layer import Layer
 from graphnet.nn.layers.core import table
+from graphnet.nn.registry import registered_name
 
 
 @table.add()
 class Identity(Layer):
     """`x` itself."""
+
+    supports_masking = True
 
     def call(self, x: Any) -> Any:
         return x
@@ -23,6 +26,8 @@ class Identity(Layer):
 @table.add()
 class ActivityRegularization(Layer):
     """`x` itself; `l1 * sum(|x|) + l2 * sum(x**2)`, divided by the number of rows, is added to the loss."""
+
+    supports_masking = True
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any):
         super().__init__(activity_regularizer=regularizers.L1L2(l1, l2), **kwargs)
@@ -38,7 +43,8 @@ class Lambda(Layer):
 
     `output_shape` is there for code written for Keras: the shape comes from the function itself. A file can't hold a
     function, so a model with a Lambda can be saved only if the function has a name that loading knows: one of
-    `graphnet.nn.activations`. Anything else is better written as a `Layer`.
+    `graphnet.nn.activations`, or one registered with `register_serializable`. Anything else is better written as a
+    `Layer`. `mask` is the mask of the output, or a function of input and mask that gives it.
 
     >>> import graphnet as gn
     >>> gn.nn.Lambda(lambda x, power: x**power, arguments={"power": 2})([[1.0, 3.0]])
@@ -58,6 +64,7 @@ class Lambda(Layer):
         if not callable(self.function):
             raise TypeError(f"Lambda: function is called with a tensor; received {function!r}")
         self.mask = mask
+        self.supports_masking = mask is not None
         self.arguments = dict(arguments or {})
         try:
             self._told = "training" in inspect.signature(self.function).parameters
@@ -68,9 +75,13 @@ class Lambda(Layer):
         told = {"training": training} if self._told else {}
         return self.function(x, **self.arguments, **told)
 
+    def compute_mask(self, x: Any, mask: Any = None) -> Any:
+        return self.mask(x, mask) if callable(self.mask) else self.mask
+
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments. Raises `ValueError` for a function without a name that loading knows."""
         names = [name for name, f in activations.table.entries.items() if f is self.function]
+        names += [name for name in [registered_name(self.function)] if name]
         if not names:
             raise ValueError(
                 f"Lambda '{self.name}' holds {getattr(self.function, '__qualname__', self.function)}, a function, "
