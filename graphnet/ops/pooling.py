@@ -65,8 +65,8 @@ def max_pool(x, window, strides=None, padding="valid"):
     """The largest element of each window, in each channel, NaN if one is NaN; its gradient goes to the first largest.
 
     x: `(batch, *space, channels)`, result: `(batch, *windows, channels)`. `strides` are the window's sizes unless
-    given. `padding` is "valid", "same" (`ceil(size / stride)` windows), a number, or a pair for each axis of space; what lies
-    there never counts.
+    given. `padding` is "valid", "same" (`ceil(size / stride)` windows), a number, or a pair for each axis of space;
+    what lies there never counts.
 
     Raises `ValueError` for a window that is larger than the padded input, or padding as wide as the window.
 

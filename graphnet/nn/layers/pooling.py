@@ -46,7 +46,8 @@ class MaxPooling2D(_Pooling):
     """The largest of each window, in each channel; its gradient goes to the first of equal ones.
 
     x: `(batch, height, width, channels)`, result: `(batch, *windows, channels)`. `strides` are `pool_size` unless
-    given. `padding` is "valid" (what is left over is cut off) or "same" (`ceil(size / stride)` windows; padding never counts).
+    given. `padding` is "valid" (what is left over is cut off) or "same" (`ceil(size / stride)` windows; padding never
+    counts).
 
     >>> import graphnet as gn
     >>> gn.nn.MaxPooling2D()(gn.ones((2, 5, 4, 3))).shape
