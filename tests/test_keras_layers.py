@@ -644,6 +644,41 @@ def test_models_inside_layers_grow_and_shrink():
     assert len(net.layers) == 2
 
 
+def test_merging_layers():
+    a, b = numbers(2, 3), numbers(2, 3) + 1
+    expected = {
+        "Add": a + b, "Subtract": a - b, "Multiply": a * b, "Average": (a + b) / 2, "Maximum": np.maximum(a, b),
+        "Minimum": np.minimum(a, b), "Concatenate": np.concatenate([a, b], axis=-1),
+    }  # fmt: skip
+    for kind, value in expected.items():
+        layer = getattr(nn, kind)()
+        assert layer([a, gn.tensor(b)]).numpy() == pytest.approx(value, rel=1e-6) and layer([a, b]).dtype == np.float32
+        assert type(layer).from_config(layer.get_config()).name == layer.name
+        for wrong in (a, [a], 3):
+            with pytest.raises(
+                ValueError, match=r"called on a list of two tensors or more, layer\(\[a, b\]\); received"
+            ):
+                layer(wrong)
+        with pytest.raises(ValueError, match=r"tensors of .*received|can't put tensors of shapes"):
+            layer([a, numbers(5, 4)])
+    assert nn.Add()([a, a, a]).numpy() == pytest.approx(3 * a) and nn.Average()([a, a, a]).numpy() == pytest.approx(a)
+    with pytest.raises(ValueError, match="received 3 tensors"):
+        nn.Subtract()([a, a, a])
+
+    class Residual(Layer):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.inner, self.join = Dense(3, activation="relu"), nn.Add()
+
+        def call(self, x):
+            return self.join([x, self.inner(x)])
+
+    net = Sequential([Input((3,)), Residual(), nn.LayerNormalization(), Dense(1)])
+    net.compile("adam", "mse")
+    losses = net.fit(a, np.ones((2, 1)), epochs=40, verbose=0).history["loss"]
+    assert losses[-1] < losses[0]
+
+
 def test_lambda():
     layer = nn.Lambda(lambda x, factor, training=False: x * (factor if training else 1.0), arguments={"factor": 3.0})
     assert float(layer([[2.0]]).sum()) == 2 and float(layer([[2.0]], training=True).sum()) == 6
