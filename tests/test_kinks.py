@@ -108,6 +108,30 @@ FIRST = [
     ("empty beside one", lambda a, b: a * b, [np.zeros((0, 3)), [[2.0, 3.0, 4.0]]], [np.zeros((0, 3)), [[0, 0, 0]]]),
     ("0-d beside a matrix", lambda a, b: a * b, [2.0, np.ones((2, 3))], [6, np.full((2, 3), 2.0)]),
     ("size-one axes both ways", lambda a, b: a * b, [[[1.0], [2.0]], [[3.0, 4.0]]], [[[7], [7]], [[3, 3]]]),
+    ("max_pool of ties", lambda x: gn.max_pool(x[None, :, None], 2), [[3.0, 3.0, 1.0, 2.0]], [[1, 0, 0, 1]]),
+    ("max_pool of ties that overlap", lambda x: gn.max_pool(x[None, :, None], 2, 1), [[1.0, 1.0, 1.0]], [[1, 1, 0]]),
+    ("max_pool beside NaN", lambda x: gn.max_pool(x[None, :, None], 3), [[1.0, NAN, NAN]], [[0, 1, 0]]),
+    ("max_pool of infinities", lambda x: gn.max_pool(x[None, :, None], 3), [[1.0, INF, INF]], [[0, 1, 0]]),
+    ("max_pool of -inf", lambda x: gn.max_pool(x[None, :, None], 2), [[-INF, -INF]], [[1, 0]]),
+    (
+        "max_pool of -inf beside padding",
+        lambda x: gn.max_pool(x[None, :, None], 3, 2, padding=((2, 2),)),
+        [[-INF, -INF, -INF]],
+        [[2, 0, 1]],
+    ),
+    ("max_pool of signed zeros", lambda x: gn.max_pool(x[None, :, None], 2), [[-0.0, 0.0]], [[1, 0]]),
+    ("max_pool with a rest", lambda x: gn.max_pool(x[None, :, None], 2), [[1.0, 2.0, 9.0]], [[0, 1, 0]]),
+    ("avg_pool with padding", lambda x: gn.avg_pool(x[None, :, None], 2, padding="same"), [[1.0] * 3], [[0.5, 0.5, 1]]),
+    ("conv of an empty batch", lambda x: gn.conv(x, np.ones((2, 1, 3))), [np.zeros((0, 4, 1))], [np.zeros((0, 4, 1))]),
+    (
+        "a kernel for an empty batch",
+        lambda k: gn.conv(np.zeros((0, 4, 1)), k),
+        [np.ones((2, 1, 3))],
+        [np.zeros((2, 1, 3))],
+    ),
+    ("max_pool of an empty batch", lambda x: gn.max_pool(x, 2), [np.zeros((0, 4, 1))], [np.zeros((0, 4, 1))]),
+    ("conv with a rest", lambda x: gn.conv(x[None, :, None], np.ones((2, 1, 1)), 2), [[1.0, 2.0, 9.0]], [[1, 1, 0]]),
+    ("conv of size one", lambda x: gn.conv(x, np.full((1, 1, 1, 1), 3.0)), [[[[[2.0]]]]], [[[[[3]]]]]),
     ("gelu far out", gn.gelu, [[-40.0, 0.0, 40.0]], [[0, 0.5, 1]]),
 ]
 
@@ -141,6 +165,8 @@ SECOND = [
     ("sigmoid", gn.sigmoid, [-1000.0, 0.0, 1000.0], [0, 0, 0]),
     ("x squared by parts", lambda x: gn.maximum(x, 0.0) * x, [2.0, -1.0], [2, 0]),
     ("square", gn.square, [0.0, -0.0], [2, 2]),
+    ("max_pool of squares", lambda x: gn.max_pool((x * x)[None, :, None], 2), [3.0, -3.0, 1.0, 2.0], [2, 0, 0, 2]),
+    ("conv of squares", lambda x: gn.conv((x * x)[None, :, None], np.ones((2, 1, 1))), [3.0, -3.0, 1.0], [2, 4, 2]),
 ]
 
 

@@ -25,6 +25,7 @@ from graphnet.ops.activation import (
     tanh_shrink,
     threshold,
 )
+from graphnet.ops.convolution import conv, conv_transpose
 from graphnet.ops.elementwise import (
     abs,
     absolute,
@@ -74,7 +75,8 @@ from graphnet.ops.elementwise import (
 from graphnet.ops.index import add_at, argsort, diag, diagonal, one_hot, set_at, sort, take, take_along_axis
 from graphnet.ops.linalg import dot, einsum, inner, matmul, norm, outer, tensordot, vdot
 from graphnet.ops.normalize import log_softmax, softmax, sparsemax
-from graphnet.ops.random import random_uniform
+from graphnet.ops.pooling import avg_pool, max_pool
+from graphnet.ops.random import random_normal, random_uniform
 from graphnet.ops.reduce import (
     all,
     amax,
@@ -92,6 +94,7 @@ from graphnet.ops.reduce import (
     sum,
     var,
 )
+from graphnet.ops.rows import take_rows
 from graphnet.ops.shape import (
     arange,
     array_split,
@@ -181,12 +184,15 @@ __all__ = [
     "argsort",
     "array_split",
     "astype",
+    "avg_pool",
     "broadcast_to",
     "cbrt",
     "ceil",
     "celu",
     "clip",
     "concatenate",
+    "conv",
+    "conv_transpose",
     "cos",
     "cosh",
     "cumsum",
@@ -248,6 +254,7 @@ __all__ = [
     "logsumexp",
     "matmul",
     "max",
+    "max_pool",
     "maximum",
     "mean",
     "min",
@@ -270,6 +277,7 @@ __all__ = [
     "prod",
     "rad2deg",
     "radians",
+    "random_normal",
     "random_uniform",
     "ravel",
     "reciprocal",
@@ -311,6 +319,7 @@ __all__ = [
     "swish",
     "take",
     "take_along_axis",
+    "take_rows",
     "tan",
     "tanh",
     "tanh_shrink",

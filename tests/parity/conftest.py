@@ -1,4 +1,4 @@
-"""Comparisons with the real Keras: only where asked for (GRAPHNET_PARITY=1), on its JAX backend."""
+"""Comparisons with the real Keras, in a run of their own: `GRAPHNET_PARITY=1 python -m pytest tests/parity`."""
 
 import os
 
