@@ -236,6 +236,29 @@ def test_losses_as_graphs_and_compiled(word):
         assert slope.numpy() == pytest.approx(slopes, rel=1e-4, abs=1e-5)
 
 
+def test_every_loss_in_one_plan(everywhere):
+    """Values and gradients of all losses at once, behind a softmax and beside it."""
+    z = RNG.normal(size=(5, 3)).astype("f")
+    labels = np.array([0, 2, 1, 1, 0])
+    hot = np.eye(3, dtype="f")[labels]
+
+    def all_of_them(z, hot, labels):
+        p = gn.softmax(z)
+        values = []
+        for word, (y, kind) in SMOOTH.items():
+            q = z if kind == "any" else gn.nn.unit.unit(z) if kind == "unit" else p
+            values.append(losses.get(word)(labels if y.ndim == 1 else hot, q))
+        total = gn.stack(values)
+        return total, gn.gradients(gn.sum(total / gn.stop_gradient(total)), z)
+
+    expected = all_of_them(gn.tensor(z, requires_grad=True), gn.tensor(hot), gn.tensor(labels))
+    plan = gn.compile(all_of_them).lower(z, hot, labels)
+    plan.wait()
+    for found, right in zip(plan.run([z, hot, labels]), expected, strict=True):
+        assert found.dtype == np.float32
+        np.testing.assert_allclose(found, right.numpy(), rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("word", "activation", "target"),
     [
