@@ -1,12 +1,13 @@
 """Losses at the figures of Keras (by the numbers of the list they stand in), at kinks, as graphs, and in errors."""
 
+import inspect
 import math
 
 import numpy as np
 import pytest
 
 import graphnet as gn
-from graphnet.nn import Dense, Sequential, losses
+from graphnet.nn import Dense, Sequential, losses, metrics
 
 ONE_HOT = [[0, 1, 0], [0, 0, 1]]
 PROBABILITIES = [[0.05, 0.95, 0.0], [0.1, 0.8, 0.1]]
@@ -272,6 +273,12 @@ def test_gradients_do_not_vanish_behind_a_saturated_activation(word, activation,
     y = getattr(gn, activation)(z)
     found = gn.gradients(losses.get(word)(target, y), z).numpy()
     assert found[0, 0] < -0.1 and found[0, 1] > 0.1
+
+
+def test_signatures_are_those_of_the_constructors():
+    assert list(inspect.signature(losses.Huber).parameters) == ["delta", "reduction", "name", "dtype"]
+    assert list(inspect.signature(metrics.AUC).parameters)[:3] == ["num_thresholds", "curve", "summation_method"]
+    assert list(inspect.signature(Dense).parameters)[:2] == ["units", "activation"]
 
 
 def test_words_and_aliases():
