@@ -11,9 +11,9 @@ from typing import Any
 
 import graphnet as gn
 from graphnet.nn import losses, masks, metrics
-from graphnet.nn.phase import phase, running
 from graphnet.nn.losses import Loss
 from graphnet.nn.optimizers import Optimizer
+from graphnet.nn.phase import phase, running
 from graphnet.nn.repeated import Repeated
 
 

@@ -1,7 +1,7 @@
 """Layers that go through a sequence step by step: SimpleRNN, LSTM, GRU.
 
-Each is a step, `(state, row) -> (new state, output)`, and `Recurrent` runs it over the time axis with `gn.scan`. What the
-input contributes to all steps is one product, outside of the loop.
+Each is a step, `(state, row) -> (new state, output)`, and `Recurrent` runs it over the time axis with `gn.scan`. What
+the input contributes to all steps is one product, outside of the loop.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ class _State:
 
     def __init__(self, rows: int, units: int, count: int, dtype: Any, name: str):
         self.tensors = [
-            gn.Parameter(np.zeros((rows, units), dtype), trainable=False, name=f"{name}/state_{n}") for n in range(count)
+            gn.Parameter(np.zeros((rows, units), dtype), trainable=False, name=f"{name}/state_{n}")
+            for n in range(count)
         ]
 
 
@@ -128,8 +129,8 @@ class Recurrent(Layer):
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         if len(input_shape) != 3:
-            hint = " One feature at each time is x[..., None]." if len(input_shape) == 2 else ""
-            raise self.misfit(f"takes (batch, time, features): a sequence of rows; it got {input_shape}.{hint}"[:-1])
+            hint = ": with one feature at each time, give x[..., None]" if len(input_shape) == 2 else ""
+            raise self.misfit(f"takes (batch, time, features); it got {input_shape}{hint}")
         width = self.gates * self.units
         self.kernel = self.add_weight(
             name="kernel",
@@ -242,7 +243,9 @@ class Recurrent(Layer):
         """`1 / (1 - rate)` where features are kept and 0 elsewhere: one array, or one for each gate."""
         count = self.gates if each else 1
         drawn = gn.random_uniform(key, (count, *shape), dtype=self.dtype)
-        masks = gn.where(gn.greater_equal(drawn, rate), np.asarray(1 / (1 - rate), self.dtype), np.asarray(0, self.dtype))
+        masks = gn.where(
+            gn.greater_equal(drawn, rate), np.asarray(1 / (1 - rate), self.dtype), np.asarray(0, self.dtype)
+        )
         return [masks[n] for n in range(count)]
 
     def _time_mask(self, mask: Any, rows: int, steps: int) -> gn.Tensor:
@@ -281,8 +284,8 @@ class Recurrent(Layer):
         tensors = self._state.tensors
         if tensors[0].shape[0] != rows:
             raise self.misfit(
-                f"is stateful, and its state has {tensors[0].shape[0]} rows; it got a batch of {rows}: all batches have "
-                "one size. Give a number of rows that the batch size divides, or stateful=False"
+                f"is stateful, and its state has {tensors[0].shape[0]} rows; it got a batch of {rows}: all batches "
+                "have one size. Give a number of rows that the batch size divides, or stateful=False"
             )
         return tensors
 
@@ -296,7 +299,7 @@ class Recurrent(Layer):
 
 @table.add()
 class SimpleRNN(Recurrent):
-    """`h = activation(x @ kernel + bias + h @ recurrent_kernel)` at each step (Elman, "Finding Structure in Time", 1990).
+    """`h = activation(x @ kernel + bias + h @ recurrent_kernel)` at each step (Elman, Cognitive Science 14, 1990).
 
     x: `(batch, time, features)`, result: `(batch, units)`, or `(batch, time, units)` with `return_sequences`; kernel
     `(features, units)`, recurrent kernel `(units, units)`, bias `(units,)`. The other arguments are those of every

@@ -33,20 +33,21 @@ class Bidirectional(Layer):
         super().__init__(**kwargs)
         for given in (layer, backward_layer):
             if given is not None and not hasattr(given, "go_backwards"):
-                raise TypeError(f"Bidirectional takes a recurrent layer, as in Bidirectional(LSTM(8)); received {given!r}")
+                raise TypeError(
+                    f"Bidirectional takes a recurrent layer, as in Bidirectional(LSTM(8)); received {given!r}"
+                )
         if merge_mode not in MERGES:
             raise ValueError(
                 f"Bidirectional: merge_mode is one of {', '.join(map(repr, MERGES))}; received {merge_mode!r}"
             )
         self.merge_mode = merge_mode
-        self.layer = self.backward_layer = None
         config = layer.get_config()
         name = config["name"]
         self.forward_layer = type(layer).from_config({**config, "name": f"forward_{name.removeprefix('forward_')}"})
         if backward_layer is None:
             config = {**config, "go_backwards": not config["go_backwards"], "name": f"backward_{name}"}
             backward_layer = type(layer).from_config(config)
-        self.backward_layer = backward_layer
+        self.backward_layer: Any = backward_layer
         self._check()
         for one in (self.forward_layer, self.backward_layer):
             one.zero_output_for_mask = one.return_sequences
