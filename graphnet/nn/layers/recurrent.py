@@ -14,6 +14,7 @@ import graphnet as gn
 from graphnet.nn import activations, initializers, regularizers, seeds
 from graphnet.nn.layer import Layer
 from graphnet.nn.layers.core import table, whole
+from graphnet.nn.lookup import plain
 from graphnet.nn.phase import phase
 from graphnet.tensor import state as thread
 
@@ -110,6 +111,11 @@ class Recurrent(Layer):
         self.kernel: gn.Parameter | None = None
         self.recurrent_kernel: gn.Parameter | None = None
         self.bias: gn.Parameter | None = None
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments, those of every recurrent layer included, in a form that JSON can hold."""
+        common = [name for name in Recurrent._signature.parameters if name not in ("self", "kwargs")]
+        return {**{name: plain(getattr(self, name)) for name in common}, **super().get_config()}
 
     # What a subclass says.
 
