@@ -115,7 +115,9 @@ def side_by_side(node: Tensor, inputs: Sequence[Tensor]) -> Tensor | None:
     found.sort(key=lambda p: p[:3])
     axis = found[0][0]
     edges = [0, *(stop for _, _, stop, _ in found)]
-    fits = all(p[0] == axis and p[1] == edge and p[3].dtype == node.dtype for p, edge in zip(found, edges, strict=False))
+    fits = all(
+        p[0] == axis and p[1] == edge and p[3].dtype == node.dtype for p, edge in zip(found, edges, strict=False)
+    )
     if not fits or edges[-1] != node.shape[axis]:
         return None
     return made(OPS["concatenate"], [p[3] for p in found], {"axis": axis}, like=node)

@@ -41,14 +41,13 @@ class Bidirectional(Layer):
                 f"Bidirectional: merge_mode is one of {', '.join(map(repr, MERGES))}; received {merge_mode!r}"
             )
         self.merge_mode = merge_mode
-        self.layer = self.backward_layer = None
         config = layer.get_config()
         name = config["name"]
         self.forward_layer = type(layer).from_config({**config, "name": f"forward_{name.removeprefix('forward_')}"})
         if backward_layer is None:
             config = {**config, "go_backwards": not config["go_backwards"], "name": f"backward_{name}"}
             backward_layer = type(layer).from_config(config)
-        self.backward_layer = backward_layer
+        self.backward_layer: Any = backward_layer
         self._check()
         for one in (self.forward_layer, self.backward_layer):
             one.zero_output_for_mask = one.return_sequences
