@@ -27,7 +27,7 @@ OPS = frozenset({"conv", "conv_transpose", "conv_kernel"})
 
 
 class Geometry(NamedTuple):
-    """The sizes of a convolution: `x` of `(batch, *sizes, inputs)`, `windows` windows, a kernel for each of `outputs`."""
+    """The sizes of a convolution from `(batch, *sizes, inputs)` to `(batch, *fit, outputs)`."""
 
     batch: int
     sizes: tuple[int, ...]
@@ -57,7 +57,7 @@ class Geometry(NamedTuple):
 
     @property
     def runs(self) -> tuple[tuple[int, ...], int]:
-        """What of the kernel lies in `x` without gaps: the axes of the window that are left, and the length of a run."""
+        """What of a window lies in `x` without gaps: the axes that are left, and the length of such a run."""
         if self.dilation[-1] == 1 or self.window[-1] == 1:
             return self.window[:-1], self.window[-1] * self.inputs
         return self.window, self.inputs
@@ -87,9 +87,7 @@ def geometry(t: Tensor) -> Geometry | None:
     else:
         x, window, u = a.shape, t.shape[:-2], b.shape
     at = t.attrs
-    return Geometry(
-        x[0], x[1:-1], u[1:-1], window, at["strides"], at["padding"], at["dilation"], x[-1], u[-1], t.dtype
-    )
+    return Geometry(x[0], x[1:-1], u[1:-1], window, at["strides"], at["padding"], at["dilation"], x[-1], u[-1], t.dtype)
 
 
 class Writer(Text):
@@ -155,7 +153,9 @@ class Writer(Text):
     def sums(self, rows: int, width: int, start: Sequence[str] | None = None) -> list[str]:
         """Variables for a tile."""
         kind = vector(width, self.kind)
-        return [self.variable(kind, start[r] if start else "zeroinitializer" if width > 1 else "0.0") for r in range(rows)]
+        return [
+            self.variable(kind, start[r] if start else "zeroinitializer" if width > 1 else "0.0") for r in range(rows)
+        ]
 
     def add_products(self, sums: Sequence[str], width: int, ones: Sequence[str], row: str) -> None:
         """Add to each row of a tile one number times a row of numbers."""
@@ -163,15 +163,12 @@ class Writer(Text):
         several = self.load(kind, row, self.align)
         for place, pointer in zip(sums, ones, strict=True):
             one = self.splat(width, self.kind, self.load(self.kind, pointer, self.align))
-            self.store(kind, self.fused(width, self.kind, one, several, self.value(place, kind)), place, self.whole(width))
+            more = self.fused(width, self.kind, one, several, self.value(place, kind))
+            self.do(f"store {kind} {more}, ptr {place}")
 
     def value(self, place: str, kind: str) -> str:
         """What a variable holds."""
         return self.new(f"load {kind}, ptr {place}")
-
-    def whole(self, width: int) -> int:
-        """The alignment of a variable."""
-        return min(self.align * width, WIDE)
 
     def padded_copy(self, source: str, room: str, back: bool = False) -> None:
         """The sample at `source` into the middle of the one with padding in `room`, or back."""
@@ -321,9 +318,7 @@ class Writer(Text):
 
                     def tile(i: str | int, rows: int) -> None:
                         places = [
-                            self.at(
-                                self.kind, kernel, self.add(self.mul(self.total(first, i, r), g.outputs), column)
-                            )
+                            self.at(self.kind, kernel, self.add(self.mul(self.total(first, i, r), g.outputs), column))
                             for r in range(rows)
                         ]
                         sums = self.sums(rows, width, [self.load(kind, p, self.align) for p in places])
@@ -348,5 +343,7 @@ class Writer(Text):
             with self.loop(0, "%count") as n:
                 other = self.at(self.kind, "%p1", self.add(self.mul(n, size), i))
                 value = self.load(self.kind, other, self.align)
-                self.store(self.kind, self.new(f"fadd {self.kind} {self.value(total, self.kind)}, {value}"), total, self.align)
+                self.store(
+                    self.kind, self.new(f"fadd {self.kind} {self.value(total, self.kind)}, {value}"), total, self.align
+                )
             self.store(self.kind, self.value(total, self.kind), place, self.align)
