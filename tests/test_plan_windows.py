@@ -179,6 +179,30 @@ def test_a_training_step_with_updates(backend, rng):
     np.testing.assert_allclose(kernel.numpy(), after, rtol=1e-4, atol=1e-6)
 
 
+@each_backend
+@pytest.mark.parametrize(("window", "strides", "padding"), [(2, 2, "valid"), ((3, 2), (1, 2), "same")])
+def test_relu_moves_behind_the_pool_and_nothing_changes(backend, window, strides, padding, rng):
+    z = rng.integers(-2, 3, (3, 6, 5, 4)).astype("f")
+    z[0, 0] = [np.nan, np.inf, -np.inf, -0.0]
+    z[1] = -abs(z[1])
+    bias, weights = rng.integers(-1, 2, 4).astype("f"), rng.standard_normal((3, 6, 5, 4)).astype("f")
+
+    def f(z, bias):
+        y = gn.max_pool(gn.relu(z * weights + bias), window, strides, padding)
+        return [y, *gn.gradients((y * y).sum(), [z, bias])]
+
+    g = gn.trace(f, z, bias)
+    expected = g(z, bias)
+    plan = g.compile(backend=backend)
+    small = {t.op.name for t in plan.graph.nodes if t.op is not None and t.shape == expected[0].shape}
+    large = {t.op.name for t in plan.graph.nodes if t.op is not None and t.shape == z.shape}
+    assert {"relu", "max_pool", "greater", "where"} <= small and not {"relu", "where", "greater"} & large
+    sums = [t for t in plan.graph.nodes if t.op is not None and t.op.name == "sum" and t.shape == (4,)]
+    assert all(t.inputs[0].shape == expected[0].shape for t in sums) and sums
+    for a, e in zip(plan(z, bias), expected, strict=True):
+        np.testing.assert_allclose(a.numpy(), e.numpy(), rtol=1e-5)
+
+
 @NEEDS_LLVM
 def test_the_profile_knows_convolutions_as_kernels(rng):
     x, kernel = rng.standard_normal((4, 10, 10, 3)), rng.standard_normal((3, 3, 3, 5))
