@@ -1,7 +1,7 @@
 """Rules that move what comes before a pooling behind it, where there are fewer elements.
 
 relu and the largest of a window can change places: values and gradients stay the same, to the bit. The gradient of
-`max_pool(relu(z))` goes through the relu only where the largest is above 0, and there it has the place that it has in z.
+`max_pool(relu(z))` goes through the relu only where the largest is above 0, and there its place is that in z.
 """
 
 from __future__ import annotations
