@@ -297,6 +297,14 @@ class NativeCode(Code):
         given = [*(self.names[i] for i in t.inputs), *(f"{k}={v!r}" for k, v in t.attrs.items())]
         return f"{self.names[t]} = {t.op.name}({', '.join(given)})"
 
+    def text_of(self, place: int) -> str:
+        kernel, step = self.kernels[place], self.steps[place]
+        if kernel is not None:
+            return "\n".join(line.removeprefix("    ") for line in kernel.lines)
+        if isinstance(step, Single) and step.product:
+            return self._shown(step.node) + numpy_code.comment(step.node)
+        return super().text_of(place)
+
     def _shown(self, t: Tensor) -> str:
         """A product, in the words of Python."""
         names = [self.names[i] if inlined(i) is None else repr(inlined(i)) for i in t.inputs]

@@ -1,5 +1,7 @@
 """The layers, one file for each idea: each class states its formula and its shapes."""
 
+from graphnet.nn.layer import Layer
+from graphnet.nn.layers.activation import ELU, LeakyReLU, PReLU, ReLU, Softmax
 from graphnet.nn.layers.convolution import (
     Conv1D,
     Conv1DTranspose,
@@ -20,7 +22,25 @@ from graphnet.nn.layers.convolution import (
     SeparableConvolution1D,
     SeparableConvolution2D,
 )
-from graphnet.nn.layers.core import Activation, Dense, Dropout, Flatten, Input, InputLayer, dropped, table, whole
+from graphnet.nn.layers.core import Activation, Dense, Dropout, Flatten, Input, InputLayer
+from graphnet.nn.layers.core import table as table
+from graphnet.nn.layers.embedding import Embedding, Masking
+from graphnet.nn.layers.function import ActivityRegularization, Identity, Lambda
+from graphnet.nn.layers.noise import (
+    AlphaDropout,
+    GaussianDropout,
+    GaussianNoise,
+    SpatialDropout1D,
+    SpatialDropout2D,
+    SpatialDropout3D,
+)
+from graphnet.nn.layers.normalization import (
+    BatchNormalization,
+    GroupNormalization,
+    LayerNormalization,
+    RMSNormalization,
+    UnitNormalization,
+)
 from graphnet.nn.layers.pooling import (
     AveragePooling1D,
     AveragePooling2D,
@@ -47,6 +67,7 @@ from graphnet.nn.layers.pooling import (
     MaxPooling2D,
     MaxPooling3D,
 )
+from graphnet.nn.layers.recurrent import GRU, LSTM, SimpleRNN
 from graphnet.nn.layers.resizing import (
     Cropping1D,
     Cropping2D,
@@ -58,15 +79,25 @@ from graphnet.nn.layers.resizing import (
     ZeroPadding2D,
     ZeroPadding3D,
 )
+from graphnet.nn.layers.scaling import Normalization, Rescaling
+from graphnet.nn.layers.shaping import Permute, RepeatVector, Reshape
+from graphnet.nn.layers.wrappers import Bidirectional, TimeDistributed
 
 __all__ = [
+    "ELU",
+    "GRU",
+    "LSTM",
     "Activation",
+    "ActivityRegularization",
+    "AlphaDropout",
     "AveragePooling1D",
     "AveragePooling2D",
     "AveragePooling3D",
     "AvgPool1D",
     "AvgPool2D",
     "AvgPool3D",
+    "BatchNormalization",
+    "Bidirectional",
     "Conv1D",
     "Conv1DTranspose",
     "Conv2D",
@@ -86,7 +117,10 @@ __all__ = [
     "DepthwiseConv1D",
     "DepthwiseConv2D",
     "Dropout",
+    "Embedding",
     "Flatten",
+    "GaussianDropout",
+    "GaussianNoise",
     "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
     "GlobalAveragePooling3D",
@@ -99,25 +133,44 @@ __all__ = [
     "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
     "GlobalMaxPooling3D",
+    "GroupNormalization",
+    "Identity",
     "Input",
     "InputLayer",
+    "Lambda",
+    "Layer",
+    "LayerNormalization",
+    "LeakyReLU",
+    "Masking",
     "MaxPool1D",
     "MaxPool2D",
     "MaxPool3D",
     "MaxPooling1D",
     "MaxPooling2D",
     "MaxPooling3D",
+    "Normalization",
+    "PReLU",
+    "Permute",
+    "RMSNormalization",
+    "ReLU",
+    "RepeatVector",
+    "Rescaling",
+    "Reshape",
     "SeparableConv1D",
     "SeparableConv2D",
     "SeparableConvolution1D",
     "SeparableConvolution2D",
+    "SimpleRNN",
+    "Softmax",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+    "SpatialDropout3D",
+    "TimeDistributed",
+    "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",
     "UpSampling3D",
     "ZeroPadding1D",
     "ZeroPadding2D",
     "ZeroPadding3D",
-    "dropped",
-    "table",
-    "whole",
 ]
