@@ -94,10 +94,8 @@ def main():
             place = getattr(place, part)
         rows = []
         for name, cls in sorted(vars(place).items()):
-            if (
-                not inspect.isclass(cls)
-                or not hasattr(cls, "get_config")
-                or (module == "layers" and name.startswith(("Random", "Auto", "Aug")))
+            if not inspect.isclass(cls) or not hasattr(cls, "get_config") or (
+                module == "layers" and name.startswith(("Random", "Auto", "Aug"))
             ):
                 continue
             if name == "InputLayer":
