@@ -110,5 +110,10 @@ class History(Callback):
         return plot_history(self, path)
 
     def __repr__(self) -> str:
-        last = ", ".join(f"{key} {values[-1]:.4g}" for key, values in self.history.items() if values)
+        last = ", ".join(f"{key} {short(values[-1])}" for key, values in self.history.items() if values)
         return f"<History of {len(self.epoch)} epochs{': ' + last if last else ''}>"
+
+
+def short(value: Any) -> str:
+    """A value of the history in four digits; several values as they are."""
+    return f"{value:.4g}" if isinstance(value, (int, float)) else str(value)

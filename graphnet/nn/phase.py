@@ -27,8 +27,8 @@ class Phase(threading.local):
     losses: list[gn.Tensor] | None = None
     depth: int = 0
     number: int = 0
-    start: Callable[[tuple[int, ...], np.dtype], np.ndarray] | None = None
     mask: tuple[Any, gn.Tensor] | None = None
+    start: Callable[[tuple[int, ...], np.dtype], np.ndarray] | None = None
 
 
 phase = Phase()
@@ -50,6 +50,14 @@ def running(
         phase.training, phase.iteration, phase.losses, phase.mask = before
 
 
+def assignable(value: gn.Tensor) -> bool:
+    """Whether a state can be assigned `value` now: its number is known, or a trace makes the assignment an update.
+
+    It is not where only shapes are asked for, or a graph of symbolic tensors is built: there, nothing may change.
+    """
+    return not value.is_symbolic or state.mode.trace is not None
+
+
 @contextmanager
 def weights_from(start: Callable[[tuple[int, ...], np.dtype], np.ndarray]) -> Iterator[None]:
     """New weights start from `start(shape, dtype)` instead of what their initializers give."""
@@ -58,11 +66,3 @@ def weights_from(start: Callable[[tuple[int, ...], np.dtype], np.ndarray]) -> It
         yield
     finally:
         phase.start = before
-
-
-def assignable(value: gn.Tensor) -> bool:
-    """Whether a state can be assigned `value` now: its number is known, or a trace makes the assignment an update.
-
-    It is not where only shapes are asked for, or a graph of symbolic tensors is built: there, nothing may change.
-    """
-    return not value.is_symbolic or state.mode.trace is not None

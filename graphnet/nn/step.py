@@ -45,6 +45,8 @@ class Steps:
         self.keys: dict[str, tuple[str, ...]] = {}
         self.latest: dict[str, Any] = {}
         self._mask: gn.Tensor | None = None
+        #: called with the arrays of each training batch, before its step
+        self.watchers: list[Any] = []
         self.unsettle()
 
     def unsettle(self) -> None:
@@ -88,6 +90,8 @@ class Steps:
 
     def learn(self, *batch: Any) -> None:
         """Train on one batch of arrays."""
+        for watch in self.watchers:
+            watch(batch)
         self._note("train", self.train(*batch))
 
     def look(self, *batch: Any) -> None:

@@ -440,7 +440,7 @@ class Model(Saveable, Layer):
         with gn.no_grad():
             for xb, yb, _ in Batches(xs, ys, None, 256).epoch():
                 found.update_state(gn.tensor(yb), gn.tensor(self._predicted(xb)))
-            return float(found.result())
+            return next(iter(found.logged().values()))
 
     def train_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False

@@ -1,4 +1,4 @@
-"""Which backend the real Keras takes, if it is there to be compared with."""
+"""Comparisons with the real Keras, in a run of their own: `GRAPHNET_PARITY=1 python -m pytest tests/parity`."""
 
 import os
 

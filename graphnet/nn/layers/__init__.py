@@ -1,5 +1,6 @@
 """The layers, one file for each idea: each class states its formula and its shapes."""
 
+from graphnet.nn.layer import Layer
 from graphnet.nn.layers.activation import ELU, LeakyReLU, PReLU, ReLU, Softmax
 from graphnet.nn.layers.convolution import (
     Conv1D,
@@ -21,7 +22,8 @@ from graphnet.nn.layers.convolution import (
     SeparableConvolution1D,
     SeparableConvolution2D,
 )
-from graphnet.nn.layers.core import Activation, Dense, Dropout, Flatten, Input, InputLayer, dropped, table, whole
+from graphnet.nn.layers.core import Activation, Dense, Dropout, Flatten, Input, InputLayer
+from graphnet.nn.layers.core import table as table
 from graphnet.nn.layers.embedding import Embedding, Masking
 from graphnet.nn.layers.function import ActivityRegularization, Identity, Lambda
 from graphnet.nn.layers.noise import (
@@ -65,7 +67,7 @@ from graphnet.nn.layers.pooling import (
     MaxPooling2D,
     MaxPooling3D,
 )
-from graphnet.nn.layers.recurrent import GRU, LSTM, Recurrent, SimpleRNN
+from graphnet.nn.layers.recurrent import GRU, LSTM, SimpleRNN
 from graphnet.nn.layers.resizing import (
     Cropping1D,
     Cropping2D,
@@ -79,7 +81,7 @@ from graphnet.nn.layers.resizing import (
 )
 from graphnet.nn.layers.scaling import Normalization, Rescaling
 from graphnet.nn.layers.shaping import Permute, RepeatVector, Reshape
-from graphnet.nn.layers.wrappers import Bidirectional, RepeatVector, TimeDistributed
+from graphnet.nn.layers.wrappers import Bidirectional, TimeDistributed
 
 __all__ = [
     "ELU",
@@ -136,6 +138,7 @@ __all__ = [
     "Input",
     "InputLayer",
     "Lambda",
+    "Layer",
     "LayerNormalization",
     "LeakyReLU",
     "Masking",
@@ -150,7 +153,6 @@ __all__ = [
     "Permute",
     "RMSNormalization",
     "ReLU",
-    "Recurrent",
     "RepeatVector",
     "Rescaling",
     "Reshape",
@@ -171,7 +173,4 @@ __all__ = [
     "ZeroPadding1D",
     "ZeroPadding2D",
     "ZeroPadding3D",
-    "dropped",
-    "table",
-    "whole",
 ]
