@@ -163,6 +163,11 @@ def test_47_the_first_step_is_that_of_step_0(traced):
         optimizer.learning_rate = 0.1
 
 
+def test_47_a_function_without_arguments_is_a_rate_too():
+    assert walk(optimizers.SGD(lambda: 0.1), 2) == pytest.approx([0.95, 0.85])
+    assert walk(optimizers.SGD(lambda step: 0.1 / (step + 1.0)), 2) == pytest.approx([0.95, 0.9])
+
+
 @pytest.mark.parametrize(
     ("make", "text"),
     [
