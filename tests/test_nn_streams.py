@@ -1,6 +1,7 @@
 """Data that gives batches: generators, iterators, DataLoaders, numbered batches; steps of a model's own."""
 
 import itertools
+import json
 import os
 import re
 import signal
@@ -13,6 +14,7 @@ import pytest
 import graphnet as gn
 from graphnet import nn
 from graphnet.nn import Callback, Dense, Input, Sequential, optimizers
+from graphnet.nn.data import Batches
 from graphnet.nn.utils import PyDataset
 
 
@@ -461,3 +463,35 @@ def test_generators_are_not_closed_by_a_failed_batch():
     with pytest.raises(RuntimeError, match="the disk is gone"):
         mean_model().fit(failing(), verbose=0, callbacks=[end])
     assert seen == ["closed"]
+
+
+@pytest.mark.parametrize("shuffle", [False, True, "batch"])
+@pytest.mark.parametrize("limit", [None, 2])
+def test_batches_go_on_from_any_position(shuffle, limit):
+    def source():
+        return Batches(np.arange(10.0)[:, None], None, None, 2, shuffle, np.random.default_rng(5), limit)
+
+    def taken(epoch):
+        return [rows.ravel().tolist() for rows, _, _ in epoch]
+
+    whole = source()
+    epochs = [taken(whole.epoch()) for _ in range(6)]
+
+    def stopped(at):
+        """The epoch, the batches of it that are done, and the position, after so many batches."""
+        first, left = source(), at
+        for number in range(6):
+            for done, _ in enumerate(first.epoch(), 1):
+                left -= 1
+                if not left:
+                    return number, done, json.loads(json.dumps(first.position()))
+        raise AssertionError(at)
+
+    for at in range(1, 1 + sum(map(len, epochs))):
+        number, done, position = stopped(at)
+        second = source()
+        second.go_to(position)
+        rest = [taken(second.epoch(done)), *(taken(second.epoch()) for _ in range(number + 1, 6))]
+        assert rest == [epochs[number][done:], *epochs[number + 1 :]]
+    with pytest.raises(ValueError, match="rows=10, this fit has 4"):
+        Batches(np.ones((4, 1)), None, None, 2, shuffle, np.random.default_rng(5), limit).go_to(position)
