@@ -149,9 +149,8 @@ def chart(
                 f"<title>{tip}</title></circle>"
             )
     for e, name in lost[:200]:
-        at = number(x(e))
         out.append(
-            f'<path class="bad" d="M{at} {_TOP}l-4 -8h8z"><title>{clean(name)} is not finite here</title></path>'
+            f'<path class="bad" d="M{number(x(e))} {_TOP}l-4 -8h8z"><title>{clean(name)} is not finite here</title></path>'
         )
     out.append("</svg>")
     return "".join(out)
@@ -167,7 +166,7 @@ def ridges(title: str, moments: Sequence[Moment], kind: str = "w", most: int = 1
     `kind` is "w" or "g", the colour of weights or of gradients.
     """
     shown = [m for m in thinned(moments, most) if m[1]]
-    width, left, top, step, tall = 300, 40, 28, 15, 34
+    width, left, top, step, tall = 250, 36, 28, 15, 34
     height = top + tall + step * max(1, len(shown)) + 22
     out = [
         f'<svg xmlns="http://www.w3.org/2000/svg" class="chart" viewBox="0 0 {width} {height}" width="{width}" '
@@ -203,7 +202,9 @@ def ridges(title: str, moments: Sequence[Moment], kind: str = "w", most: int = 1
     out.append(f'<path class="axis" d="M{left} {base}H{width - 12}"/>')
     for value, anchor in ((low, "start"), (high, "end")):
         out.append(f'<text x="{number(x(value))}" y="{height - 5}" text-anchor="{anchor}">{short(value)}</text>')
-    if low < 0 < high:
+    if not shown:
+        out.append(f'<text x="{left}" y="{top + 24}">no finite numbers</text>')
+    if low < 0 < high and x(low) + 44 < x(0) < x(high) - 44:
         out.append(f'<text x="{number(x(0))}" y="{height - 5}" text-anchor="middle">0</text>')
     out.append("</svg>")
     return "".join(out)
