@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from graphnet.viz.metrics import text_width
 from graphnet.viz.svg import clean, number
 
 Points = Sequence[tuple[float, float]]
@@ -119,7 +120,13 @@ def chart(
     ]
     if alone:
         out.append(f"<style>{STYLE}</style>")
-    out.append(f'<text class="name" x="{_LEFT}" y="18">{clean(title)}{" (log scale)" if log else ""}</text>')
+    names = {name: text_width(name, 11) for name in finite}
+    room = WIDTH - _LEFT - _RIGHT - sum(names.values()) - 32 * len(names)
+    heading = title + (" (log scale)" if log else "")
+    while text_width(heading, 13.5) > room and len(title) > 4:
+        title = title[:-2].rstrip() + "…"
+        heading = title + (" (log)" if log else "")
+    out.append(f'<text class="name" x="{_LEFT}" y="18">{clean(heading)}</text>')
     for at in _log_ticks(low, high) if log else ticks(low, high):
         value = 10.0**at if log else at
         line = number(y(value))
@@ -130,7 +137,7 @@ def chart(
     for epoch in dict.fromkeys(int(e) for e in ticks(begin, end, 6) if float(e).is_integer()) or [int(begin)]:
         out.append(f'<text x="{number(x(epoch))}" y="{base + 15}" text-anchor="middle">{epoch}</text>')
     out.append(f'<text x="{WIDTH - _RIGHT}" y="{HEIGHT - 3}" text-anchor="end">epoch</text>')
-    place = WIDTH - _RIGHT
+    place = float(WIDTH - _RIGHT)
     for colour, (name, points) in reversed(list(enumerate(finite.items(), first))):
         colour %= 4
         place -= 7 * len(name) + 26

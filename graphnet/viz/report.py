@@ -67,7 +67,7 @@ def diagnosis(w: Watched, all_of_them: Sequence[Watched]) -> tuple[str, str]:
         return "exploding", f"its norm is {short(norm / own)} times that of the weight"
     largest = max((o.rms for o in all_of_them if math.isfinite(o.rms)), default=0.0)
     if w.rms < VANISHED * largest:
-        return "vanishing", f"1/{largest / w.rms:,.0f} of the largest gradient's size"
+        return "vanishing", f"1/{largest / w.rms:,.0f} of the size of the largest"
     return "fine", ""
 
 
