@@ -13,7 +13,7 @@ Points = Sequence[tuple[float, float]]
 WIDTH, HEIGHT = 460, 250
 _LEFT, _RIGHT, _TOP, _BOTTOM = 58, 14, 30, 32
 
-#: the looks of all charts; a page that holds charts has them once, a chart that stands alone has them inside
+#: the looks of charts on a page that has `base.css` too
 STYLE = (
     ".chart text{font:11px system-ui,'Helvetica Neue',Arial,'Liberation Sans',sans-serif;fill:#5b6573}"
     ".chart .name{font-size:13px;font-weight:600;fill:#1a202c}"
@@ -29,6 +29,17 @@ STYLE = (
     ".chart .c0{stroke:#7ab8ff}.chart .c1{stroke:#f6a35c}.chart .c2{stroke:#6cc494}.chart .c3{stroke:#b79cf2}"
     ".chart .f0{fill:#7ab8ff}.chart .f1{fill:#f6a35c}.chart .f2{fill:#6cc494}.chart .f3{fill:#b79cf2}"
     ".chart .bad{fill:#ff6a4d}.chart .hill.w{stroke:#7ab8ff;fill:#2d5f94}.chart .hill.g{stroke:#e58aac;fill:#8a3556}}"
+)
+
+#: the looks of a chart that stands alone, on paper of which nothing is known: readable on white and on black
+ALONE = (
+    ".chart text{font:11px system-ui,'Helvetica Neue',Arial,'Liberation Sans',sans-serif;fill:#7a8391}"
+    ".chart .name{font-size:13px;font-weight:600}"
+    ".chart .grid{stroke:#7a8391;stroke-opacity:.28}.chart .axis{stroke:#7a8391}"
+    ".chart .line{fill:none;stroke-width:2;stroke-linejoin:round}"
+    ".chart .c0{stroke:#3d8bdb}.chart .c1{stroke:#e07b28}.chart .c2{stroke:#3a9d68}.chart .c3{stroke:#9370e0}"
+    ".chart .f0{fill:#3d8bdb}.chart .f1{fill:#e07b28}.chart .f2{fill:#3a9d68}.chart .f3{fill:#9370e0}"
+    ".chart .dot{stroke:none}.chart .bad{fill:#dd4b39;stroke:none}"
 )
 
 
@@ -119,11 +130,11 @@ def chart(
         f'height="{HEIGHT}" role="img" aria-label="{clean(f"{title}: {said}")}">'
     ]
     if alone:
-        out.append(f"<style>{STYLE}</style>")
+        out.append(f"<style>{ALONE}</style>")
     names = {name: text_width(name, 11) for name in finite}
     room = WIDTH - _LEFT - _RIGHT - sum(names.values()) - 32 * len(names)
     heading = title + (" (log scale)" if log else "")
-    while text_width(heading, 13.5) > room and len(title) > 4:
+    while text_width(heading, 15.5) > room and len(title) > 4:
         title = title[:-2].rstrip() + "…"
         heading = title + (" (log)" if log else "")
     out.append(f'<text class="name" x="{_LEFT}" y="18">{clean(heading)}</text>')
