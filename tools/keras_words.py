@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
+COMMON = ("name", "trainable", "dtype")
 TARGET = Path(__file__).parent.parent / "graphnet" / "data" / "keras.json"
 MODULES = (
     "layers",
@@ -65,7 +66,8 @@ def plain(value):
 
 
 def described(keras, cls):
-    """The required arguments of `cls` and its other keys with what they are unless given, or None."""
+    """The required arguments of `cls`, its other keys with what they are unless given, and arguments that it takes but
+    does not write; or None."""
     given = arguments(keras)
     parameters = inspect.signature(cls.__init__).parameters.values()
     required = [p.name for p in parameters if p.name != "self" and p.default is p.empty and p.kind not in (2, 4)]
@@ -75,9 +77,10 @@ def described(keras, cls):
         json.dumps(config)
     except Exception:
         return None
-    for key in ("name", "trainable", "dtype"):
+    for key in COMMON:
         config.pop(key, None)
-    return [required, {k: v for k, v in config.items() if k not in required}]
+    also = [p.name for p in parameters if p.name not in (*required, *config, "self", *COMMON) and p.kind not in (2, 4)]
+    return [required, {k: v for k, v in config.items() if k not in required}, also]
 
 
 def main():
@@ -91,10 +94,12 @@ def main():
             place = getattr(place, part)
         rows = []
         for name, cls in sorted(vars(place).items()):
-            if not inspect.isclass(cls) or not hasattr(cls, "get_config") or name.startswith(("Random", "Auto", "Aug")):
+            if not inspect.isclass(cls) or not hasattr(cls, "get_config") or (
+                module == "layers" and name.startswith(("Random", "Auto", "Aug"))
+            ):
                 continue
             if name == "InputLayer":
-                found = [["batch_shape"], {"sparse": False, "ragged": False, "optional": False}]
+                found = [["batch_shape"], {"sparse": False, "ragged": False, "optional": False}, []]
             else:
                 found = described(keras, cls)
             if found is not None:

@@ -150,13 +150,21 @@ class Source:
         """Whether an epoch begins where the last one stopped."""
         return self.limit is not None and not self.anew
 
-    def epoch(self) -> Iterator[Batch]:
-        """The batches of the next epoch."""
+    def _behind(self, rest: Iterator[Batch], done: int) -> None:
+        """Leave `done` batches of `rest` behind."""
+        for _ in itertools.islice(rest, done):
+            pass
+
+    def epoch(self, done: int = 0) -> Iterator[Batch]:
+        """The batches of the next epoch, without the first `done` of it."""
+        if done and self.steps is not None and done >= self.steps:
+            return
         self.tell("on_epoch_begin")
         fresh = self._rest is None or not (self._waiting or self.once or self._goes_on)
         rest = self._pass() if fresh or self._rest is None else self._rest
         fresh = self._fresh if self._waiting else fresh
-        self._rest, self._waiting, self.taken = rest, False, 0
+        self._rest, self._waiting, self.taken = rest, False, done
+        self._behind(rest, done)
         while self.limit is None or self.taken < self.limit:
             batch = next(rest, None)
             if batch is None:
@@ -205,18 +213,23 @@ class Batches(Source):
             raise ValueError(f"shuffle is True, False or 'batch'; received {shuffle!r}.")
         self.shuffle, self.rng = shuffle, rng
         super().__init__(-(-len(x) // self.batch_size), steps, anew)
+        self._began: Any = None
+        self._taken = self._skip = 0
 
     def more(self) -> bool:
         return len(self.x) > 0
 
     def _pass(self) -> Iterator[Batch]:
         rows, size = len(self.x), self.batch_size
+        self._began, self._taken = self._order, 0
+        skip, self._skip = self._skip, 0
         order = None
         if self.shuffle and self.rng is not None:
             order = self.rng.permutation(rows) if self.shuffle is True else np.arange(rows)
         arrays = (self.x, self.y, self.w)
         if order is None:
-            for start in range(0, rows, size):
+            for start in range(skip * size, rows, size):
+                self._taken = start // size + 1
                 yield tuple([None if a is None else a[start : start + size] for a in arrays])  # type: ignore[misc]
             return
         # Gathered into the same memory for every batch: a batch is used up before the next one is asked for.
@@ -225,8 +238,39 @@ class Batches(Source):
             chosen = order[start : start + size]
             if self.shuffle == "batch" and self.rng is not None:
                 chosen = self.rng.permutation(chosen)
+            self._taken += 1
+            if self._taken <= skip:
+                continue
             batch = []
             for a, into in zip(arrays, room, strict=True):
                 # "clip" lets NumPy write at once instead of by way of a copy; no index is out of range.
                 batch.append(None if a is None else a.take(chosen, 0, into[: len(chosen)], "clip"))  # type: ignore[index]
             yield tuple(batch)  # type: ignore[misc]
+
+    def _behind(self, rest: Iterator[Batch], done: int) -> None:
+        """Nothing: `go_to` has said where to go on."""
+
+    @property
+    def _order(self) -> Any:
+        """What decides the order of the rows from now on."""
+        return self.rng.bit_generator.state if self.rng is not None else None
+
+    def position(self) -> dict[str, Any]:
+        """Where it stands, as something JSON can hold: the order of this pass, and how many batches of it are taken."""
+        # Without a limit a pass is an epoch, and the next one begins with a pass of its own.
+        over = not self._taken or (not self._goes_on and self._taken >= (self.length or 0))
+        order, taken = (self._order, 0) if over else (self._began, self._taken)
+        return {"rows": len(self.x), "batch_size": self.batch_size, "order": order, "taken": taken}
+
+    def go_to(self, position: dict[str, Any]) -> None:
+        """Go on from a `position` of the same rows. Raises `ValueError` for one of other rows or batches."""
+        own = self.position()
+        for word in ("rows", "batch_size"):
+            if position[word] != own[word]:
+                raise ValueError(f"it was made with {word}={position[word]}, this fit has {own[word]}.")
+        if (position["order"] is None) != (own["order"] is None):
+            raise ValueError("it was made with another shuffle= than this fit has.")
+        if self.rng is not None:
+            self.rng.bit_generator.state = position["order"]
+        self._skip = position["taken"]
+        self._rest, self._waiting = (self._pass() if self._skip else None), False

@@ -1,8 +1,8 @@
 """From a word to an object: every string a user may write (`"adam"`, `"relu"`) is looked up here.
 
 A table holds the classes or functions of one kind under Keras' names. An unknown word gives an error with the nearest
-known one, and so does a misspelt argument of a constructor (`Spelled`). Objects whose constructor arguments are all they
-are (`Configured`) know their own configuration.
+known one, and so does a misspelt argument of a constructor (`Spelled`). Objects whose constructor arguments are all
+they are (`Configured`) know their own configuration.
 """
 
 from __future__ import annotations

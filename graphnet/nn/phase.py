@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 import graphnet as gn
+from graphnet.tensor import state
 
 
 class Phase(threading.local):
@@ -26,8 +27,8 @@ class Phase(threading.local):
     losses: list[gn.Tensor] | None = None
     depth: int = 0
     number: int = 0
-    start: Callable[[tuple[int, ...], np.dtype], np.ndarray] | None = None
     mask: tuple[Any, gn.Tensor] | None = None
+    start: Callable[[tuple[int, ...], np.dtype], np.ndarray] | None = None
 
 
 phase = Phase()
@@ -47,6 +48,14 @@ def running(
         yield
     finally:
         phase.training, phase.iteration, phase.losses, phase.mask = before
+
+
+def assignable(value: gn.Tensor) -> bool:
+    """Whether a state can be assigned `value` now: its number is known, or a trace makes the assignment an update.
+
+    It is not where only shapes are asked for, or a graph of symbolic tensors is built: there, nothing may change.
+    """
+    return not value.is_symbolic or state.mode.trace is not None
 
 
 @contextmanager

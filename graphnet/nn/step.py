@@ -12,6 +12,7 @@ from typing import Any
 import graphnet as gn
 from graphnet.nn import losses, masks, metrics
 from graphnet.nn.losses import Loss
+from graphnet.nn.metrics.base import logged
 from graphnet.nn.optimizers import Optimizer
 from graphnet.nn.phase import phase, running
 from graphnet.nn.repeated import Repeated
@@ -32,7 +33,8 @@ class Steps:
         loss_weight: float | None = None,
         steps_per_execution: int = 1,
     ):
-        self._eager, self.loss_weight, self.steps_per_execution = run_eagerly, loss_weight, steps_per_execution
+        self._eager, self._steady = run_eagerly, False
+        self.loss_weight, self.steps_per_execution = loss_weight, steps_per_execution
         self.model, self.optimizer, self.loss, self.penalty = model, optimizer, loss, penalty
         self.loss_tracker = metrics.Mean(name="loss")
         self.metrics, self.weighted = plain, weighted
@@ -41,7 +43,7 @@ class Steps:
             if names.count(name) > 1:
                 raise ValueError(f"two metrics are named {name!r}: give one of them another name=.")
         self.keys: dict[str, tuple[str, ...]] = {}
-        self.latest: dict[str, float] = {}
+        self.latest: dict[str, Any] = {}
         self._mask: gn.Tensor | None = None
         #: called with the arrays of each training batch, before its step
         self.watchers: list[Any] = []
@@ -54,8 +56,14 @@ class Steps:
         self.constraints: dict[gn.Parameter, Any] = {}
         self.penalties: list[tuple[Any, gn.Parameter]] = []
         self.checked: dict[Any, tuple[int, ...]] = {}
-        self.train = Repeated(self._train, f"'{self.model.name}'", self._eager)
-        self.test = Repeated(self._test, f"'{self.model.name}'", self._eager)
+        self.train = Repeated(self._train, f"'{self.model.name}'", self._eager, steady=self._steady)
+        self.test = Repeated(self._test, f"'{self.model.name}'", self._eager, steady=self._steady)
+
+    def hold_steady(self) -> None:
+        """From now on the same code runs from the first batch on: a run can be repeated bit for bit."""
+        self._steady = True
+        self.train = Repeated(self._train, f"'{self.model.name}'", self.train.eager, steady=True)
+        self.test = Repeated(self._test, f"'{self.model.name}'", self.test.eager, steady=True)
 
     def _train(self, *batch: Any) -> Any:
         if not self._own("train_step"):
@@ -92,7 +100,12 @@ class Steps:
 
     def _note(self, which: str, values: Any) -> None:
         if values:
-            self.latest = {key: float(v) for key, v in zip(self.keys[which], values, strict=True)}
+            self.latest = {key: logged(v) for key, v in zip(self.keys[which], values, strict=True)}
+
+    @property
+    def measures(self) -> list[metrics.Metric]:
+        """The running loss, then the metrics as `compile` lists them."""
+        return [self.loss_tracker, *self.metrics, *self.weighted]
 
     @property
     def run_eagerly(self) -> bool:
@@ -175,7 +188,15 @@ class Steps:
     def measured(self, y: gn.Tensor, y_pred: gn.Tensor, sample_weight: gn.Tensor | None) -> dict[str, gn.Tensor]:
         """Update the metrics that `compile` was given, and give the running values of all."""
         self.update_metrics(y, y_pred, sample_weight, self._mask)
-        return {m.name: m.result() for m in (self.loss_tracker, *self.metrics, *self.weighted)}
+        return self.results()
+
+    def results(self) -> dict[str, Any]:
+        """The running values of all, as tensors."""
+        found: dict[str, Any] = {}
+        for metric in self.measures:
+            result = metric.result()
+            found.update(result if isinstance(result, dict) else {metric.name: result})
+        return found
 
     def train_step(self, x: gn.Tensor, y: Any, sample_weight: gn.Tensor | None) -> Any:
         """One step: predictions, loss, gradients, new values of everything."""
@@ -200,20 +221,25 @@ class Steps:
             self.follow(loss, y_pred)
             return self._measure("test", x, y, y_pred, sample_weight, mask)
 
+    @property
+    def running_values(self) -> list[gn.Parameter]:
+        """What the loss and the metrics have added up since the last reset."""
+        return [v for m in self.measures for v in m.variables]
+
     def reset(self) -> None:
         """Start the running values anew: those of `compile`, and of metrics that the model holds as attributes."""
         self.latest = {}
         held = [m for m in vars(self.model).values() if isinstance(m, metrics.Metric)]
-        for metric in (self.loss_tracker, *self.metrics, *self.weighted, *held):
+        for metric in (*self.measures, *held):
             metric.reset_state()
 
-    def logs(self, which: str = "train") -> dict[str, float]:
+    def logs(self, which: str = "train") -> dict[str, Any]:
         """The running values, loss first, then the metrics as `compile` lists them; or what a step of the model's own
         gave last."""
         if self._own(f"{which}_step"):
             return dict(self.latest)
         with gn.no_grad():
-            values = {m.name: float(m.result()) for m in (self.loss_tracker, *self.metrics, *self.weighted)}
+            values = {k: v for m in self.measures for k, v in m.logged().items()}
         return {**values, **self.latest}
 
 

@@ -20,6 +20,7 @@ from graphnet.nn.layer import Layer, running
 from graphnet.nn.lookup import unknown
 from graphnet.nn.progress import shown
 from graphnet.nn.repeated import Repeated
+from graphnet.nn.run import Run
 from graphnet.nn.saveable import Saveable
 from graphnet.nn.step import Steps, default
 
@@ -33,6 +34,7 @@ class Model(Saveable, Layer):
     _predictor: Repeated | None = None
     history: History | None = None
     stop_training = stop_evaluating = stop_predicting = False
+    run: Run | None = None
 
     @property
     def layers(self) -> list[Layer]:
@@ -53,7 +55,7 @@ class Model(Saveable, Layer):
     def metrics(self) -> list[metric_table.Metric]:
         """The running loss, then the metrics that `compile` was given."""
         steps = self.steps
-        return [steps.loss_tracker, *steps.metrics, *steps.weighted] if steps is not None else []
+        return steps.measures if steps is not None else []
 
     @property
     def metrics_names(self) -> list[str]:
@@ -239,17 +241,19 @@ class Model(Saveable, Layer):
         }
         listed = CallbackList([*as_list(callbacks), history, *progress], self, params)
         self.stop_training = False
+        run = self.run = Run(initial_epoch, train, validation, listed)
         logs: dict[str, float] = {}
         listed.call("on_train_begin", {})
         try:
             with Interruption() as interruption:
-                for epoch in range(initial_epoch, epochs):
+                for epoch in range(run.epoch, epochs):
                     if self.stop_training:
                         break
-                    if epoch > initial_epoch and not train.more():
+                    if not train.more():
                         _ran_out(train, epoch - initial_epoch, epochs - initial_epoch)
                         break
-                    steps.reset()
+                    if not run.batch:
+                        steps.reset()
                     params["steps"] = train.steps
                     listed.call("on_epoch_begin", epoch, {})
                     self._train_epoch(steps, train, listed, progress, interruption)
@@ -260,11 +264,14 @@ class Model(Saveable, Layer):
                         found = self._test(steps, validation, listed, progress, interruption)
                         params["validation_steps"] = validation.steps
                         logs.update({f"val_{k}": v for k, v in found.items()})
+                    run.epoch, run.batch = epoch + 1, 0
                     listed.call("on_epoch_end", epoch, logs)
+                run.done = True
         finally:
             if epochs > initial_epoch:
                 steps.optimizer.finalize_variable_values(steps.params)
             listed.call("on_train_end", logs)
+            self.run = None
         return history
 
     def _train_epoch(
@@ -276,12 +283,15 @@ class Model(Saveable, Layer):
         interruption: Interruption,
     ) -> None:
         every_batch = listed.listens("on_train_batch_end", besides=progress)
+        run = self.run
+        assert run is not None
         together, number, waiting = steps.steps_per_execution, -1, False
-        for number, (xb, yb, wb) in enumerate(batches.epoch()):
+        for number, (xb, yb, wb) in enumerate(batches.epoch(run.batch), run.batch):
             interruption.check()
             if number % together == 0:
                 listed.call("on_train_batch_begin", number, {})
             steps.learn(xb, yb, wb)
+            run.batch = number + 1
             waiting = (number + 1) % together != 0
             if not waiting:
                 listed.call("on_train_batch_end", number, steps.logs() if every_batch or _due(progress) else {})
@@ -399,14 +409,14 @@ class Model(Saveable, Layer):
         """
         steps = self._compiled()
         steps.train_step(*(*data, None, None)[:3])
-        return {metric.name: metric.result() for metric in self.metrics}
+        return steps.results()
 
     @default
     def test_step(self, data: Any) -> dict[str, Any]:
         """Loss and metrics of `(x, y)` or `(x, y, weights)`, without learning; a subclass may have its own."""
         steps = self._compiled()
         steps.test_step(*(*data, None, None)[:3])
-        return {metric.name: metric.result() for metric in self.metrics}
+        return steps.results()
 
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
@@ -429,7 +439,7 @@ class Model(Saveable, Layer):
         with gn.no_grad():
             for xb, yb, _ in Batches(xs, ys, None, 256).epoch():
                 found.update_state(gn.tensor(yb), gn.tensor(self._predicted(xb)))
-            return float(found.result())
+            return next(iter(found.logged().values()))
 
     def train_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False

@@ -25,7 +25,7 @@ def dot_source(scene: Scene, rankdir: str = "TB", legend: bool = True) -> Any:
     if rankdir not in RANKDIRS:
         raise ValueError(f"rankdir is TB, LR, BT or RL; received {rankdir!r}")
     font = {"fontname": FONT}
-    title = _label([scene.title] + ([scene.caption] if scene.caption else []))
+    title = _label(scene.heading)
     dot = graphviz.Digraph(
         "graph",
         graph_attr={

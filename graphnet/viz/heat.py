@@ -30,7 +30,7 @@ class Heat:
         if not own:
             return
         amount = math.fsum(own)
-        share = f" ({amount / self.total:.0%})" if self.total and self.what == "time" else ""
+        share = f" ({amount / self.total:.0%})" if self.what == "time" and amount >= self.total / 200 > 0 else ""
         node.lines.append((seconds_text if self.what == "time" else bytes_text)(amount) + share)
         node.data["seconds" if self.what == "time" else "heat bytes"] = amount
         self._found.append((node, amount))

@@ -43,7 +43,7 @@ def paint(scene: Scene, layout: Layout, figure_of: Any, legend: bool = True) -> 
 
     entries = legend_entries(scene, layout.width) if legend else []
     rows = int(entries[-1][1]) + 1 if entries else 0
-    heading = [scene.title] + ([scene.caption] if scene.caption else [])
+    heading = scene.heading
     head = 10.0 + 14 * len(heading)
     width, height = max(layout.width, 260.0), layout.height + head + rows * 16 + 10
     figure = figure_of(figsize=(width / 72, height / 72), facecolor="white")

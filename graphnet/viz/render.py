@@ -20,7 +20,7 @@ from graphnet.tensor import constant, mode
 from graphnet.viz.build import build
 from graphnet.viz.dot import RANKDIRS, dot_source
 from graphnet.viz.geometry import Layout
-from graphnet.viz.heat import heat_of
+from graphnet.viz.heat import Heat, heat_of
 from graphnet.viz.layout import Arranger, arrange
 from graphnet.viz.scene import Scene
 from graphnet.viz.svg import to_svg
@@ -177,7 +177,7 @@ class Picture:
 
     def __repr__(self) -> str:
         at = f" in {self.path}" if self.path else ""
-        said = f" ({self.scene.caption})" if self.scene.caption else ""
+        said = f" ({'; '.join(self.scene.heading[1:])})" if self.scene.caption else ""
         return f"<Picture of {self.scene.title}, drawn by {self.engine}{at}{said}>"
 
 
@@ -212,7 +212,7 @@ def scene_of(
         raise ValueError(f"heat is 'time' or 'memory'; received {heat!r}")
     if gradient:
         graph = with_gradient(graph)
-    overlays: list[Any] = []
+    reporting: list[Run | Heat] = []
     run = None
     timed = heat == "time" and profile is None
     if timed and (values is None or values is True):
@@ -220,16 +220,17 @@ def scene_of(
         run = Run(graph, zeros, timed=True, gradients=False)
     if values is not None and values is not False:
         shown = Run(graph, values, timed=timed and values is not True)
-        overlays.append(shown)
+        reporting.append(shown)
         run = run or shown
     if heat is not None or profile is not None:
-        overlays.append(heat_of(graph, heat, profile, run.seconds if run is not None else {}))
-    if overlays:
+        reporting.append(heat_of(graph, heat, profile, run.seconds if run is not None else {}))
+    if reporting:
         # One block of several would show the numbers of one.
         options["fold"] = options.get("fold", False)
-    scene = build(graph, overlays=[o.overlay for o in overlays], **options)
-    for o in overlays:
-        o.explain(scene)
+    own = options.pop("overlays", ())
+    scene = build(graph, overlays=[*(r.overlay for r in reporting), *own], **options)
+    for r in reporting:
+        r.explain(scene)
     return scene
 
 
@@ -238,7 +239,7 @@ def with_gradient(graph: Graph) -> Graph:
     from graphnet.graph import Graph, gradients
 
     y = graph.outputs[0]
-    wanted = [p for p in graph.parameters if p.requires_grad]
+    wanted: list[Any] = [p for p in graph.parameters if p.requires_grad]
     wanted = wanted or [t for t in graph.inputs if t.dtype.kind == "f" and t.requires_grad]
     if not wanted or not y.requires_grad:
         raise ValueError("gradient=True: the first output has no gradient for a parameter or an input of this graph")

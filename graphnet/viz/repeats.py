@@ -156,7 +156,8 @@ class Repeats:
 def _alike(a: Any, b: Any) -> bool:
     """Whether two sources are the same place in a run, the same tensor, or two leaves of one shape."""
     if isinstance(a, Tensor) and isinstance(b, Tensor):
-        return a is b or (a.op is None and b.op is None and a.shape == b.shape)
+        leaves = all(t.op is None and not t.is_symbolic for t in (a, b))
+        return a is b or (leaves and a.shape == b.shape)
     return not isinstance(a, Tensor) and not isinstance(b, Tensor) and a == b
 
 
@@ -174,7 +175,7 @@ def _signature(
             tuple(_number(s) for s in t.inputs) if t.op is not None else (isinstance(t, Parameter), t.requires_grad)
         )
         op = t.op.name if t.op is not None else ""
-        parts.append((op, _frozen(t.attrs), t.shape, t.dtype.str, own, wires, numbers, t.gradient_of is not None))
+        parts.append((op, frozen(t.attrs), t.shape, t.dtype.str, own, wires, numbers, t.gradient_of is not None))
     return tuple(parts)
 
 
@@ -185,5 +186,6 @@ def _number(t: Tensor) -> Any:
     return None
 
 
-def _frozen(attrs: dict[str, Any]) -> Hashable:
+def frozen(attrs: dict[str, Any]) -> Hashable:
+    """Static arguments as a key: arrays by their bytes."""
     return tuple((k, v.tobytes() if isinstance(v, np.ndarray) else repr(v)) for k, v in sorted(attrs.items()))

@@ -90,24 +90,31 @@ class Scene:
     heat: tuple[str, str, str] | None = None
 
     @property
+    def heading(self) -> list[str]:
+        """The title, and what is written under it."""
+        return [self.title, *filter(None, self.caption.split("\n"))]
+
+    @property
     def kinds(self) -> list[str]:
         """The kinds that occur, in the order of the legend."""
         here = {n.kind for n in self.nodes}
         return [k for k in LOOKS if k in here]
 
     def say(self, text: str) -> None:
-        """Add to what is written under the title."""
-        self.caption = "; ".join(filter(None, (self.caption, text)))
+        """Add a line under the title."""
+        self.caption = "\n".join(filter(None, (self.caption, text)))
 
     def legend(self) -> list[tuple[str, str, str, str]]:
         """(meaning, shape, fill, border) of every entry: kinds, marks, and the ends of the heat."""
         entries = [LOOKS[kind] for kind in self.kinds]
         marks = {n.mark for n in self.nodes}
         entries += [(meaning, "box", "#ffffff", colour) for mark, (meaning, colour) in MARKS.items() if mark in marks]
+        if any(b.kind == "kernel" for b in self.boxes):
+            entries.append(("fused kernel", "box", "#ffffff", FRAMES["kernel"]))
         if self.heat is not None:
             what, low, high = self.heat
-            entries += [(f"{what}: {low}", "box", heat_colour(0), "#c05621")]
-            entries += [(high, "box", heat_colour(1), "#c05621")]
+            entries += [(f"{what}: from {low}", "box", heat_colour(0), "#c05621")]
+            entries += [(f"to {high}", "box", heat_colour(1), "#c05621")]
         return entries if len(entries) > 1 else []
 
     def to_dict(self) -> dict[str, Any]:
@@ -166,7 +173,8 @@ def heat_colour(heat: float) -> str:
 
 def _read(data: dict[str, Any]) -> Scene:
     heat = data.get("heat")
-    scene = Scene(one_line(str(data["title"]), 120), caption=one_line(str(data.get("caption", "")), 400))
+    scene = Scene(one_line(str(data["title"]), 120))
+    scene.caption = "\n".join(one_line(line, 200) for line in str(data.get("caption", "")).split("\n")[:9])
     scene.heat = tuple(one_line(str(part)) for part in heat) if heat else None  # type: ignore[assignment]
     boxes = {b["id"]: f"box{i}" for i, b in enumerate(data["boxes"])}
     nodes = {n["id"]: f"n{i}" for i, n in enumerate(data["nodes"])}

@@ -21,7 +21,7 @@ _RULES = (
     ("", ".f", "fill:none;stroke:#7b8494"),
     ("", ".c", "fill:none;stroke:#c2688b"),
     ("", ".d", "fill:none;stroke:#d08aa4;stroke-dasharray:4 3"),
-    ("dark", ".e,.k,.b text,.t", "fill:#9aa4b2"),
+    ("dark", ".e,.k,.b text,.t", "fill:#8b94a2"),
     ("dark", ".f", "stroke:#8d97a6"),
 )
 
@@ -90,7 +90,7 @@ def _shape(node: Node, x: float, y: float, width: float, height: float) -> str:
 def to_svg(scene: Scene, layout: Layout, legend: bool = True) -> str:
     """The picture as text, that names `builtin` as what drew it."""
     entries = legend_entries(scene, layout.width) if legend else []
-    heading = [scene.title] + ([scene.caption] if scene.caption else [])
+    heading = scene.heading
     reach = max(
         [
             layout.width,

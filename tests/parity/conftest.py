@@ -1,4 +1,4 @@
-"""The real Keras is compared on JAX."""
+"""Comparisons with the real Keras, in a run of their own: `GRAPHNET_PARITY=1 python -m pytest tests/parity`."""
 
 import os
 

@@ -16,7 +16,12 @@ Logs = dict[str, Any] | None
 
 
 class Callback(metaclass=Spelled):
-    """Base class: override the hooks you need. `self.model` is the model, `self.params` what `fit` was called with."""
+    """Base class: override the hooks you need. `self.model` is the model, `self.params` what `fit` was called with.
+
+    The hooks of several callbacks are called in the order of the list, those of a class that is `last` after all others.
+    """
+
+    last = False
 
     def __init__(self) -> None:
         self.model: Any = None
@@ -44,6 +49,8 @@ class Callback(metaclass=Spelled):
     def on_predict_batch_end(self, batch: int, logs: Logs = None) -> None: ...
 
 
+#: Keras' shorter words for two of the hooks
+SHORT = {"on_train_batch_begin": "on_batch_begin", "on_train_batch_end": "on_batch_end"}
 HOOKS = tuple(name for name in vars(Callback) if name.startswith("on_"))
 
 
@@ -57,14 +64,7 @@ class CallbackList:
                 raise TypeError(f"callbacks is a list of Callback objects; received {callback!r} in it.")
             callback.set_model(model)
             callback.set_params(params)
-        self._called = {
-            hook: [
-                getattr(c, hook)
-                for c in self.callbacks
-                if getattr(type(c), hook) is not getattr(Callback, hook) or hook in vars(c)
-            ]
-            for hook in HOOKS
-        }
+        self._called = {hook: [f for c in self.callbacks if (f := own(c, hook)) is not None] for hook in HOOKS}
 
     def listens(self, hook: str, besides: Any = ()) -> bool:
         """Whether some callback, `besides` those, overrides `hook`."""
@@ -76,10 +76,19 @@ class CallbackList:
             function(*args)
 
 
+def own(callback: Callback, hook: str) -> Any:
+    """The method for `hook` that a callback has of its own, or None."""
+    if getattr(type(callback), hook) is not getattr(Callback, hook) or hook in vars(callback):
+        return getattr(callback, hook)
+    return getattr(callback, SHORT[hook], None) if hook in SHORT else None
+
+
 def as_list(callbacks: Any) -> list[Any]:
     """None, one callback, or several, as a list."""
     if callbacks is None:
         return []
+    if isinstance(callbacks, CallbackList):
+        return list(callbacks.callbacks)
     return list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]
 
 
@@ -89,6 +98,6 @@ class LambdaCallback(Callback):
     def __init__(self, **hooks: Callable[..., Any]):
         super().__init__()
         for hook, function in hooks.items():
-            if hook not in HOOKS:
+            if hook not in (*HOOKS, *SHORT.values()):
                 raise ValueError(f"a hook is one of {', '.join(HOOKS)}; received {hook!r}.")
             setattr(self, hook, function)

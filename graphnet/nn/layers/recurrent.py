@@ -23,7 +23,8 @@ class _State:
 
     def __init__(self, rows: int, units: int, count: int, dtype: Any, name: str):
         self.tensors = [
-            gn.Parameter(np.zeros((rows, units), dtype), trainable=False, name=f"{name}/state_{n}") for n in range(count)
+            gn.Parameter(np.zeros((rows, units), dtype), trainable=False, name=f"{name}/state_{n}")
+            for n in range(count)
         ]
 
 
@@ -242,7 +243,9 @@ class Recurrent(Layer):
         """`1 / (1 - rate)` where features are kept and 0 elsewhere: one array, or one for each gate."""
         count = self.gates if each else 1
         drawn = gn.random_uniform(key, (count, *shape), dtype=self.dtype)
-        masks = gn.where(gn.greater_equal(drawn, rate), np.asarray(1 / (1 - rate), self.dtype), np.asarray(0, self.dtype))
+        masks = gn.where(
+            gn.greater_equal(drawn, rate), np.asarray(1 / (1 - rate), self.dtype), np.asarray(0, self.dtype)
+        )
         return [masks[n] for n in range(count)]
 
     def _time_mask(self, mask: Any, rows: int, steps: int) -> gn.Tensor:

@@ -6,7 +6,7 @@ from typing import Any
 
 import graphnet as gn
 from graphnet.nn.layer import Layer
-from graphnet.nn.layers.core import table, whole
+from graphnet.nn.layers.core import table
 
 MERGES = ("concat", "sum", "mul", "ave", None)
 
@@ -33,7 +33,9 @@ class Bidirectional(Layer):
         super().__init__(**kwargs)
         for given in (layer, backward_layer):
             if given is not None and not hasattr(given, "go_backwards"):
-                raise TypeError(f"Bidirectional takes a recurrent layer, as in Bidirectional(LSTM(8)); received {given!r}")
+                raise TypeError(
+                    f"Bidirectional takes a recurrent layer, as in Bidirectional(LSTM(8)); received {given!r}"
+                )
         if merge_mode not in MERGES:
             raise ValueError(
                 f"Bidirectional: merge_mode is one of {', '.join(map(repr, MERGES))}; received {merge_mode!r}"
@@ -138,23 +140,3 @@ class TimeDistributed(Layer):
         rows, steps = x.shape[:2]
         y = self.layer(gn.reshape(x, (rows * steps, *x.shape[2:])), training=training)
         return gn.reshape(y, (rows, steps, *y.shape[1:]))
-
-
-@table.add()
-class RepeatVector(Layer):
-    """`(batch, features)` as `(batch, n, features)`: each row `n` times.
-
-    >>> import graphnet as gn
-    >>> gn.nn.RepeatVector(2)([[1.0, 2.0]])
-    Tensor([[[1., 2.],
-             [1., 2.]]], dtype=float32)
-    """
-
-    def __init__(self, n: int, **kwargs: Any):
-        super().__init__(**kwargs)
-        self.n = whole(n, "RepeatVector: n")
-
-    def call(self, x: gn.Tensor) -> gn.Tensor:
-        if x.ndim != 2:
-            raise self.misfit(f"takes (batch, features); it got {x.shape}")
-        return gn.broadcast_to(gn.expand_dims(x, 1), (x.shape[0], self.n, x.shape[1]))

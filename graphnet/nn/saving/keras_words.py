@@ -14,8 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from graphnet.nn.layer import Layer
 from graphnet.nn.lookup import plain
 from graphnet.nn.losses import LossFunctionWrapper
+from graphnet.nn.metrics import Metric
 from graphnet.nn.saving.errors import Refused
 
 MODULE = "keras"
@@ -28,7 +30,7 @@ COMMON = ("name", "trainable", "dtype")
 
 @cache
 def words() -> dict[str, Any]:
-    """The file: for each module and class its required keys, and the others with their values."""
+    """The file: for each module and class its required keys, the others with their values, and more that it takes."""
     path = Path(__file__).parent.parent.parent / "data" / "keras.json"
     return dict(json.loads(path.read_text("utf-8")))
 
@@ -38,7 +40,7 @@ def known_keys(kind: str, name: str) -> set[str] | None:
     if name in TOP:
         return {"name", "trainable", "dtype", "layers", "build_input_shape"}
     found = words().get(kind, {}).get(name)
-    return None if found is None else {*COMMON, *found[0], *found[1]}
+    return None if found is None else {*COMMON, *found[0], *found[1], *found[2]}
 
 
 def module_of(kind: str, name: str) -> str:
@@ -98,9 +100,13 @@ def to_config(made: Any, config: dict[str, Any]) -> dict[str, Any]:
         config.pop("trainable", None)
     if name == "Sequential" and made.built:
         config["build_input_shape"] = made.built_shape
-    for key in ("input_shape", "input_dim"):
-        if known_keys("layers", name) and key not in (known_keys("layers", name) or ()):
+    if isinstance(made, Layer):
+        for key in {"input_shape", "input_dim"} - (known_keys("layers", name) or set()):
             config.pop(key, None)  # the model has an InputLayer instead
+    elif config.get("dtype", "") is None:
+        config.pop("dtype")
+    if isinstance(made, Metric):
+        config.setdefault("dtype", "float32")
     return config
 
 
@@ -117,7 +123,11 @@ def from_config(kind: str, name: str, config: dict[str, Any], accepted: set[str]
         config.pop("trainable", None)
     if kind == "optimizers":
         config["learning_rate"] = _shortest(config.get("learning_rate"))
-    _required, defaults = words().get(kind, {}).get(name, ([], {}))
+    if kind == "regularizers":
+        config = {k: _shortest(v) for k, v in config.items()}
+    if kind != "layers" and config.get("dtype") == "float32":
+        del config["dtype"]
+    _, defaults, _ = words().get(kind, {}).get(name, ([], {}, []))
     unknown = {}
     for key in [k for k in config if k not in accepted]:
         value = config.pop(key)
@@ -141,7 +151,7 @@ def stripped(value: Any) -> Any:
 
 
 def _shortest(rate: Any) -> Any:
-    """0.001 for 0.0010000000474974513: Keras' learning rates are float32 numbers, written out in full."""
+    """0.001 for 0.0010000000474974513: some of Keras' numbers are float32, written out in full."""
     if isinstance(rate, float) and float(np.float32(rate)) == rate:
         return float(str(np.float32(rate)))
     return rate

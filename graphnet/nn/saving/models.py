@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+import graphnet as gn
 from graphnet.files import write_whole
 from graphnet.nn.phase import weights_from
 from graphnet.nn.registry import custom_object_scope
@@ -30,7 +31,6 @@ from graphnet.nn.saving.paths import keras_paths, places, readable_paths
 from graphnet.nn.saving.state import Budget, matched, optimizer_variables, seeds_of, set_seeds
 from graphnet.nn.saving.tree import OWN, Maker, NoWord, written
 from graphnet.nn.training import Model
-from graphnet.version import __version__
 
 MODEL_ENDINGS = (".keras", ".graphnet")
 #: the version of the layout of `.graphnet` files
@@ -103,7 +103,7 @@ def _to_keras(model: Any) -> bytes:
     metadata = {
         "keras_version": keras.VERSION,
         "date_saved": datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S"),
-        "graphnet": {"version": __version__, "optimizer": exact, "seeds": seeds_of(model)},
+        "graphnet": {"version": gn.__version__, "optimizer": exact, "seeds": seeds_of(model)},
     }
     return packed(
         {
@@ -118,7 +118,7 @@ def _to_graphnet(model: Any) -> bytes:
     about = {
         "format": OWN,
         "layout": LAYOUT,
-        "version": __version__,
+        "version": gn.__version__,
         "model": written(model, OWN),
         "compile": compile_config(model, OWN),
         "seeds": seeds_of(model),

@@ -57,10 +57,20 @@ def tables() -> dict[str, Table]:
 def place_of(cls: type) -> tuple[str, str] | None:
     """The kind and the name under which a class is known, or None."""
     for kind in KINDS:
-        table = tables().get(kind)
-        if table is not None and table.entries.get(cls.__name__) is cls:
+        if class_of(kind, cls.__name__) is cls:
             return kind, cls.__name__
     return None
+
+
+def class_of(kind: str, name: str) -> Any:
+    """The class of this kind and name, or None."""
+    if kind not in KINDS:
+        return None
+    table = tables().get(kind)
+    found = table.entries.get(name) if table is not None else None
+    if found is None and table is not None:  # a class without a word of its own
+        found = vars(importlib.import_module(f"graphnet.nn.{kind}")).get(name)
+    return found if isinstance(found, type) and issubclass(found, Configured) else None
 
 
 # Writing.
@@ -229,9 +239,9 @@ class Maker:
             )
         if root == keras.MODULE:
             kind = keras.kind_of(kind, name)
-        table = tables().get(kind)
-        cls = table.entries.get(name) if table is not None else None
-        if not isinstance(cls, type):
+        table = tables().get(kind) if kind in KINDS else None
+        cls = class_of(kind, name)
+        if cls is None:
             words = [w for w, entry in table.entries.items() if isinstance(entry, type)] if table is not None else []
             raise Refused(f"it names {module}.{name}, which graphnet does not have.{nearest(name, words)}")
         if want is not None and kind != want:
