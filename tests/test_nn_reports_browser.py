@@ -29,7 +29,8 @@ def test_the_report_opens_from_a_file_with_its_looks_and_without_complaints(dark
         assert script("return document.documentElement.scrollWidth <= innerWidth")
         inside = script(
             "return [...document.querySelectorAll('.chart[role=img]')].every(s => "
-            "[...s.querySelectorAll('text')].every(t => {const a = t.getBBox(), v = s.viewBox.baseVal; return a.x >= -1 && a.x + a.width <= v.width + 1}))"
+            "[...s.querySelectorAll('text')].every(t => {const a = t.getBBox(), v = s.viewBox.baseVal; "
+            "return a.x >= -1 && a.x + a.width <= v.width + 1}))"
         )
         assert inside, "no text is cut off"
 

@@ -167,9 +167,8 @@ def chart(
                 f"<title>{tip}</title></circle>"
             )
     for e, name in lost[:200]:
-        out.append(
-            f'<path class="bad" d="M{number(x(e))} {_TOP}l-4 -8h8z"><title>{clean(name)} is not finite here</title></path>'
-        )
+        tip = f"{clean(name)} is not finite here"
+        out.append(f'<path class="bad" d="M{number(x(e))} {_TOP}l-4 -8h8z"><title>{tip}</title></path>')
     out.append("</svg>")
     return "".join(out)
 
