@@ -80,7 +80,7 @@ class HTMLReport(Callback):
         self._rows: list[dict[str, Any]] = []
         self._probe = Probe(model) if self.gradients and self.every else None
         self._watched: dict[gn.Parameter, Any] = {}
-        self._begun = time.perf_counter()
+        self._seconds: list[float] = []
         self._taken = self._latest = -1
         optimizer, loss = model.optimizer, model.loss
         self.report.facts = [
@@ -93,13 +93,18 @@ class HTMLReport(Callback):
         self.report.state = f"in epoch {self.params.get('initial_epoch', 0) + 1} of {self.params.get('epochs')}"
         self._write()
 
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        self._begun = time.perf_counter()
+
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        self._seconds.append(time.perf_counter() - self._begun)
         self._rows.append({"epoch": epoch + 1, **(logs or {})})
         self._latest = epoch
         if self.every and (epoch % self.every == 0 or self._taken < 0):
             self._take(epoch)
         epochs = self.params.get("epochs") or 0
-        if time.monotonic() - self._written >= self.interval:
+        # A training that goes on after a break may have a time from another clock.
+        if not 0 <= time.monotonic() - self._written < self.interval:
             self._say(f"epoch {epoch + 1} of {epochs} is done")
             self._write()
 
@@ -114,11 +119,12 @@ class HTMLReport(Callback):
         self._write()
 
     def _say(self, state: str) -> None:
-        spent = time.perf_counter() - self._begun
         self.report.state = state
-        each = f" ({spent / len(self._rows):.3g} s an epoch)" if self._rows else ""
         self.report.facts = [f for f in self.report.facts if f[0] not in ("time", "best")]
-        self.report.facts.append(("time", clock(spent) + each))
+        if self._seconds:
+            spent = sum(self._seconds)
+            each = f"{spent / len(self._seconds):.3g} s an epoch"
+            self.report.facts.append(("time", f"{clock(spent)} ({each})"))
         best = self._best()
         if best:
             self.report.facts.append(("best", best))
