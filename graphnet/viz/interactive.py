@@ -19,7 +19,7 @@ from graphnet.viz.scene import LOOKS
 from graphnet.viz.standalone import as_json, asset, checked_path, joined
 
 #: the parts of the page's script, in the order in which they build on each other
-SCRIPTS = ("model", "layered", "boxes", "view", "panel", "search", "controls")
+SCRIPTS = tuple("model layered shapes ranks boxes view camera light panel search controls".split())
 
 
 class Page:

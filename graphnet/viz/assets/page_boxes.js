@@ -7,28 +7,6 @@ const GAP = 18,
   FRAME = 12,
   TITLE = 18,
   CHANNEL = 90;
-const measure = document.createElement("canvas").getContext("2d");
-const FONT = 'system-ui, "Helvetica Neue", Arial, "Liberation Sans", sans-serif';
-const widths = new Map();
-function textWidth(text, size, weight = 400) {
-  const key = `${size} ${weight} ${text}`;
-  if (!widths.has(key)) {
-    measure.font = `${weight} ${size}px ${FONT}`;
-    widths.set(key, measure.measureText(text).width);
-  }
-  return widths.get(key);
-}
-
-const sizes = new Map();
-function sizeOf(i) {
-  if (!sizes.has(i)) {
-    const lines = textOf(i);
-    const width = Math.max(...lines.map((line, at) => textWidth(line, at ? 11 : 13, at ? 400 : 600)));
-    sizes.set(i, { w: Math.max(44, width + (isBox(i) ? 38 : 22)), h: 12 + 16 * lines.length });
-  }
-  return sizes.get(i);
-}
-
 // A layout: `places` of items (left, top, width, height), `frames` of open boxes, `curves` of edges as paths.
 function arranged(seen) {
   const deadline = performance.now() + 3000;
@@ -83,60 +61,6 @@ function arranged(seen) {
     const f = frames.get(child);
     return f && f[which].has(value) ? f[which].get(value) - f.w / 2 : 0;
   };
-
-  function ranks(left, right) {
-    const lefts = left < 0 ? [] : childrenOf.get(left),
-      rights = right < 0 ? [] : childrenOf.get(right);
-    const all = [...lefts, ...rights],
-      down = [];
-    for (const c of [left, right]) {
-      if (c < 0) continue;
-      const inner = [...links.get(c).values()].filter((k) => k.tail >= 0 && k.head >= 0).map((k) => [k.tail, k.head]);
-      const back = backLinks(childrenOf.get(c), inner);
-      inner.forEach(([a, b], i) => down.push(back.has(i) !== (c === right) ? [b, a] : [a, b]));
-    }
-    const match = new Map(),
-      here = new Set(lefts),
-      taken = new Set();
-    const pair = (c, of) => {
-      if (here.has(of) && !taken.has(of) && !match.has(c)) {
-        match.set(c, of);
-        taken.add(of);
-      }
-    };
-    for (const c of rights) if (partnerOf.has(c)) pair(c, partnerOf.get(c));
-    for (const c of rights) for (const of of seen.tiesOf.get(c) || []) pair(c, of);
-    let rank;
-    for (let attempt = 0; ; attempt++) {
-      if (attempt === 4) match.clear();
-      const stand = (c) => (match.has(c) ? match.get(c) : c);
-      const found = longestPaths(
-        [...new Set(all.map(stand))],
-        down.map(([a, b]) => [stand(a), stand(b)]).filter(([a, b]) => a !== b),
-      );
-      rank = new Map(all.map((c) => [c, found.rank.get(stand(c))]));
-      if (!found.cyclic.length || attempt === 4) break;
-      const stuck = new Set(found.cyclic);
-      for (const [c, of] of [...match]) if (stuck.has(of)) match.delete(c);
-    }
-    // Leaves stand next to what they feed, ends next to what made them.
-    const fixed = new Set([...match.keys(), ...match.values()]),
-      above = new Map(),
-      below = new Map();
-    for (const [a, b] of down) {
-      if (!below.has(a)) below.set(a, []);
-      if (!above.has(b)) above.set(b, []);
-      below.get(a).push(b);
-      above.get(b).push(a);
-    }
-    for (const c of [...all].reverse()) {
-      if (fixed.has(c)) continue;
-      if (!above.has(c) && below.has(c)) rank.set(c, Math.min(...below.get(c).map((b) => rank.get(b))) - 1);
-      else if (!below.has(c) && above.has(c)) rank.set(c, Math.max(...above.get(c).map((a) => rank.get(a))) + 1);
-    }
-    const used = new Map([...new Set(rank.values())].sort((a, b) => a - b).map((r, i) => [r, i]));
-    return { rank: new Map([...rank].map(([c, r]) => [c, used.get(r)])), count: Math.max(1, used.size) };
-  }
 
   // One container: orders and places across. Small numbers stand for its items, ports and bends.
   function column(c, level, count, back) {
@@ -306,7 +230,7 @@ function arranged(seen) {
     done.add(other);
     const back = inBack(c);
     const [left, right] = back ? [other, c] : [c, other];
-    const { rank, count } = ranks(left, right);
+    const { rank, count } = ranks(left, right, links, seen);
     const heights = new Array(count).fill(0),
       gaps = [0, ...new Array(count - 1).fill(ALONG), 0],
       columns = [];
@@ -404,52 +328,4 @@ function arranged(seen) {
     height = Math.max(height, p.y + p.h);
   }
   return { places, boxes, curves, width, height };
-}
-
-const num = (v) => Math.round(v * 10) / 10;
-function curve(edge, points, back) {
-  let path = `M${num(points[0][0])} ${num(points[0][1])}`,
-    [px, py] = points[0];
-  let x0 = px,
-    x1 = px,
-    y0 = py,
-    y1 = py;
-  for (const [x, y] of points.slice(1)) {
-    if (Math.abs(x - px) < 0.05) {
-      if (y !== py) path += `V${num(y)}`;
-    } else {
-      const m = num((py + y) / 2);
-      path += `C${num(px)} ${m} ${num(x)} ${m} ${num(x)} ${num(y)}`;
-    }
-    [px, py] = [x, y];
-    x0 = Math.min(x0, x);
-    x1 = Math.max(x1, x);
-    y0 = Math.min(y0, y);
-    y1 = Math.max(y1, y);
-  }
-  return { edge, path, back, cross: false, x0, x1, y0, y1 };
-}
-
-// From one column to the other: what the gradient needs of the forward computation.
-function across(edge, places) {
-  const a = places.get(edge.tail),
-    b = places.get(edge.head),
-    right = b.x > a.x;
-  const x0 = right ? a.x + a.w : a.x,
-    x1 = right ? b.x : b.x + b.w,
-    y0 = a.y + a.h / 2,
-    y1 = b.y + b.h / 2,
-    m = num((x0 + x1) / 2);
-  const path = `M${num(x0)} ${num(y0)}C${m} ${num(y0)} ${m} ${num(y1)} ${num(x1)} ${num(y1)}`;
-  return {
-    edge,
-    path,
-    back: true,
-    cross: true,
-    whole: true,
-    x0: Math.min(x0, x1),
-    x1: Math.max(x0, x1),
-    y0: Math.min(y0, y1),
-    y1: Math.max(y0, y1),
-  };
 }
