@@ -79,8 +79,8 @@ def diff(before: Graph, after: Graph, context: int = 3) -> str:
         taken.add(name)
         names[t] = name
     # Without the columns: a longer line must not change the others.
-    texts = [re.sub(r" {2,}# ", "  # ", text).split("\n") for text in (before.program(), after.program(names))]
-    return "\n".join(difflib.unified_diff(*texts, "before", "after", lineterm="", n=context))
+    old, new = (re.sub(r" {2,}# ", "  # ", text).split("\n") for text in (before.program(), after.program(names)))
+    return "\n".join(difflib.unified_diff(old, new, "before", "after", lineterm="", n=context))
 
 
 def compare(

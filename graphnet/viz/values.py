@@ -135,8 +135,11 @@ class Run:
 
 
 def statistics(value: np.ndarray) -> dict[str, float]:
-    """Mean, standard deviation, least and greatest of the finite numbers, and how many are not finite."""
-    numbers = np.asarray(value, "float64").ravel()
+    """Mean, standard deviation, least and greatest of the finite numbers, and how many are not finite.
+
+    Of complex numbers their sizes.
+    """
+    numbers = np.asarray(np.abs(value) if value.dtype.kind == "c" else value, "float64").ravel()
     finite = numbers[np.isfinite(numbers)]
     result = {"not finite": float(numbers.size - finite.size)}
     if finite.size:
