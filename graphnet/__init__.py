@@ -16,6 +16,7 @@ from graphnet.version import __version__
 # These use the names above.
 from graphnet.graph import Graph, trace  # isort: skip
 from graphnet.compile.jit import compile  # isort: skip
+from graphnet.loops import scan  # isort: skip
 from graphnet import datasets, nn, viz  # isort: skip
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
     "ops",
     "reduction",
     "region",
+    "scan",
     "tensor",
     "toposort",
     "trace",

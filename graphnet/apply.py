@@ -33,13 +33,36 @@ Rule = Callable[..., Any]
 ndarray = np.ndarray
 
 
+class Joint:
+    """One gradient rule for all inputs of an op at once, where their gradients come from one computation.
+
+    `rule(places, g, y, *inputs, **attrs)` answers with a list: the gradient (or None) for the input at each of `places`.
+    """
+
+    __slots__ = ("rule",)
+
+    def __init__(self, rule: Rule):
+        self.rule = rule
+
+    def __call__(self, place: int, g: Any, y: Any, *inputs: Any, **attrs: Any) -> Any:
+        return self.rule((place,), g, y, *inputs, **attrs)[0]
+
+    def answered(self, places: Sequence[int], g: Any, y: Any, inputs: Sequence[Any], attrs: dict[str, Any]) -> Any:
+        """The rule, asked about `places`, as one rule for each input, that knows its answer already."""
+        answers: list[Any] = [None] * len(inputs)
+        for place, h in zip(places, self.rule(tuple(places), g, y, *inputs, **attrs), strict=True):
+            answers[place] = h
+        return tuple([lambda *_, h=h, **__: h for h in answers])
+
+
 class Op:
     """One operation.
 
     `name` (NumPy's, where NumPy has it), `family` ("elementwise", "reduction" or "op"), `forward` (on arrays), `infer`
     (specs and attributes to a spec), `vjp` (a tuple of one rule per input, None where there is no derivative; or one
-    rule that takes the input's place first, for ops of any number of inputs), `expr` (a scalar expression in Python
-    with `{x}` for the inputs, or None), `ufunc` (the NumPy ufunc that is the whole body, or None), `onnx`.
+    rule that takes the input's place first, for ops of any number of inputs; or a `Joint` one), `expr` (a scalar
+    expression in Python with `{x}` for the inputs, or None), `ufunc` (the NumPy ufunc that is the whole body, or None),
+    `onnx`, `into` (the body as a function that writes into its first argument, or None).
     """
 
     __slots__ = (
@@ -50,6 +73,7 @@ class Op:
         "forward",
         "function",
         "infer",
+        "into",
         "name",
         "onnx",
         "params",
@@ -71,6 +95,7 @@ class Op:
         onnx: str | None = None,
         prepare: Callable[..., dict[str, Any]] | None = None,
         doc: str | None = None,
+        into: Callable[..., None] | None = None,
     ):
         self.name = name
         self.family = family
@@ -83,6 +108,7 @@ class Op:
         self.onnx = onnx
         self.prepare = prepare
         self.doc = doc
+        self.into = into
         self.differentiable = callable(vjp) or any(rule is not None for rule in vjp)
         self.function: Callable[..., Any] | None = None
 

@@ -21,12 +21,13 @@ from typing import Any
 import numpy as np
 
 from graphnet import shapes
-from graphnet.apply import OPS, Op, Rule, apply, apply_prepared, described, made
+from graphnet.apply import OPS, Joint, Op, Rule, apply, apply_prepared, described, made
 from graphnet.dispatch import dispatching, fast
 from graphnet.tensor import KINDS, Spec, as_array, constant, region, state
 
 __all__ = [
     "OPS",
+    "Joint",
     "Op",
     "apply",
     "apply_prepared",
@@ -162,13 +163,15 @@ def op(
     prepare: Callable[..., dict[str, Any]] | None = None,
     onnx: str | None = None,
     name: str | None = None,
+    into: Callable[..., None] | None = None,
 ) -> Callable[[Callable[..., Any]], Any]:
     """Make any other op, called as its body unless `name` says otherwise.
 
     `shape` is a gufunc signature, or a function of specs (`.shape`, `.dtype`) and attributes that gives the shape;
     `dtype` a dtype, a function of the same kind, or None for the promoted dtype of the inputs. `vjp` has one rule per
     input, or is one rule `(place, g, y, *inputs, **attrs)` for an op that takes `*inputs`. `prepare` brings attributes
-    to one form (axes from the front, say) from the inputs' arrays or specs and the attributes as written.
+    to one form (axes from the front, say) from the inputs' arrays or specs and the attributes as written. `into` is the
+    body as a function that writes into its first argument, for plans.
     """
 
     def decorate(body: Callable[..., Any]) -> Any:
@@ -189,7 +192,16 @@ def op(
 
         params = _tensor_params(body, 0 if callable(vjp) else len(vjp))
         made_op = Op(
-            name or body.__name__, "op", body, infer, vjp, params, onnx=onnx, prepare=prepare, doc=inspect.getdoc(body)
+            name or body.__name__,
+            "op",
+            body,
+            infer,
+            vjp,
+            params,
+            onnx=onnx,
+            prepare=prepare,
+            doc=inspect.getdoc(body),
+            into=into,
         )
         short = prepare is None and 0 < len(params) <= 2 and len(params) == len(inspect.signature(body).parameters)
         return _registered(made_op, body, fast(made_op) if short else dispatching(made_op, body))

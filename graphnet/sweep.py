@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from graphnet.op import Joint
 from graphnet.ops import shape as shape_ops
 from graphnet.ops.reduce import sum as sum_op
 from graphnet.tensor import KINDS, Parameter, Region, Tensor, as_array, constant, state
@@ -105,6 +106,9 @@ def _sweep(
         attrs = node.attrs
         rules = op.vjp
         values = [t._value if t.__class__ in KINDS else t for t in inputs]
+        if rules.__class__ is Joint:
+            wanted = [place for place, t in enumerate(inputs) if t in reached]
+            rules = rules.answered(wanted, g, node._value, values, attrs)  # type: ignore[union-attr]
         place = -1
         for t in inputs:
             place += 1
@@ -190,12 +194,16 @@ def on_tensors(
                 continue
             inputs = node._inputs
             state.mode = before.replaced(region=_mirrored(node.region, twins), of=node, raw=False)
+            rules = op.vjp
+            if rules.__class__ is Joint:
+                wanted = [place for place, t in enumerate(inputs) if t in reached]
+                rules = rules.answered(wanted, g, node, inputs, node.attrs)  # type: ignore[union-attr]
             for place, t in enumerate(inputs):
                 if t not in reached:
                     continue
                 if t.__class__ is Parameter:
                     _check_unchanged(node, t)
-                rule = op.rule(place)
+                rule = rules[place] if rules.__class__ is tuple else op.rule(place)  # type: ignore[index]
                 if rule is None:
                     continue
                 h = rule(g, node, *inputs, **node.attrs)

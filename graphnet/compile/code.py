@@ -232,9 +232,12 @@ class Code:
         out = self.array(t)
         line = numpy_code.statement(t, inputs, out)
         if line is None:
-            self.scope[f"k_op{place}"], self.scope[f"k_attrs{place}"] = t.op.forward, t.attrs
+            self.scope[f"k_op{place}"], self.scope[f"k_attrs{place}"] = t.op.into or t.op.forward, t.attrs
             extra = f", **k_attrs{place}" if t.attrs else ""
-            line = f"k_copyto({out}, k_op{place}({', '.join(inputs)}{extra}), 'unsafe')"
+            if t.op.into is not None:
+                line = f"k_op{place}({', '.join([out, *inputs])}{extra})"
+            else:
+                line = f"k_copyto({out}, k_op{place}({', '.join(inputs)}{extra}), 'unsafe')"
         self.mark(place)
         self.lines.append(line + numpy_code.comment(t))
 

@@ -35,7 +35,7 @@ IN_RANGE = Op(
 )
 
 #: ops that can fail on the values of their inputs
-MAY_RAISE = frozenset({"in_range", "attached"})
+MAY_RAISE = frozenset({"in_range", "attached", "take_rows", "add_rows"})
 _INDEXING = frozenset({"getitem", "scatter_add", "setitem"})
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from graphnet.compile.gather import picked
-from graphnet.ops.random import fill_uniform
+from graphnet.ops.random import fill_normal, fill_uniform
 from graphnet.tensor import Tensor
 
 #: names that generated code may use
@@ -194,6 +194,12 @@ def _vdot(node: Tensor, inputs: Sequence[str], out: str) -> str | None:
 def _random_uniform(node: Tensor, inputs: Sequence[str], out: str) -> str | None:
     NAMES["k_fill_uniform"] = fill_uniform
     return f"k_fill_uniform({inputs[0]}, {out})"
+
+
+@rule("random_normal")
+def _random_normal(node: Tensor, inputs: Sequence[str], out: str) -> str | None:
+    NAMES["k_fill_normal"] = fill_normal
+    return f"k_fill_normal({inputs[0]}, {out})"
 
 
 def _log_softmax_into(x: Any, axis: Any, out: np.ndarray) -> None:

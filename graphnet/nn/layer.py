@@ -7,42 +7,25 @@ layer.
 
 from __future__ import annotations
 
+import functools
 import inspect
-import threading
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from copy import copy, deepcopy
 from typing import Any
 
 import numpy as np
 
 import graphnet as gn
-from graphnet.nn import initializers, regularizers
-from graphnet.nn.lookup import Configured, snake
+from graphnet.nn import regularizers, seeds
+from graphnet.nn.lookup import snake
+from graphnet.nn.phase import phase, running
+from graphnet.nn.weights import Weighted
+
+__all__ = ["FLOAT", "Layer", "as_shape", "phase", "running", "unique_name"]
 
 FLOAT = "float32"
 _counts: Counter[str] = Counter()
-
-
-class Phase(threading.local):
-    """What layers that are being called should know: whether this is training, and which step of it."""
-
-    training: bool = False
-    iteration: gn.Tensor | None = None
-
-
-phase = Phase()
-
-
-@contextmanager
-def running(training: bool, iteration: gn.Tensor | None = None) -> Iterator[None]:
-    """Call layers in this phase: `training`, and the count of training steps, which may be symbolic."""
-    before = phase.training, phase.iteration
-    phase.training, phase.iteration = training, iteration
-    try:
-        yield
-    finally:
-        phase.training, phase.iteration = before
 
 
 def unique_name(kind: str) -> str:
@@ -58,15 +41,60 @@ def as_shape(shape: Any) -> tuple[int | None, ...]:
     return tuple(None if n is None else int(n) for n in shape)
 
 
-class Layer(Configured):
+def noting(build: Callable[..., Any]) -> Callable[..., Any]:
+    """`build`, which notes on the layer that it was done, and for which shape."""
+
+    @functools.wraps(build)
+    def noted(self: Any, input_shape: Any = None, *args: Any, **kwargs: Any) -> Any:
+        result = build(self, input_shape, *args, **kwargs)
+        if type(self).build is noted and not self.built:
+            self.built = True
+            if self.built_shape is None and input_shape is not None:
+                self.built_shape = shapes_of(input_shape)
+        return result
+
+    return noted
+
+
+def shapes_of(shape: Any) -> Any:
+    """A shape, or a list or dict of shapes, with None for the batch."""
+    if isinstance(shape, dict):
+        return {k: shapes_of(v) for k, v in shape.items()}
+    if isinstance(shape, (list, tuple)) and any(isinstance(part, (list, tuple, dict)) for part in shape):
+        return [shapes_of(part) for part in shape]
+    return (None, *as_shape(shape)[1:]) if len(shape) else ()
+
+
+def each(value: Any, f: Callable[[Any], Any]) -> Any:
+    """`f` of a tensor, or of each one in nested lists, tuples and dicts; other things stay."""
+    if isinstance(value, (list, tuple)):
+        return type(value)(each(part, f) for part in value) if type(value) in (list, tuple) else value
+    if isinstance(value, dict):
+        return {k: each(part, f) for k, part in value.items()}
+    return f(value) if isinstance(value, gn.Tensor) else value
+
+
+def tensors_in(value: Any) -> list[gn.Tensor]:
+    """The tensors of nested lists, tuples and dicts."""
+    found: list[gn.Tensor] = []
+    each(value, found.append)
+    return found
+
+
+class Layer(Weighted):
     """A function with weights. Subclass it with `build` (makes the weights) and `call` (the formula).
 
     * `build(input_shape)` runs once, before the first call, with None for the batch size;
-    * `call(x)` or `call(x, training=False)` computes, from tensors to tensors;
-    * `add_weight(name, shape, initializer, regularizer, trainable, constraint)` makes a weight.
+    * `call(x)` or `call(x, training=False)` computes, from tensors to tensors. Further arguments of a call are handed
+      on; `x` may be a list, tuple or dict of tensors, then so is `input_shape`;
+    * `add_weight(shape=, initializer=, regularizer=, trainable=, constraint=, name=)` makes a weight;
+    * `add_loss(number)`, in `call`, adds to what training makes small.
 
-    `fixed_axes` lists the input's axes whose sizes are fixed by `build`; `casts` says that inputs are cast to the
-    layer's dtype (float32 unless given).
+    Layers and weights that are attributes, alone or in lists and dicts, belong to it. `fixed_axes` lists the input's
+    axes whose sizes are fixed by `build`, `fixed_ndim` says that the number of axes is; `casts` that inputs are cast to
+    the layer's dtype (float32 unless given). `activity_regularizer` penalises the output, divided by its rows.
+    `supports_masking` says that the mask of a sequence goes with the output too (`compute_mask`); a `mask` argument of
+    `call` is given it.
 
     `Layer(size=..., activation=..., type=...)` itself is a fully connected layer, see `graphnet.nn.classic`.
 
@@ -81,27 +109,46 @@ class Layer(Configured):
     """
 
     fixed_axes: tuple[int, ...] = ()
+    fixed_ndim = False
     casts = True
+    supports_masking = False
+    built = False
+    built_shape: Any = None
+    output_shape: Any = None
     _takes_training = False
+    _call_names: tuple[str, ...] = ()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         parameters = inspect.signature(cls.call).parameters
         cls._takes_training = "training" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+        cls._call_names = tuple(n for n, p in parameters.items() if p.kind is p.POSITIONAL_OR_KEYWORD)[2:]
+        if "build" in cls.__dict__:
+            cls.build = noting(cls.build)  # type: ignore[method-assign]
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        if cls is Layer and (args or "size" in kwargs):
-            from graphnet.nn.classic import ClassicLayer
+        return super().__new__(cls.meant(kwargs) if not args or cls is not Layer else cls.classic(), *args, **kwargs)
 
-            return super().__new__(ClassicLayer, *args, **kwargs)
-        return super().__new__(cls, *args, **kwargs)
+    @classmethod
+    def classic(cls) -> type:
+        """The class of layers that are fully connected, in the words of `graphnet.nn.classic`."""
+        from graphnet.nn.classic import ClassicLayer
+
+        return ClassicLayer
+
+    @classmethod
+    def meant(cls, kwargs: dict[str, Any]) -> type:
+        """The class that is made of these arguments: `Layer(size=...)` is a classic layer."""
+        return cls.classic() if cls is Layer and "size" in kwargs else cls
 
     def __init__(
         self,
         *,
-        name: str | None = None,
+        activity_regularizer: Any = None,
         trainable: bool = True,
         dtype: Any = None,
+        autocast: bool = True,
+        name: str | None = None,
         input_shape: Any = None,
         input_dim: int | None = None,
     ):
@@ -109,15 +156,16 @@ class Layer(Configured):
             raise ValueError(f"{type(self).__name__}: a name is a string without '/'; received {name!r}")
         self._name = name or unique_name(self.kind)
         self._trainable = bool(trainable)
-        self._dtype = np.dtype(dtype or FLOAT)
+        try:
+            self._dtype = np.dtype(dtype or FLOAT)
+        except TypeError:
+            raise ValueError(f"{type(self).__name__}: dtype is 'float32' or 'float64'; received {dtype!r}") from None
+        self.autocast = autocast
+        self.activity_regularizer = regularizers.get(activity_regularizer)
         self.declared_shape = as_shape(input_shape) if input_shape is not None else None
         if input_dim is not None:
             self.declared_shape = (int(input_dim),)
-        self.built = False
-        self.built_shape: tuple[int | None, ...] | None = None
-        self._weights: list[gn.Parameter] = []
-        self.regularizers: dict[gn.Parameter, Any] = {}
-        self.constraints: dict[gn.Parameter, Any] = {}
+        self._hold()
 
     @property
     def kind(self) -> str:
@@ -134,15 +182,25 @@ class Layer(Configured):
         """The dtype of its weights, to which its inputs are cast."""
         return self._dtype.name
 
+    compute_dtype = variable_dtype = dtype
+
+    @property
+    def input_shape(self) -> Any:
+        """The shape of the input with None for the batch, if it is known."""
+        return self.built_shape if self.built else None
+
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments, name included, in a form that JSON can hold."""
-        return {**super().get_config(), "name": self.name, "trainable": self.trainable, "dtype": self.dtype}
+        config = {**super().get_config(), "name": self.name, "trainable": self.trainable, "dtype": self.dtype}
+        if "input_shape" in config:
+            config["input_shape"] = self.declared_shape
+        return config
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
         """The layer with these constructor arguments; a constructor without `name` need not take one."""
         parameters = inspect.signature(cls.__init__).parameters
-        if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        if any(p.kind is p.VAR_KEYWORD for p in parameters.values()) or cls.__init__ is Layer.__init__:
             return cls(**config)
         layer = cls(**{k: v for k, v in config.items() if k in parameters})
         layer._name = config.get("name", layer._name)
@@ -150,142 +208,37 @@ class Layer(Configured):
         layer._dtype = np.dtype(config.get("dtype", layer.dtype))
         return layer
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
+    def build(self, input_shape: Any) -> None:
         """Make the weights for inputs of `input_shape`. A layer without weights needs none."""
 
-    def call(self, x: gn.Tensor) -> gn.Tensor:
+    def call(self, x: Any) -> Any:
         """The formula."""
         raise NotImplementedError(f"{type(self).__name__} needs a method call(self, x)")
 
-    def add_weight(
-        self,
-        name: str | None = None,
-        shape: Any = (),
-        initializer: Any = None,
-        regularizer: Any = None,
-        trainable: bool = True,
-        constraint: Any = None,
-        dtype: Any = None,
-    ) -> gn.Parameter:
-        """A new weight. Without an initializer it is Glorot uniform for matrices and 0 for anything else."""
-        if shape is None:
-            shape = ()
-        sizes = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
-        if any(not isinstance(n, (int, np.integer)) for n in sizes):
-            raise ValueError(f"{self.name}: the shape of weight {name!r} must be known; received {sizes}")
-        start = initializers.get(initializer or ("glorot_uniform" if len(sizes) > 1 else "zeros"))
-        label = name or f"weight_{len(self._weights)}"
-        value = start(sizes, dtype=np.dtype(dtype or self.dtype))
-        weight = gn.Parameter(value, dtype=dtype or self.dtype, name=f"{self.name}/{label}", trainable=trainable)
-        self._weights.append(weight)
-        if regularizer is not None:
-            self.regularizers[weight] = regularizers.get(regularizer)
-        if constraint is not None:
-            self.constraints[weight] = constraint
-        return weight
-
-    def _children(self) -> list[Layer]:
-        """The layers held as attributes, alone or in lists, tuples and dicts, in the order they were set."""
-        found: list[Layer] = []
-        for key, value in self.__dict__.items():
-            if key != "_given":
-                items = value.values() if isinstance(value, dict) else value
-                for item in items if isinstance(value, (list, tuple, dict)) else (value,):
-                    if isinstance(item, Layer) and item not in found:
-                        found.append(item)
-        return found
-
-    def _own_weights(self) -> list[gn.Parameter]:
-        extra = [v for v in self.__dict__.values() if isinstance(v, gn.Parameter)]
-        return list(dict.fromkeys([*self._weights, *extra]))
-
-    def walk(self) -> Iterator[Layer]:
-        """This layer and all those inside it, each once."""
-        seen: set[int] = set()
-        waiting: list[Layer] = [self]
-        while waiting:
-            layer = waiting.pop()
-            if id(layer) not in seen:
-                seen.add(id(layer))
-                yield layer
-                waiting.extend(reversed(layer._children()))
-
-    @property
-    def weights(self) -> list[gn.Parameter]:
-        """All weights: of each layer those that learn, then those that don't, in the order they were made."""
-        found: dict[gn.Parameter, None] = {}
-        for layer in self.walk():
-            own = layer._own_weights()
-            for w in [w for w in own if w.requires_grad] + [w for w in own if not w.requires_grad]:
-                found[w] = None
-        return list(found)
-
-    @property
-    def trainable_weights(self) -> list[gn.Parameter]:
-        """The weights that training changes: none of a layer with `trainable = False`."""
-        found: dict[gn.Parameter, None] = {}
-        waiting: list[Layer] = [self]
-        while waiting:
-            layer = waiting.pop()
-            if layer.trainable:
-                found.update((w, None) for w in layer._own_weights() if w.requires_grad)
-                waiting.extend(reversed(layer._children()))
-        return list(found)
-
-    @property
-    def non_trainable_weights(self) -> list[gn.Parameter]:
-        """The weights that training leaves alone."""
-        learn = set(self.trainable_weights)
-        return [w for w in self.weights if w not in learn]
-
-    @property
-    def trainable(self) -> bool:
-        """Whether training changes its weights; a change has effect after the next `compile`."""
-        return self._trainable
-
-    @trainable.setter
-    def trainable(self, value: bool) -> None:
-        for layer in self.walk():
-            layer._trainable = bool(value)
-
-    def count_params(self) -> int:
-        """The number of elements of all weights."""
-        return sum(w.size for w in self.weights)
-
-    def get_weights(self) -> list[np.ndarray]:
-        """Copies of the weights' arrays, in the order of `weights`."""
-        return [np.array(w.numpy()) for w in self.weights]
-
-    def set_weights(self, weights: Any) -> None:
-        """Replace all weights; nothing changes unless every shape fits."""
-        own = self.weights
-        given = [np.asarray(w) for w in weights]
-        if len(given) != len(own):
-            raise ValueError(
-                f"{self.name}: set_weights needs {len(own)} arrays, of shapes "
-                f"{', '.join(str(w.shape) for w in own) or 'none: the layer has no weights yet'}; received {len(given)}"
-            )
-        for w, value in zip(own, given, strict=True):
-            if w.shape != value.shape:
-                raise ValueError(f"{self.name}: set_weights: {w.name} has shape {w.shape}; received {value.shape}")
-        for w, value in zip(own, given, strict=True):
-            w.assign(value)
-
-    def ensure_built(self, shape: tuple[int, ...]) -> None:
+    def ensure_built(self, shape: Any) -> None:
         """Build for an input of `shape` if that has not been done, and check that the input fits what was built."""
         if not self.built:
-            free = (None, *shape[1:])
-            self.build(free)
-            self.built, self.built_shape = True, free
+            before = {k: copy(v) if type(v) in (list, dict) else v for k, v in self.__dict__.items()}
+            try:
+                self.build(shapes_of(shape))
+            except Exception:
+                self.__dict__.clear()
+                self.__dict__.update(before)
+                raise
+            self.built, self.built_shape = True, shapes_of(shape)
             return
         built = self.built_shape
-        if built is None or not self.fixed_axes:
-            return
+        if (self.fixed_axes or self.fixed_ndim) and isinstance(built, tuple):
+            self._check_axes(built, shape)
+
+    def _check_axes(self, built: tuple[int | None, ...], shape: tuple[int, ...]) -> None:
+        """Refuse an input whose fixed axes are not those that the layer was built for."""
+        if self.fixed_ndim and len(shape) != len(built):
+            raise self.misfit(f"was built for inputs with {len(built)} axes, {built}, but got {tuple(shape)}")
         for axis in self.fixed_axes:
-            if len(shape) < -axis or (built[axis] is not None and built[axis] != shape[axis]):
-                wanted = ", ".join(
-                    "…" if i - len(built) not in self.fixed_axes else str(n) for i, n in enumerate(built)
-                )
+            if len(shape) < (-axis if axis < 0 else axis + 1) or built[axis] not in (None, shape[axis]):
+                fixed = {a % len(built) for a in self.fixed_axes}
+                wanted = ", ".join(str(n) if i in fixed else "…" for i, n in enumerate(built))
                 raise self.misfit(f"was built for inputs ({wanted}) but got {tuple(shape)}")
 
     def misfit(self, what: str) -> ValueError:
@@ -297,22 +250,82 @@ class Layer(Configured):
         units = getattr(self, "units", None)
         return f"{self.kind}({units})" if units is not None else self.kind
 
-    def as_input(self, x: Any) -> gn.Tensor:
-        """`x` as a tensor of the layer's dtype."""
+    def as_input(self, x: Any) -> Any:
+        """`x` as a tensor of the layer's dtype, or each of several."""
         if not isinstance(x, gn.Tensor):
-            x = gn.tensor(np.asarray(x))
-        return x.astype(self._dtype) if self.casts and x.dtype != self._dtype else x
+            if isinstance(x, dict) or (isinstance(x, (list, tuple)) and any(isinstance(v, gn.Tensor) for v in x)):
+                parts = x.items() if isinstance(x, dict) else enumerate(x)
+                made = {k: self.as_input(v) for k, v in parts}
+                return made if isinstance(x, dict) else type(x)(made.values())
+            x = self._read(x)
+        return x.astype(self._dtype) if self.casts and self.autocast and x.dtype != self._dtype else x
 
-    def __call__(self, x: Any, training: bool | None = None) -> gn.Tensor:
-        tensor = self.as_input(x)
+    def _read(self, x: Any) -> gn.Tensor:
+        hint = ""
+        if isinstance(x, Weighted):
+            hint = " Layers are put one after the other in a Sequential, or called on tensors in the `call` of a Layer."
+        elif isinstance(x, type):
+            hint = f" It is a class: write {x.__name__}(...)."
+        elif x is not None and not isinstance(x, str):
+            try:
+                return gn.tensor(np.asarray(x))
+            except (TypeError, ValueError) as error:
+                hint = f" ({error})"
+        raise TypeError(
+            f"Layer '{self.name}' ({self.described()}) is called on numbers: a tensor, an array or nested lists; "
+            f"received {x!r} ({'class' if isinstance(x, type) else type(x).__name__}).{hint}"
+        )
+
+    def __call__(self, x: Any, *args: Any, **kwargs: Any) -> Any:
+        if "_weights" not in self.__dict__:
+            raise RuntimeError(f"{type(self).__name__}: its __init__ must call super().__init__() first.")
+        if args:
+            kwargs.update(zip(self._call_names, args, strict=False))
+        training = kwargs.pop("training", None)
         flag = phase.training if training is None else bool(training)
-        with gn.region(self.name, self.kind):
-            self.ensure_built(tensor.shape)
-            told: dict[str, Any] = {"training": flag} if self._takes_training else {}
-            if flag == phase.training:
-                return self.call(tensor, **told)
-            with running(flag, phase.iteration):
-                return self.call(tensor, **told)
+        given = self.as_input(x)
+        if self._takes_training:
+            kwargs["training"] = flag
+        if phase.depth == 0:
+            phase.number += 1
+        if self._losses:
+            self._forget_losses()
+        phase.depth += 1
+        try:
+            with gn.region(self.name, self.kind):
+                self.ensure_built(given.shape if isinstance(given, gn.Tensor) else each(given, lambda t: t.shape))
+                if flag == phase.training:
+                    y = self.call(given, **kwargs)
+                else:
+                    with running(flag, phase.iteration):
+                        y = self.call(given, **kwargs)
+                if y is None:
+                    raise self.misfit("gave None: its call needs a return")
+                if self.activity_regularizer is not None:
+                    for t in tensors_in(y):
+                        self.add_loss(self.activity_regularizer(t) / max(float(t.shape[0]) if t.ndim else 1.0, 1.0))
+        finally:
+            phase.depth -= 1
+        if self.output_shape is None:
+            self.output_shape = each(y, lambda t: (None, *t.shape[1:]) if t.ndim else ())
+        return y
+
+    def compute_mask(self, x: Any, mask: Any = None) -> Any:
+        """The mask of the output for this input and its mask: the same one, for a layer that `supports_masking`."""
+        return mask
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The shape of the output for an input of this shape, with None where any size is allowed. Changes nothing."""
+        sizes = as_shape(input_shape)
+        with seeds.unmoved():
+            layer = self if self.built else deepcopy(self)
+            found = []
+            for free in (64, 128):
+                with running(False, losses=[]):
+                    y = layer(gn.input(tuple(free if n is None else n for n in sizes), self.dtype))
+                found.append([t.shape for t in tensors_in(y)])
+        shapes = [tuple(n if n == m else None for n, m in zip(a, b, strict=True)) for a, b in zip(*found, strict=True)]
+        return shapes[0] if isinstance(y, gn.Tensor) else shapes
 
     def __repr__(self) -> str:
         return f"<{self.kind} name={self.name}, built={self.built}>"

@@ -1,7 +1,8 @@
 """From a word to an object: every string a user may write (`"adam"`, `"relu"`) is looked up here.
 
 A table holds the classes or functions of one kind under Keras' names. An unknown word gives an error with the nearest
-known one. Objects whose constructor arguments are all they are (`Configured`) know their own configuration.
+known one, and so does a misspelt argument of a constructor (`Spelled`). Objects whose constructor arguments are all
+they are (`Configured`) know their own configuration.
 """
 
 from __future__ import annotations
@@ -9,10 +10,13 @@ from __future__ import annotations
 import difflib
 import inspect
 import re
+from abc import ABCMeta
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
+from graphnet.nn.registry import known_as, registered_name
 
 
 def snake(name: str) -> str:
@@ -28,10 +32,14 @@ def snake(name: str) -> str:
 def unknown(what: str, given: Any, known: Any) -> ValueError:
     """The error for a word that is not known, with the nearest one that is."""
     words = sorted(known)
+    return ValueError(f"Unknown {what} {given!r}.{nearest(given, words)} Known: {', '.join(words)}.")
+
+
+def nearest(given: Any, words: list[str]) -> str:
+    """`" Did you mean 'relu'?"`, or nothing if no word is near."""
     lower = {w.lower(): w for w in reversed(words)}
     close = difflib.get_close_matches(str(given).lower(), lower, n=1, cutoff=0.6)
-    hint = f" Did you mean {lower[close[0]]!r}?" if close else ""
-    return ValueError(f"Unknown {what} {given!r}.{hint} Known: {', '.join(words)}.")
+    return f" Did you mean {lower[close[0]]!r}?" if close else ""
 
 
 class Table:
@@ -60,8 +68,8 @@ class Table:
         return sorted(name for name in self.entries if name == name.lower())
 
     def find(self, word: str) -> Any:
-        """The entry for `word`, whatever its case."""
-        found = self.entries.get(word)
+        """The entry for `word`, whatever its case. What users registered under that name comes first."""
+        found = known_as(word) or self.entries.get(word)
         if found is None:
             found = self.entries.get(word.lower())
         if found is None:
@@ -92,10 +100,24 @@ class Table:
         )
 
 
+class Described(dict):  # type: ignore[type-arg]
+    """The class name and configuration of an object, for JSON; `of` is the object."""
+
+    of: Any = None
+
+
+class Named(str):
+    """The name of a function, for JSON; `of` is the function."""
+
+    of: Any = None
+
+
 def plain(value: Any) -> Any:
     """`value` as something JSON can hold: an object as its class name and configuration, a function as its name."""
     if isinstance(value, Configured):
-        return {"class_name": type(value).__name__, "config": value.get_config()}
+        described = Described(class_name=registered_name(type(value)) or type(value).__name__)
+        described["config"], described.of = value.get_config(), value
+        return described
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, np.ndarray):
@@ -107,11 +129,52 @@ def plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {k: plain(v) for k, v in value.items()}
     if callable(value):
-        return getattr(value, "__name__", type(value).__name__)
+        named = Named(registered_name(value) or getattr(value, "__name__", type(value).__name__))
+        named.of = value
+        return named
     return value
 
 
-class Configured:
+def accepted(cls: type) -> list[str]:
+    """The names of the arguments that a constructor takes, with those it hands on to its bases."""
+    names: dict[str, None] = {}
+    for base in cls.__mro__:
+        if "__init__" in vars(base) and base is not object:
+            parameters = list(inspect.signature(base.__init__).parameters.values())[1:]  # type: ignore[misc]
+            names.update((p.name, None) for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY))
+            if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+                break
+    return list(names)
+
+
+class Spelled(ABCMeta):
+    """Classes whose constructor answers a misspelt argument with the nearest one that it knows.
+
+    It is an `ABCMeta`, so that such a class can have abstract methods.
+
+    >>> import graphnet as gn
+    >>> gn.nn.Dense(10, activaton="relu")
+    Traceback (most recent call last):
+    TypeError: Dense: unknown argument 'activaton'. Did you mean 'activation'?
+    """
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().__call__(*args, **kwargs)
+        except TypeError as error:
+            found = re.search(r"__init__\(\) got an unexpected keyword argument '(\w+)'", str(error))
+            if found is None or found[1] not in kwargs:
+                raise
+            names, word = accepted(cls.meant(kwargs)), found[1]
+            hint = nearest(word, names) or f" It takes {', '.join(names) or 'none'}."
+            raise TypeError(f"{cls.__name__}: unknown argument {word!r}.{hint}") from None
+
+    def meant(cls, kwargs: dict[str, Any]) -> type:
+        """The class that is made of these arguments."""
+        return cls
+
+
+class Configured(metaclass=Spelled):
     """An object that can be made again from its constructor's arguments: `cls.from_config(obj.get_config())`.
 
     The arguments are noted when the object is made, so that a subclass has a configuration without writing one. An

@@ -5,6 +5,11 @@ Initial weights, the seeds of layers and the order of rows are drawn from it. Nu
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from typing import Any
+
 import numpy as np
 
 _generator: list[np.random.Generator] = []
@@ -35,3 +40,40 @@ def draw_seed() -> int:
 def generator(seed: int | None = None) -> np.random.Generator:
     """A generator for `seed`, or one whose seed is drawn."""
     return np.random.default_rng(draw_seed() if seed is None else int(seed))
+
+
+@contextmanager
+def unmoved() -> Iterator[None]:
+    """What the block draws does not count: afterwards the generator is where it was."""
+    before = deepcopy(_generator)
+    try:
+        yield
+    finally:
+        _generator[:] = before
+
+
+@contextmanager
+def using(seed: int | None) -> Iterator[None]:
+    """Draw from a generator that `seed` starts, in this block alone; None changes nothing."""
+    if seed is None:
+        yield
+        return
+    with unmoved():
+        set_random_seed(seed)
+        yield
+
+
+def generator_state() -> Any:
+    """The state of the generator, as something JSON can hold; None before its first use."""
+    return _generator[0].bit_generator.state if _generator else None
+
+
+def set_generator_state(state: Any) -> None:
+    """Put the generator into a state that `generator_state` gave.
+
+    Raises `ValueError` or `TypeError` for anything else.
+    """
+    if state is not None:
+        made = np.random.default_rng(0)
+        made.bit_generator.state = state
+        _generator[:] = [made]

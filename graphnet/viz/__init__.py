@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from graphnet.viz.analysis import checkpoints, critical_path, widest_cut
     from graphnet.viz.from_network import from_networkx
+    from graphnet.viz.interactive import Page, page
     from graphnet.viz.network import to_networkx
     from graphnet.viz.outline import tree
     from graphnet.viz.plot_labels import confusion_matrix, plot_confusion
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from graphnet.viz.unfinished import partial
 
 _HOMES = {
+    "Page": "interactive",
     "Picture": "render",
     "checkpoints": "analysis",
     "compare": "sides",
@@ -29,6 +31,7 @@ _HOMES = {
     "diff": "sides",
     "draw": "render",
     "from_networkx": "from_network",
+    "page": "interactive",
     "partial": "unfinished",
     "confusion_matrix": "plot_labels",
     "plot_confusion": "plot_labels",
@@ -43,6 +46,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Page",
     "Picture",
     "checkpoints",
     "compare",
@@ -51,6 +55,7 @@ __all__ = [
     "diff",
     "draw",
     "from_networkx",
+    "page",
     "partial",
     "plot_activations",
     "plot_confusion",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import secrets
 import shutil
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from graphnet.files import write_whole
 from graphnet.tensor import constant, mode
 from graphnet.viz.build import build
 from graphnet.viz.dot import RANKDIRS, dot_source
@@ -198,20 +198,6 @@ def format_of(path: Path) -> str:
     return form
 
 
-def write_whole(target: Path, content: bytes) -> None:
-    """Write a file so that it is there whole or as it was before, whatever happens in between."""
-    temporary = target.with_name(f".{target.name[:40]}.{secrets.token_hex(6)}.part")
-    try:
-        with open(temporary, "xb") as f:
-            f.write(content)
-            f.flush()
-            os.fsync(f.fileno())
-        os.replace(temporary, target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
 def scene_of(
     graph: Graph,
     *,
@@ -271,8 +257,10 @@ def draw(
     engine: str = "auto",
     timeout: float | None = None,
     **options: Any,
-) -> Picture:
+) -> Any:
     """A picture of a graph, written to `path` if that is given: SVG, PNG, PDF, DOT or JSON by its ending.
+
+    A path that ends in .html gives the interactive page, a `Page`; its options are those of `graphnet.viz.page`.
 
     What is shown:
 
@@ -307,6 +295,10 @@ def draw(
     >>> picture.svg[:4], picture
     ('<svg', <Picture of graph, drawn by builtin>)
     """
+    if path is not None and Path(path).suffix.lower() in (".html", ".htm"):
+        from graphnet.viz.interactive import page
+
+        return page(graph, path, **options)
     return drawn(lambda: scene_of(graph, **options), path, rankdir, legend, engine, timeout)
 
 

@@ -1,0 +1,132 @@
+"""The step of a loop as a closed graph: what is carried, what comes in and goes out at each step, what stays the same.
+
+Bodies are interned: two steps that compute the same are one object, so that what is found out about a body (its
+derivative, its plan) is found out once, however often a loop is built.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from graphnet import shapes
+from graphnet.compile.passes import frozen
+from graphnet.graph import Graph
+from graphnet.op import made
+from graphnet.tensor import Spec, Tensor, symbolic
+
+Shape = tuple[int, ...]
+
+#: bodies that are remembered; what is in use is kept by those who use it
+REMEMBERED = 256
+
+_known: OrderedDict[Any, Body] = OrderedDict()
+_lock = threading.Lock()
+
+
+class Block(NamedTuple):
+    """Where in the flat result of a loop a value lies: elements `start` to `stop`, in this shape."""
+
+    start: int
+    stop: int
+    shape: Shape
+
+
+class Body:
+    """One step: `(carries, xs, constants) -> (new carries, ys, sums)`, all arrays of one floating-point dtype.
+
+    A loop keeps the last of each carry, stacks the `ys` of all steps and adds up the `sums`. `xs` are one row of each
+    stacked input (of any dtype); `constants` are the same at each step (of any dtype).
+    """
+
+    def __init__(self, graph: Graph, carries: int, xs: int, ys: int):
+        self.graph = graph
+        self.carries, self.xs, self.ys = carries, xs, ys
+        self.constants = len(graph.inputs) - carries - xs
+        self.sums = len(graph.outputs) - carries - ys
+        self.derived: dict[Any, Any] = {}
+        self.lock = threading.RLock()
+
+    @cached_property
+    def dtype(self) -> np.dtype:
+        """The dtype of everything that is carried or goes out."""
+        return self.graph.outputs[0].dtype
+
+    def blocks(self, length: int) -> list[Block]:
+        """Where the outputs lie in the flat result, in their order: carries, ys, sums."""
+        found, start = [], 0
+        for place, t in enumerate(self.graph.outputs):
+            stacked = self.carries <= place < self.carries + self.ys
+            shape = (length, *t.shape) if stacked else t.shape
+            found.append(Block(start, start + shapes.size(shape), shape))
+            start = found[-1].stop
+        return found
+
+    def size(self, length: int) -> int:
+        """The number of elements of the flat result."""
+        return self.blocks(length)[-1].stop
+
+    def __repr__(self) -> str:
+        return f"<Body of {len(self.graph)} nodes>"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"graph": self.graph, "carries": self.carries, "xs": self.xs, "ys": self.ys}
+
+    def __setstate__(self, saved: dict[str, Any]) -> None:
+        Body.__init__(self, **saved)
+
+
+def _key(graph: Graph) -> Any:
+    """What a graph computes, as something to compare and hash."""
+    place: dict[Tensor, int] = {}
+    listed: list[Any] = []
+    for t in graph.inputs:
+        place[t] = len(place)
+        listed.append((t.shape, t.dtype))
+    for t in graph.nodes:
+        if t in place:
+            continue
+        place[t] = len(place)
+        if t.op is None:
+            listed.append((t.shape, t.dtype, t._value.tobytes()))
+        else:
+            listed.append((t.op, tuple([place[i] for i in t.inputs]), frozen(t.attrs) if t.attrs else None))
+    return (tuple(listed), tuple([place[t] for t in graph.outputs]))
+
+
+def interned(inputs: Sequence[Tensor], outputs: Sequence[Tensor], carries: int, xs: int, ys: int) -> Body:
+    """The body that computes `outputs` from `inputs`: the one there is, or a new one of fresh nodes.
+
+    Inputs stand for themselves, whatever they were made from; all other leaves are small constants.
+    """
+    fresh: dict[Tensor, Tensor] = {t: symbolic(t.shape, t.dtype) for t in inputs}
+    for t in Graph(inputs, list(outputs)).nodes:
+        if t in fresh:
+            continue
+        if t.op is None:
+            fresh[t] = t
+        else:
+            new = made(t.op, [fresh[i] for i in t.inputs], t.attrs)
+            new._code, new._lasti = t._code, t._lasti
+            fresh[t] = new
+    graph = Graph([fresh[t] for t in inputs], [fresh[t] for t in outputs])
+    key = (carries, xs, ys, _key(graph))
+    with _lock:
+        body = _known.get(key)
+        if body is None:
+            body = _known[key] = Body(graph, carries, xs, ys)
+            if len(_known) > REMEMBERED:
+                _known.popitem(last=False)
+        else:
+            _known.move_to_end(key)
+    return body
+
+
+def spec(body: Body, length: int) -> Spec:
+    """The flat result of a loop."""
+    return Spec((body.size(length),), body.dtype)

@@ -1,0 +1,91 @@
+"""How a loop runs: the plan of its body once per step, reading and writing rows of arrays that are there already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, repeat
+from typing import Any
+
+import numpy as np
+
+from graphnet.compile.plan import Plan
+from graphnet.graph import Graph
+from graphnet.loops.body import Body
+from graphnet.tensor import Parameter
+
+
+class Loop(Plan):
+    """The plan of a body, called for each step.
+
+    To the plan, what goes out is a parameter that it updates: so each step writes straight into its row of the result,
+    and sums are added to in place.
+    """
+
+    def __init__(self, body: Body):
+        outputs = body.graph.outputs
+        self.body = body
+        self.rows = [Parameter(np.zeros(t.shape, t.dtype)) for t in outputs]
+        first_sum = body.carries + body.ys
+        updates = [
+            (p, t if place < first_sum else p + t) for place, (p, t) in enumerate(zip(self.rows, outputs, strict=True))
+        ]
+        super().__init__(Graph(body.graph.inputs, [], updates))
+
+    def into(self, flat: np.ndarray, arrays: Sequence[np.ndarray], length: int, reverse: bool) -> None:
+        """All steps: from carries, stacked xs and constants to the flat result."""
+        body = self.body
+        blocks = [flat[b.start : b.stop].reshape(b.shape) for b in body.blocks(length)]
+        given = [a if a.flags.c_contiguous and a.flags.aligned else np.array(a, order="C") for a in arrays]
+        order = range(length - 1, -1, -1) if reverse else range(length)
+        columns: list[Iterable[np.ndarray]] = []
+        written: list[Iterable[np.ndarray]] = []
+        for start, last in zip(given[: body.carries], blocks, strict=False):
+            # A carry goes to and fro between two arrays, and at last to its place in the result.
+            pair = np.empty_like(last), np.empty_like(last)
+            columns.append(chain((start,), _alternating(pair, length - 1)))
+            written.append(chain(_alternating(pair, length - 1), (last,)))
+        columns += [_rows(x, order) for x in given[body.carries : body.carries + body.xs]]
+        columns += [repeat(c) for c in given[body.carries + body.xs :]]
+        for place in range(body.carries, len(blocks)):
+            if place < body.carries + body.ys:
+                written.append(_rows(blocks[place], order))
+            else:
+                blocks[place].fill(0)
+                written.append(repeat(blocks[place]))
+        place_of = {p: place for place, p in enumerate(self.rows)}
+        with self._turn:
+            if self._waiting >= 0:
+                self._look_for_native()
+            running = self._running
+            columns += [written[place_of[p]] for p in running.parameters]
+
+            def steps() -> list[np.ndarray]:
+                step = running.function
+                for row, _ in zip(zip(*columns, strict=False), order, strict=False):
+                    step(*row)
+                return []
+
+            running._replace(function=steps).run([])
+
+
+def _alternating(pair: tuple[np.ndarray, np.ndarray], times: int) -> Iterator[np.ndarray]:
+    return (pair[n % 2] for n in range(times))
+
+
+def _rows(x: np.ndarray, order: range) -> list[np.ndarray]:
+    """The rows of `x`, as arrays that look at it."""
+    if x.ndim == 1:
+        return [x[n, ...] for n in order]
+    return list(x if order.step > 0 else x[::-1])
+
+
+def loop_of(body: Body) -> Loop:
+    """The plan of a body, made when it is first wanted."""
+    loop: Any = body.derived.get("loop")
+    if loop is None:
+        with body.lock:
+            loop = body.derived.get("loop")
+            if loop is None:
+                loop = body.derived["loop"] = Loop(body)
+    found: Loop = loop
+    return found

@@ -1,0 +1,243 @@
+"""`scan`: a function applied again and again, to what it left behind and to the next row of its inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphnet.containers import flatten
+from graphnet.graph import Trace
+from graphnet.loops import parts
+from graphnet.loops.body import Body, interned, spec
+from graphnet.loops.derived import backward, kept
+from graphnet.loops.running import loop_of
+from graphnet.op import Joint, apply, apply_prepared, described, op
+from graphnet.tensor import Parameter, Tensor, as_array, constant, mode, state, symbolic, tick
+
+
+def _loop_slopes(
+    wanted: Sequence[int], g: Any, y: Any, *inputs: Any, body: Body, length: int, reverse: bool
+) -> list[Any]:
+    """The gradients for the inputs at the places `wanted`: all from one loop the other way."""
+    incoming = parts.parted(g, body.blocks(length))
+    if all(part is None for part in incoming):
+        return [None] * len(wanted)
+    present = tuple(p for p, part in enumerate(incoming) if part is not None)
+    found = backward(body, wanted, present)
+    if found is None:
+        # The loop was not expected to be differentiated (or not so): it runs once more, and keeps more.
+        richer = kept(body, wanted)
+        first = body.carries + body.ys
+        more = richer.ys - body.ys
+        y = apply(_scan.op, inputs, {"body": richer, "length": length, "reverse": reverse})
+        incoming = [*incoming[:first], *[None] * more, *incoming[first:]]
+        body = richer
+        present = tuple(p for p, part in enumerate(incoming) if part is not None)
+        found = backward(body, wanted, present)
+        assert found is not None
+    blocks = body.blocks(length)
+    fed: list[Any] = []
+    for kind, p in found.feed:
+        if kind == "input":
+            fed.append(inputs[p])
+        elif kind == "output":
+            fed.append(parts.part(y, blocks[p]))
+        elif incoming[p] is None:
+            fed.append(np.zeros(blocks[p].shape, body.dtype))
+        else:
+            fed.append(incoming[p])
+    back, h = _looped(found.body, fed, length, not reverse)
+    back_blocks = back.blocks(length)
+    # Its ys and sums begin behind the gradients of all carries, of which some are wanted.
+    first_ys = back.carries
+    kept_ys = first_ys + found.body.ys
+    slopes: list[Any] = []
+    ys, sums = iter(range(first_ys, kept_ys)), iter(range(first_ys + back.ys, len(back_blocks)))
+    for p in wanted:
+        place = p if p < body.carries else next(ys) if p < body.carries + body.xs else next(sums)
+        slopes.append(parts.part(h, back_blocks[place]))
+    return slopes
+
+
+def _scan_into(out: np.ndarray, *arrays: np.ndarray, body: Body, length: int, reverse: bool) -> None:
+    loop_of(body).into(out, arrays, length, reverse)
+
+
+@op(
+    lambda *inputs, body, length, reverse: spec(body, length).shape,
+    dtype=lambda *inputs, body, length, reverse: body.dtype,
+    vjp=Joint(_loop_slopes),
+    name="scan",
+    onnx="Scan",
+    into=_scan_into,
+)
+def _scan(*inputs, body, length, reverse):
+    """The flat result of a loop: the last carries, the stacked outputs, the sums."""
+    out = np.empty(body.size(length), body.dtype)
+    _scan_into(out, *inputs, body=body, length=length, reverse=reverse)
+    return out
+
+
+def _looped(body: Body, inputs: Sequence[Any], length: int, reverse: bool) -> tuple[Body, Any]:
+    """The flat result of a loop, and its body: one that keeps what gradients need, where they may be asked for."""
+    if state.mode.recording and not state.mode.raw:
+        wanted = tuple(p for p, t in enumerate(inputs) if isinstance(t, Tensor) and t.requires_grad)
+        if wanted:
+            body = kept(body, wanted)
+    return body, apply(_scan.op, inputs, {"body": body, "length": length, "reverse": reverse})
+
+
+def scan(
+    f: Callable[[Any, Any], tuple[Any, Any]],
+    init: Any,
+    xs: Any = None,
+    length: int | None = None,
+    reverse: bool = False,
+) -> tuple[Any, Any]:
+    """`carry, y = f(carry, x)` for each row `x` of `xs`, beginning with `init`; gives the last carry and all `y` stacked.
+
+    ```
+    carry, ys = init, []
+    for x in xs:
+        carry, y = f(carry, x)
+        ys.append(y)
+    return carry, stack(ys)
+    ```
+
+    `f` is traced once, whatever the number of rows, and is one node of the graph; so is its gradient, which is a scan
+    the other way. `init`, `xs` and `y` are tensors, or nested tuples, lists, dicts of them (`y` can be None); rows are
+    along the first axis of `xs`. Without `xs`, `f(carry, None)` is called `length` times. With `reverse` the last row
+    comes first, and each `y` still stands where its row stood. Tensors and parameters that `f` uses from outside take
+    part in gradients.
+
+    Carries keep their shapes; carries and outputs are of one floating-point dtype, while `xs` can have any. What `f`
+    does must not depend on values (`gn.where`, not `if`), nor assign parameters.
+
+    Raises `ValueError` for rows of different numbers, or a carry that changes its shape; `TypeError` for dtypes.
+
+    >>> import graphnet as gn
+    >>> def step(total, x):
+    ...     total = total + x
+    ...     return total, total * 10
+    >>> gn.scan(step, gn.tensor(0.0), gn.tensor([1.0, 2.0, 3.0]))
+    (Tensor(6.), Tensor([10., 30., 60.]))
+    """
+    starts, rebuild_carry = flatten(init)
+    stacked, rebuild_x = flatten(xs)
+    starts = [_tensor(t) for t in starts]
+    stacked = [_tensor(t) for t in stacked]
+    count = _length(stacked, length)
+    carries = [symbolic(t.shape, t.dtype, "carry") for t in starts]
+    rows = [symbolic(t.shape[1:], t.dtype, "x") for t in stacked]
+    begun = tick()
+    collected = Trace()
+    outer = state.mode.trace
+    if outer is not None:
+        collected.current.update(outer.current)
+    assigned = dict(collected.current)
+    with mode(trace=collected, recording=True, raw=False, of=None, debug=None):
+        result = f(rebuild_carry(carries), rebuild_x(rows))
+    if collected.current != assigned:
+        raise ValueError("scan: the step assigns a parameter; only what it returns can change from step to step")
+    if not (isinstance(result, tuple) and len(result) == 2):
+        raise TypeError("scan: the step returns a pair, (new carry, output or None)")
+    ends, rebuild_end = flatten(result[0])
+    ys, rebuild_y = flatten(result[1])
+    ends = [_tensor(t) for t in ends]
+    ys = [_tensor(t) for t in ys]
+    _check(starts, ends, ys)
+    if not ends and not ys:
+        return result
+    outputs = [*ends, *ys]
+    inputs, given = _closed([*carries, *rows], [*starts, *stacked], outputs, begun)
+    outputs = [inputs.get(t, t) for t in outputs]
+    if count == 0:
+        empty = [constant(np.zeros((0, *t.shape), t.dtype)) for t in ys]
+        return rebuild_end(starts), rebuild_y(empty)
+    body = interned(list(inputs.values()), outputs, len(carries), len(rows), len(ys))
+    body, flat = _looped(body, given, count, reverse)
+    blocks = body.blocks(count)
+    values = [parts.part(flat, block) for block in blocks[: len(outputs)]]
+    return rebuild_end(values[: len(ends)]), rebuild_y(values[len(ends) :])
+
+
+def _tensor(value: Any) -> Tensor:
+    return value if isinstance(value, Tensor) else constant(as_array(value))
+
+
+def _length(stacked: Sequence[Tensor], length: int | None) -> int:
+    """The number of steps."""
+    for t in stacked:
+        if not t.shape:
+            raise ValueError("scan: the rows of xs are along its first axis; received a number, which has none")
+    counts = {t.shape[0] for t in stacked}
+    if length is not None:
+        counts.add(int(length))
+    if not counts:
+        raise ValueError("scan: without xs, length= says how many steps there are")
+    if len(counts) > 1:
+        raise ValueError(
+            f"scan: all xs have the same number of rows{'' if length is None else ', which is length'}; received "
+            f"{', '.join(described(t) for t in stacked)}{'' if length is None else f', length={length}'}"
+        )
+    return counts.pop()
+
+
+def _check(starts: Sequence[Tensor], ends: Sequence[Tensor], ys: Sequence[Tensor]) -> None:
+    if len(starts) != len(ends):
+        raise ValueError(f"scan: the carry began as {len(starts)} tensors; the step returned {len(ends)}")
+    for n, (start, end) in enumerate(zip(starts, ends, strict=True)):
+        if start.shape != end.shape or start.dtype != end.dtype:
+            raise (ValueError if start.shape != end.shape else TypeError)(
+                f"scan: carry {n} began as {described(start)}, and the step gave {described(end)}: they must be the same"
+            )
+    dtypes = {t.dtype for t in (*ends, *ys)}
+    if len(dtypes) > 1 or any(d.kind != "f" for d in dtypes):
+        listed = ", ".join(described(t) for t in (*ends, *ys))
+        raise TypeError(f"scan: carries and outputs are floating-point numbers of one dtype; received {listed}")
+
+
+def _closed(
+    own: Sequence[Tensor], given: Sequence[Tensor], outputs: Sequence[Tensor], begun: int
+) -> tuple[dict[Tensor, Tensor], list[Tensor]]:
+    """The inputs of the step, those it did not name included, and what each of them is given.
+
+    What the step computes from tensors of outside alone is computed once, outside.
+    """
+    leaves = set(own)
+    inside: list[Tensor] = []
+    seen: set[Tensor] = set()
+    stack = list(outputs)
+    while stack:
+        t = stack.pop()
+        if t in seen or t in leaves or t.op is None or t._tick < begun:
+            continue
+        seen.add(t)
+        inside.append(t)
+        stack.extend(t.inputs)
+    inside.sort(key=lambda t: t._tick)
+    varying = set(own)
+    for t in inside:
+        if any(i in varying for i in t.inputs):
+            varying.add(t)
+    read = dict.fromkeys(i for t in inside if t in varying for i in t.inputs)
+    read.update(dict.fromkeys(outputs))
+    computed: dict[Tensor, Tensor] = {}
+    inputs = {t: t for t in own}
+    values = list(given)
+    needed = {t for t in read if t not in varying and t.op is not None and t._tick >= begun}
+    if needed:
+        for t in inside:
+            if t not in varying:
+                with mode(region=t.region):
+                    computed[t] = apply_prepared(t.op, [computed.get(i, i) for i in t.inputs], t.attrs)  # type: ignore[arg-type]
+    for t in read:
+        if t in varying or t in inputs:
+            continue
+        if t.op is None and t.size == 1 and not (t.requires_grad or t.is_symbolic or isinstance(t, Parameter)):
+            continue
+        inputs[t] = t
+        values.append(computed.get(t, t))
+    return inputs, values

@@ -1,0 +1,102 @@
+"""Rows of a table by number, and numbers added to rows: what an embedding does, with a gradient that sorts."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from graphnet.op import apply, op
+from graphnet.ops.shape import _tensor as as_tensor
+
+
+def _checked(places: np.ndarray, count: int, what: str) -> np.ndarray:
+    """`places`, all of them from 0 to `count - 1`."""
+    if places.size:
+        low, high = places.min(), places.max()
+        if low < 0 or high >= count:
+            label = f"{what}: " if what else ""
+            raise IndexError(
+                f"{label}{low if low < 0 else high} is not the number of a row: there are {count} rows, "
+                f"0 to {count - 1}"
+            )
+    return places
+
+
+def _rows_slope(place, g, y, x, places, what):
+    if place:
+        return None
+    return apply(_rows_added.op, (g, places), {"count": x.shape[0], "what": what})
+
+
+def _rows_into(out, x, places, what=""):
+    # The places are known to be there: "clip" only keeps NumPy from making a copy.
+    np.take(x, _checked(places, x.shape[0], what), axis=0, out=out, mode="clip")
+
+
+@op(
+    lambda x, places, what="": (*places.shape, *x.shape[1:]),
+    dtype=lambda x, places, what="": x.dtype,
+    vjp=_rows_slope,
+    name="take_rows",
+    onnx="Gather",
+    into=_rows_into,
+)
+def _take_rows(*inputs, what=""):
+    """`x[places]`."""
+    x, places = inputs
+    return np.take(x, _checked(places, x.shape[0], what), axis=0)
+
+
+def _rows_added_slope(place, g, y, x, places, count, what):
+    return None if place else apply(_take_rows.op, (g, places), {"what": what})
+
+
+def _rows_added_into(out, x, places, count, what=""):
+    out.fill(0)
+    places = _checked(places, count, what).ravel()
+    if not places.size or not out.size:
+        return
+    order = np.argsort(places, kind="stable")
+    places = places[order]
+    starts = np.flatnonzero(np.concatenate(([True], places[1:] != places[:-1])))
+    rows = x.reshape(len(order), -1)[order]
+    if len(starts) < len(order):
+        rows = np.add.reduceat(rows, starts, axis=0, dtype=x.dtype)
+    out[places[starts]] = rows.reshape(-1, *out.shape[1:])
+
+
+@op(
+    lambda x, places, count, what="": (count, *x.shape[len(places.shape) :]),
+    dtype=lambda x, places, count, what="": x.dtype,
+    vjp=_rows_added_slope,
+    name="add_rows",
+    onnx="ScatterND",
+    into=_rows_added_into,
+)
+def _rows_added(*inputs, count, what=""):
+    """Zeros of `count` rows, with the rows of `x` added at their places."""
+    x, places = inputs
+    out = np.empty((count, *x.shape[places.ndim :]), x.dtype)
+    _rows_added_into(out, x, places, count, what)
+    return out
+
+
+def take_rows(x, places, what=""):
+    """`x[places]` for whole numbers of rows, from 0 on; a row that is taken twice gets both gradients.
+
+    `places` has any shape, the result is `places.shape + x.shape[1:]`. `what` begins the text of errors. Raises
+    `IndexError` for a number that is no row's (also a negative one), `TypeError` for places that are no integers.
+
+    >>> import graphnet as gn
+    >>> gn.take_rows([[1.0, 2.0], [3.0, 4.0]], [1, 0, 1])
+    Tensor([[3., 4.],
+            [1., 2.],
+            [3., 4.]])
+    """
+    x, places = as_tensor(x), as_tensor(places)
+    if x.ndim == 0:
+        raise ValueError("take_rows: a table with rows; received a number")
+    if places.size == 0 and places.dtype.kind == "f" and not places.is_symbolic:
+        places = as_tensor(np.zeros(places.shape, np.int64))
+    if places.dtype.kind not in "iu":
+        raise TypeError(f"take_rows: places are integers; received {places.dtype}")
+    return apply(_take_rows.op, (x, places), {"what": what})
