@@ -12,8 +12,8 @@ import graphnet as gn
 from graphnet import nn
 from graphnet.viz.build import build
 from graphnet.viz.heat import bytes_text, seconds_text
-from graphnet.viz.render import scene_of
 from graphnet.viz.scene import MARKS, Scene, heat_colour
+from graphnet.viz.scenes import scene_of
 from graphnet.viz.values import Run, summary
 
 ENGINES = ["builtin", pytest.param("dot", marks=pytest.mark.skipif(not shutil.which("dot"), reason="no dot"))]

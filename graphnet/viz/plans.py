@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from graphnet.tensor import Region, Tensor
-from graphnet.viz.render import Picture, drawn, scene_of
+from graphnet.viz.render import Picture, drawn
 from graphnet.viz.scene import Node, Scene
+from graphnet.viz.scenes import scene_of
 from graphnet.viz.words import plural
 
 if TYPE_CHECKING:

@@ -15,9 +15,10 @@ import numpy as np
 
 from graphnet.graph import Graph
 from graphnet.tensor import Parameter, Tensor
-from graphnet.viz.render import Picture, drawn, scene_of
+from graphnet.viz.render import Picture, drawn
 from graphnet.viz.repeats import frozen
 from graphnet.viz.scene import Box, Edge, Node, Scene, one_line
+from graphnet.viz.scenes import scene_of
 
 
 def fingerprints(graph: Graph, table: dict[Hashable, int]) -> dict[Tensor, int]:
