@@ -15,7 +15,6 @@ from graphnet.nn.lookup import unknown
 from graphnet.nn.summary import Summary
 from graphnet.nn.training import Model
 
-
 #: what stands for a size that is free, where shapes are found: two, to see which sizes follow from it
 FREE = (16, 32)
 
@@ -130,8 +129,8 @@ class Sequential(Model):
                 found.append(self._shapes(filled(shape, FREE[1])))
             except ValueError as error:
                 raise ValueError(
-                    f"build needs the sizes that weights follow from; received {shape}, and with {FREE[0]} or {FREE[1]} "
-                    f"for what is free: {error}"
+                    f"build needs the sizes that weights follow from; received {shape}, and with {FREE[0]} or "
+                    f"{FREE[1]} for what is free: {error}"
                 ) from None
         for layer, *sizes in zip(self._layers, *found, strict=True):
             layer.output_shape = (
