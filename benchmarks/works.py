@@ -66,6 +66,14 @@ WORKS: tuple[Work, ...] = (
         (Target(0.5),),
         most_rounds=3,
     ),
+    Work(
+        "lstm",
+        "step embedding 64, LSTM 64, 80 steps, batch 32, SGD",
+        "sequences",
+        "lstm",
+        tuple(sequences.LIBRARIES),
+        (Target(1.5, ("Keras",)),),
+    ),
     *(
         Work(name, f"chain of 10 ops, {count:,} float32", "chains", name, tuple(chains.LIBRARIES), (Target(1.0),))
         for name, count in chains.CHAINS.items()

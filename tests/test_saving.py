@@ -298,7 +298,9 @@ def test_json_and_clones():
     assert clone.steps is None and not same(clone.get_weights(), model.get_weights())
     clone.set_weights(model.get_weights())
     np.testing.assert_array_equal(clone.predict(data()[0]), model.predict(data()[0]))
-    wide = gn.nn.clone_model(model, lambda layer: gn.nn.Dense(9) if layer.name == "out" else type(layer).from_config(layer.get_config()))
+    wide = gn.nn.clone_model(
+        model, lambda layer: gn.nn.Dense(9) if layer.name == "out" else type(layer).from_config(layer.get_config())
+    )
     assert wide.output_shape == (None, 9)
     with pytest.raises(TypeError, match="gives a layer for each layer"):
         gn.nn.clone_model(model, lambda layer: None)
