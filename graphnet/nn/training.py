@@ -212,8 +212,7 @@ class Model(Saveable, Layer):
         if validation_data is not None:
             held = feeding.held_out(validation_data)
         elif validation_split:
-            (x, y, sample_weight), held = feeding.split_off(self, x, y, sample_weight, class_weight, validation_split)
-            class_weight = None
+            (x, y, sample_weight), held = feeding.split_off(self, x, y, sample_weight, validation_split)
         if iterations is not None and not feeding.is_stream(x):
             batch_size = max(1, len(data.as_array(x, "x", self.dtype)))
         options: dict[str, Any] = {"batch_size": batch_size, "steps": steps_per_epoch, "shuffle": shuffle, "rng": rng}
