@@ -40,7 +40,7 @@ def train_epoch(
         listed.call("on_train_batch_end", number, steps.logs() if every_batch or due(progress) else {})
 
 
-def test_pass(
+def look_through(
     model: Any,
     steps: Steps,
     batches: Source,

@@ -17,7 +17,7 @@ from graphnet.nn.history import History
 from graphnet.nn.interrupt import Interruption
 from graphnet.nn.layer import Layer, running
 from graphnet.nn.lookup import unknown
-from graphnet.nn.loops import ran_out, test_pass, too_short, train_epoch
+from graphnet.nn.loops import look_through, ran_out, too_short, train_epoch
 from graphnet.nn.progress import shown
 from graphnet.nn.repeated import Repeated
 from graphnet.nn.run import Run
@@ -261,7 +261,7 @@ class Model(Saveable, Layer):
                     if not self.stop_training and train.short:
                         too_short(train, "steps_per_epoch")
                     if validation is not None and validates(epoch + 1):
-                        found = test_pass(self, steps, validation, listed, progress, interruption)
+                        found = look_through(self, steps, validation, listed, progress, interruption)
                         params["validation_steps"] = validation.steps
                         logs.update({f"val_{k}": v for k, v in found.items()})
                     run.epoch, run.batch = epoch + 1, 0
@@ -295,7 +295,7 @@ class Model(Saveable, Layer):
             feeding.fit_to(self, batches)
         progress = shown(verbose, 1)
         listed = CallbackList([*as_list(callbacks), *progress], self, {"steps": batches.steps, "verbose": verbose})
-        logs = test_pass(self, compiled, batches, listed, progress)
+        logs = look_through(self, compiled, batches, listed, progress)
         return _answer(logs, return_dict)
 
     def predict(
