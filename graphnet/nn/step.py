@@ -38,6 +38,9 @@ class Steps:
         self.model, self.optimizer, self.loss, self.penalty = model, optimizer, loss, penalty
         self.loss_tracker = metrics.Mean(name="loss")
         self.metrics, self.weighted = plain, weighted
+        for metric in weighted:
+            if any(metric.name == other.name for other in plain):
+                metric.name = f"weighted_{metric.name}"
         names = ["loss", *(m.name for m in (*plain, *weighted))]
         for name in names:
             if names.count(name) > 1:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from graphnet.op import described
 from graphnet.tensor import Parameter, Region, Tensor
-from graphnet.viz.build import Builder
 from graphnet.viz.scene import one_line
+from graphnet.viz.visible import Builder
 from graphnet.viz.words import plural, region_label
 
 if TYPE_CHECKING:
