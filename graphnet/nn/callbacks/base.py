@@ -18,7 +18,8 @@ Logs = dict[str, Any] | None
 class Callback(metaclass=Spelled):
     """Base class: override the hooks you need. `self.model` is the model, `self.params` what `fit` was called with.
 
-    The hooks of several callbacks are called in the order of the list, those of a class that is `last` after all others.
+    The hooks of several callbacks are called in the order of the list, those of a class that is `last` after all
+    others.
     """
 
     last = False
