@@ -413,6 +413,50 @@ composite(
 composite(
     "hard_silu", gn.hard_silu, lambda x: x * np.clip((x + 3) / 6, 0, 1), np.array([-4.0, -1.0, 2.0, 4.0]), rtol=1e-13
 )
+composite("hard_tanh", gn.hard_tanh, lambda x: np.clip(x, -1, 1), _VALUES)
+composite(
+    "celu", lambda x: gn.celu(x, 0.7), lambda x: np.where(x > 0, x, 0.7 * np.expm1(x / 0.7)).astype(x.dtype), _VALUES
+)
+composite(
+    "glu",
+    gn.glu,
+    lambda x, axis=-1: np.multiply(*[f(h) for f, h in zip((np.positive, _sigmoid), np.split(x, 2, axis), strict=True)]),
+    normal(3, 4),
+    Sample((normal(4, 3),), {"axis": 0}),
+    rtol=1e-13,
+)
+composite("hard_shrink", gn.hard_shrink, lambda x: np.where(np.abs(x) > 0.5, x, 0).astype(x.dtype), _VALUES)
+composite(
+    "soft_shrink", gn.soft_shrink, lambda x: (np.sign(x) * np.maximum(np.abs(x) - 0.5, 0)).astype(x.dtype), _VALUES
+)
+composite("tanh_shrink", gn.tanh_shrink, lambda x: x - np.tanh(x), _VALUES, rtol=1e-13)
+composite("squareplus", gn.squareplus, lambda x: (x + np.sqrt(x * x + 4)) / 2, _VALUES, rtol=1e-13)
+composite(
+    "sparse_plus",
+    gn.sparse_plus,
+    lambda x: np.where(x <= -1, 0, np.where(x >= 1, x, (x + 1) ** 2 / 4)).astype(x.dtype),
+    _VALUES,
+    rtol=1e-13,
+)
+composite("sparse_sigmoid", gn.sparse_sigmoid, lambda x: np.clip((x + 1) / 2, 0, 1), _VALUES, rtol=1e-13)
+composite(
+    "threshold",
+    gn.threshold,
+    lambda x, threshold, default_value: np.where(x > threshold, x, x.dtype.type(default_value)),
+    Sample((_VALUES,), {"threshold": 0.5, "default_value": -2.0}),
+)
+
+
+def _sparsemax(x: Any, axis: int = -1) -> Any:
+    low, high = x.max(axis, keepdims=True) - 1, x.max(axis, keepdims=True)
+    for _ in range(60):
+        middle = (low + high) / 2
+        above = np.maximum(x - middle, 0).sum(axis, keepdims=True) > 1
+        low, high = np.where(above, middle, low), np.where(above, high, middle)
+    return np.maximum(x - low, 0).astype(x.dtype)
+
+
+composite("sparsemax", gn.sparsemax, _sparsemax, spread(3, 5) / 3, Sample((spread(4, 3) / 3,), {"axis": 0}), rtol=1e-12)
 composite("sinc", gn.sinc, np.sinc, np.array([0.0, 0.1, -0.3, 0.49, 0.51, 1.0, 2.5, -3.2]), rtol=1e-12)
 composite(
     "norm",
@@ -756,4 +800,54 @@ row(
     _shared_out,
     *[Sample((g,), {**s.kwargs, **size}) for s, p, g, size in _backs],
     rtol=1e-13,
+)
+
+
+def _scanned(h: Any, x: Any, w: Any, reverse: bool = False) -> Any:
+    def step(h: Any, row: Any) -> Any:
+        h = gn.tanh(h @ w + row)
+        return h, h * row
+
+    last, ys = gn.scan(step, h, x, reverse=reverse)
+    return gn.concatenate([last, gn.reshape(ys, (-1, last.shape[-1]))])
+
+
+def _scan_reference(h: np.ndarray, x: np.ndarray, w: np.ndarray, reverse: bool = False) -> np.ndarray:
+    ys = []
+    for row in x[::-1] if reverse else x:
+        h = np.tanh(h @ w + row)
+        ys.append(h * row)
+    return np.concatenate([h, *(ys[::-1] if reverse else ys)])
+
+
+row(
+    "scan",
+    _scanned,
+    _scan_reference,
+    (normal(2, 3), normal(4, 2, 3), normal(3, 3)),
+    Sample((normal(1, 2), normal(1, 1, 2), normal(2, 2)), {"reverse": True}),
+    Sample((normal(2, 1), normal(3, 2, 1), normal(1, 1)), {"reverse": True}),
+    rtol=1e-13,
+)
+_PLACES = (np.array([[0, 2], [2, 2]]), np.array([1]), np.zeros((0, 2), np.int64))
+row(
+    "take_rows",
+    gn.take_rows,
+    lambda x, places: x[places],
+    *[Sample((normal(3, 2),), {"places": p}) for p in _PLACES],
+    Sample((normal(4),), {"places": np.array([3, 0, 3])}),
+)
+
+
+def _add_rows_reference(x: np.ndarray, places: np.ndarray, count: int) -> np.ndarray:
+    y = np.zeros((count, *x.shape[places.ndim :]), x.dtype)
+    np.add.at(y, places, x)
+    return y
+
+
+row(
+    "add_rows",
+    OPS["add_rows"].function,
+    _add_rows_reference,
+    *[Sample((normal(*p.shape, 2),), {"places": p, "count": 3}) for p in _PLACES],
 )

@@ -24,6 +24,8 @@ OPTIONAL = {
     "sklearn",
     "scipy",
     "onnx",
+    "tensorboardX",
+    "IPython",
 }
 
 #: doors to an optional package: files that need it, and that nothing imports until they are asked for
@@ -52,8 +54,9 @@ ALLOWED = {
     "graph": {"tensor", "op", "ops", "containers", "grad"},
     "compile": {"tensor", "op", "ops", "containers", "grad", "graph", "shapes", "compile"},
     "viz": {"tensor", "op", "graph", "viz", "files"},
-    "nn": {"", "nn", "tensor", "op", "graph", "files"},
-    "__main__": {"", "datasets", "nn"},
+    "nn": {"", "nn", "tensor", "op", "ops", "graph", "files", "version"},
+    "loops": {"tensor", "op", "ops", "containers", "grad", "graph", "compile", "shapes", "loops"},
+    "__main__": {"", "datasets", "nn", "viz"},
 }
 
 

@@ -135,6 +135,10 @@ class Code:
         """What the lines call by name, once it is compiled."""
         return {}
 
+    def text_of(self, place: int) -> str:
+        """The lines of one step."""
+        return "\n".join(self.body[line] for step, line in self.lines_of if step == place)
+
     # Memory.
 
     def _store(self) -> None:

@@ -60,6 +60,7 @@ class Profile:
 
     * `seconds`: the sum over the steps; `backend`: "native" or "numpy";
     * `by_op()`, `by_layer()`, `by_site()`: seconds by name, the most first; nodes share a step's time;
+    * `draw()`: a picture of the graph that ran, with its times as colour;
     * `by_node()`: seconds and bytes by tensor of `graph`, the graph that runs: what a picture shows as heat.
     """
 
@@ -96,6 +97,10 @@ class Profile:
     def by_node(self) -> dict[Tensor, tuple[float, int]]:
         """(seconds, bytes) by node, a step's shared equally by its nodes."""
         return {t: (r.seconds / len(r.nodes), r.nbytes // len(r.nodes)) for r in self.rows for t in r.nodes}
+
+    def draw(self, path: Any = None, **options: Any) -> Any:
+        """A picture of the graph that ran, with the time of its nodes as colour; options as for `Graph.draw`."""
+        return self.graph.draw(path, profile=self, **options)
 
     def __str__(self) -> str:
         total = self.seconds or 1.0

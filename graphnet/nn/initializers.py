@@ -264,28 +264,3 @@ class LecunNormal(VarianceScaling):
 
     def __init__(self, seed: int | None = None):
         super().__init__(1.0, "fan_in", "truncated_normal", seed)
-
-
-@table.add("orthogonal")
-class Orthogonal(Initializer):
-    """`gain` times a matrix with orthonormal columns or rows, whichever are fewer (Saxe et al., ICLR 2014).
-
-    All axes but the last are the rows. Raises `ValueError` for fewer than two axes.
-
-    >>> import numpy as np, graphnet as gn
-    >>> q = gn.nn.initializers.Orthogonal(seed=1)((2, 3))
-    >>> bool(np.allclose(q @ q.T, np.eye(2), atol=1e-6))
-    True
-    """
-
-    def __init__(self, gain: float = 1.0, seed: int | None = None):
-        self.gain, self.seed = gain, seed
-
-    def values(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-        if len(shape) < 2:
-            raise ValueError(f"Orthogonal: a matrix, with two axes or more; received shape {shape}")
-        rows, columns = math.prod(shape[:-1]), shape[-1]
-        drawn = rng.standard_normal((max(rows, columns), min(rows, columns)))
-        q, r = np.linalg.qr(drawn)
-        q = q * np.where(np.diagonal(r) < 0, -1.0, 1.0)  # each such matrix is as likely as any other
-        return self.gain * (q if rows >= columns else q.T).reshape(shape)

@@ -92,7 +92,7 @@ class Layer(Weighted):
 
     Layers and weights that are attributes, alone or in lists and dicts, belong to it. `fixed_axes` lists the input's
     axes whose sizes are fixed by `build`, `fixed_ndim` says that the number of axes is; `casts` that inputs are cast to
-    the layer's dtype (float32 unless given). `activity_regularizer` penalises the output, divided by the number of rows.
+    the layer's dtype (float32 unless given). `activity_regularizer` penalises the output, divided by its rows.
     `supports_masking` says that the mask of a sequence goes with the output too (`compute_mask`); a `mask` argument of
     `call` is given it.
 
@@ -156,7 +156,10 @@ class Layer(Weighted):
             raise ValueError(f"{type(self).__name__}: a name is a string without '/'; received {name!r}")
         self._name = name or unique_name(self.kind)
         self._trainable = bool(trainable)
-        self._dtype = np.dtype(dtype or FLOAT)
+        try:
+            self._dtype = np.dtype(dtype or FLOAT)
+        except TypeError:
+            raise ValueError(f"{type(self).__name__}: dtype is 'float32' or 'float64'; received {dtype!r}") from None
         self.autocast = autocast
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self.declared_shape = as_shape(input_shape) if input_shape is not None else None
@@ -296,6 +299,8 @@ class Layer(Weighted):
                 else:
                     with running(flag, phase.iteration):
                         y = self.call(given, **kwargs)
+                if y is None:
+                    raise self.misfit("gave None: its call needs a return")
                 if self.activity_regularizer is not None:
                     for t in tensors_in(y):
                         self.add_loss(self.activity_regularizer(t) / max(float(t.shape[0]) if t.ndim else 1.0, 1.0))

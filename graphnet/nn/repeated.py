@@ -39,7 +39,9 @@ class Repeated:
         if plan is not None:
             return plan.run([a for a in batch if a is not None])
         result = self.f(*[None if a is None else gn.tensor(a) for a in batch])
-        return [] if result is None else [result.numpy()]
+        if result is None:
+            return []
+        return [r.numpy() for r in result] if isinstance(result, tuple) else [result.numpy()]
 
     def _planned(self, key: Any, batch: tuple[np.ndarray | None, ...]) -> Any:
         """The plan for these shapes, if they have come often enough."""

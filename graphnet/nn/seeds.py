@@ -52,6 +52,17 @@ def unmoved() -> Iterator[None]:
         _generator[:] = before
 
 
+@contextmanager
+def using(seed: int | None) -> Iterator[None]:
+    """Draw from a generator that `seed` starts, in this block alone; None changes nothing."""
+    if seed is None:
+        yield
+        return
+    with unmoved():
+        set_random_seed(seed)
+        yield
+
+
 def generator_state() -> Any:
     """The state of the generator, as something JSON can hold; None before its first use."""
     return _generator[0].bit_generator.state if _generator else None
@@ -66,14 +77,3 @@ def set_generator_state(state: Any) -> None:
         made = np.random.default_rng(0)
         made.bit_generator.state = state
         _generator[:] = [made]
-
-
-@contextmanager
-def using(seed: int | None) -> Iterator[None]:
-    """Draw from a generator that `seed` starts, in this block alone; None changes nothing."""
-    if seed is None:
-        yield
-        return
-    with unmoved():
-        set_random_seed(seed)
-        yield

@@ -237,6 +237,10 @@ class Weighted(Configured):
                 self._forget_losses()
                 self._losses.append(number)
 
+    def __getstate__(self) -> dict[str, Any]:
+        # What a call added has a history, which a copy does not share.
+        return {**self.__dict__, "_losses": []}
+
     def _forget_losses(self) -> None:
         """Forget what earlier calls from outside added; one that is still going on keeps what it has."""
         if self._losses_of != phase.number:

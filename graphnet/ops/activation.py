@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from graphnet.op import composite, elementwise
-from graphnet.ops.elementwise import absolute, clip, clip_high, greater, less, square, times, where
+from graphnet.ops.elementwise import absolute, clip, clip_high, greater, greater_equal, less, square, times, where
 from graphnet.ops.shape import split
 from graphnet.ops.special import erfc
 from graphnet.ops.transcendental import exp, expm1, hypot, sigmoid, softplus, tanh
@@ -85,7 +85,7 @@ def softsign(x):
 @composite
 def relu6(x):
     """Elementwise `min(max(x, 0), 6)`; its derivative is 0 at both ends."""
-    return where(greater(x, 6), 6, relu(x))
+    return where(greater_equal(x, 6), 6, relu(x))
 
 
 @composite

@@ -62,9 +62,9 @@ def sparsemax(x, axis=-1):
     down = flip(sort(z, axis=axis), axis=axis)
     shape = [1] * len(x.shape)
     shape[axis] = x.shape[axis]
-    count = np.arange(1, x.shape[axis] + 1).reshape(shape)
+    count = np.arange(1, x.shape[axis] + 1, dtype=x.dtype).reshape(shape)
     excess = reduce.cumsum(down, axis=axis) - 1
-    kept = reduce.sum(astype(greater(down * count, excess), np.int64), axis=axis, keepdims=True)
+    kept = reduce.sum(astype(greater(down * count, excess), x.dtype), axis=axis, keepdims=True)
     last = reduce.sum(where(count == kept, excess, 0), axis=axis, keepdims=True)
     support = greater(z * kept, last)
     inside = reduce.sum(where(support, shifted, 0), axis=axis, keepdims=True) - 1

@@ -8,17 +8,23 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from graphnet.files import write_whole
+from graphnet.tensor import constant, mode
 from graphnet.viz.build import build
 from graphnet.viz.dot import RANKDIRS, dot_source
 from graphnet.viz.geometry import Layout
+from graphnet.viz.heat import Heat, heat_of
 from graphnet.viz.layout import Arranger, arrange
 from graphnet.viz.scene import Scene
 from graphnet.viz.svg import to_svg
+from graphnet.viz.values import Run
 
 if TYPE_CHECKING:
     from graphnet.graph import Graph
@@ -171,7 +177,7 @@ class Picture:
 
     def __repr__(self) -> str:
         at = f" in {self.path}" if self.path else ""
-        said = f" ({self.scene.caption})" if self.scene.caption else ""
+        said = f" ({'; '.join(self.scene.heading[1:])})" if self.scene.caption else ""
         return f"<Picture of {self.scene.title}, drawn by {self.engine}{at}{said}>"
 
 
@@ -192,29 +198,92 @@ def format_of(path: Path) -> str:
     return form
 
 
+def scene_of(
+    graph: Graph,
+    *,
+    gradient: bool = False,
+    values: Any = None,
+    heat: str | None = None,
+    profile: Any = None,
+    **options: Any,
+) -> Scene:
+    """The scene of a graph with what a run or a profile says about its nodes; options as for `draw`."""
+    if heat not in (None, "time", "memory"):
+        raise ValueError(f"heat is 'time' or 'memory'; received {heat!r}")
+    if gradient:
+        graph = with_gradient(graph)
+    reporting: list[Run | Heat] = []
+    run = None
+    timed = heat == "time" and profile is None
+    if timed and (values is None or values is True):
+        zeros = [np.zeros(t.shape, t.dtype) for t in graph.inputs]
+        run = Run(graph, zeros, timed=True, gradients=False)
+    if values is not None and values is not False:
+        shown = Run(graph, values, timed=timed and values is not True)
+        reporting.append(shown)
+        run = run or shown
+    if heat is not None or profile is not None:
+        reporting.append(heat_of(graph, heat, profile, run.seconds if run is not None else {}))
+    if reporting:
+        # One block of several would show the numbers of one.
+        options["fold"] = options.get("fold", False)
+    own = options.pop("overlays", ())
+    scene = build(graph, overlays=[*(r.overlay for r in reporting), *own], **options)
+    for r in reporting:
+        r.explain(scene)
+    return scene
+
+
+def with_gradient(graph: Graph) -> Graph:
+    """The graph with the gradient of its first output (of its sum) for parameters that learn, or else for inputs."""
+    from graphnet.graph import Graph, gradients
+
+    y = graph.outputs[0]
+    wanted: list[Any] = [p for p in graph.parameters if p.requires_grad]
+    wanted = wanted or [t for t in graph.inputs if t.dtype.kind == "f" and t.requires_grad]
+    if not wanted or not y.requires_grad:
+        raise ValueError("gradient=True: the first output has no gradient for a parameter or an input of this graph")
+    with mode(recording=True, region=None):
+        slopes = gradients(y, wanted, None if y.shape == () else constant(np.ones(y.shape, y.dtype)))
+    return Graph(graph.inputs, [*graph.outputs, *slopes], graph.updates, graph.name)
+
+
 def draw(
     graph: Graph,
     path: str | os.PathLike[str] | None = None,
     *,
-    depth: int | str | None = "auto",
-    backward: bool = True,
-    shapes: bool = True,
     rankdir: str = "TB",
     legend: bool = True,
-    title: str | None = None,
-    limit: int = 300,
     engine: str = "auto",
     timeout: float | None = None,
-) -> Picture:
+    **options: Any,
+) -> Any:
     """A picture of a graph, written to `path` if that is given: SVG, PNG, PDF, DOT or JSON by its ending.
 
+    A path that ends in .html gives the interactive page, a `Page`; its options are those of `graphnet.viz.page`.
+
+    What is shown:
+
     * `depth`: how many levels of layers and composites are open; None for all, "auto" for what stays readable;
-    * `backward`: whether nodes of a gradient are shown, beside what they are the gradient of;
-    * `shapes`: whether edges carry dtype and shape; `rankdir`: "TB" (downwards), "LR" (to the right), "BT" or "RL";
+    * `fold`: whether one of 3 or more equal blocks stands for all ("× 12"); "auto" for more than 100 nodes;
     * `limit`: how many nodes are shown at most before boxes close and long graphs fold (then the picture says so);
+    * `backward`: whether nodes of a gradient are shown, beside what they are the gradient of; `gradient`: add the
+      gradient of the first output for the parameters, or for the inputs where there are none;
+    * `shapes`, `dtypes`: whether edges carry these; `names`: True for those that were given, "all" for those of the
+      graph's text too, False for none; `parameters`: False writes parameters into the ops that use them.
+
+    What is known about it:
+
+    * `values`: arrays for the inputs (a list, a dict by name, or the one array), with which the graph is run: nodes
+      show values and norms of gradients, and the op that first made a NaN is marked; True for what is known already;
+    * `heat`: "time" or "memory" as colour; `profile`: what `plan.profile()` gave, for `plan.draw`.
+
+    How:
+
+    * `rankdir`: "TB" (downwards), "LR" (to the right), "BT" or "RL"; `legend`, `title`;
     * `engine`: "dot" (the program), "pygraphviz", "builtin" (no Graphviz at all) or "auto" for the first of them that
-      works; where forward and backward are shown together, "auto" begins with "builtin", which sets them side by side,
-      and so it does for more than 2,000 nodes;
+      works; where forward and backward are shown together, "auto" begins with "builtin", which sets them side by
+      side, and so it does for more than 2,000 nodes;
     * `timeout`: the seconds that a layout may take, 3 for "auto" and 60 for an engine asked for by name.
 
     Raises `ValueError` for an unknown ending or option, `FileNotFoundError` for a folder that is not there,
@@ -226,19 +295,33 @@ def draw(
     >>> picture.svg[:4], picture
     ('<svg', <Picture of graph, drawn by builtin>)
     """
+    if path is not None and Path(path).suffix.lower() in (".html", ".htm"):
+        from graphnet.viz.interactive import page
+
+        return page(graph, path, **options)
+    return drawn(lambda: scene_of(graph, **options), path, rankdir, legend, engine, timeout)
+
+
+def drawn(
+    scene: Callable[[], Scene],
+    path: str | os.PathLike[str] | None = None,
+    rankdir: str = "TB",
+    legend: bool = True,
+    engine: str = "auto",
+    timeout: float | None = None,
+) -> Picture:
+    """The picture of a scene, which is made once the other options are known to be right."""
     if engine not in _ENGINES:
         raise ValueError(f"engine is one of {', '.join(_ENGINES)}; received {engine!r}")
     if rankdir not in RANKDIRS:
         raise ValueError(f"rankdir is TB, LR, BT or RL; received {rankdir!r}")
     if path is not None:
         format_of(Path(path))
-    scene = build(graph, depth=depth, backward=backward, shapes=shapes, limit=limit, title=title)
-    picture = Picture(scene, engine, timeout, rankdir, legend)
+    picture = Picture(scene(), engine, timeout, rankdir, legend)
     return picture if path is None else picture.save(path)
 
 
 def to_dot(graph: Graph, **options: Any) -> str:
-    """The DOT text of a graph, which needs no Graphviz; options `depth`, `backward`, `shapes`, `limit`, `title`,
-    `rankdir`, `legend` as for `draw`."""
+    """The DOT text of a graph, which needs no Graphviz; options as for `draw`, without `engine` and `timeout`."""
     rankdir, legend = options.pop("rankdir", "TB"), options.pop("legend", True)
-    return dot_source(build(graph, **options), rankdir, legend).source
+    return dot_source(scene_of(graph, **options), rankdir, legend).source

@@ -133,8 +133,8 @@ def networks(kind, options, shape):
     theirs, ours = nets
     rng = np.random.default_rng(1)
     weights = theirs.get_weights()
-    if kind in ("PReLU", "BatchNormalization", "LayerNormalization", "GroupNormalization", "RMSNormalization"):
-        weights = [w + np.abs(rng.normal(size=w.shape) * 0.3).astype(w.dtype) for w in weights]
+    # Away from 0, where derivatives of kinks are a matter of taste.
+    weights = [w + (0.1 + np.abs(rng.normal(size=w.shape) * 0.3)).astype(w.dtype) for w in weights]
     assert [w.shape for w in ours.get_weights()] == [w.shape for w in weights]
     theirs.set_weights(weights)
     ours.set_weights(weights)
@@ -172,7 +172,7 @@ def test_layer(case):
     near(ours(x), theirs(x))
     for mine, real in zip(ours.layers, theirs.layers, strict=True):
         assert mine.output_shape == real.output.shape
-        shared = set(mine.get_config()) & set(real.get_config()) - {"name", "dtype", "seed"}
+        shared = set(mine.get_config()) & set(real.get_config()) - {"name", "dtype", "seed", "groups"}
         for key in shared:
             if isinstance(real.get_config()[key], (int, float, str, bool, type(None))):
                 assert mine.get_config()[key] == real.get_config()[key], key
@@ -191,7 +191,7 @@ def test_layer(case):
 
     if training:
         ours.set_weights(theirs.get_weights())
-        theirs.compile(keras.optimizers.SGD(RATE), "mse")
+        theirs.compile(keras.optimizers.SGD(RATE), "mse", run_eagerly=True, jit_compile=False)
         ours.compile(nn.optimizers.SGD(RATE), "mse")
         for _ in range(STEPS):
             real, mine = theirs.train_on_batch(x, y), ours.train_on_batch(x, y)

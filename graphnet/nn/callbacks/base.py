@@ -50,6 +50,8 @@ class Callback(metaclass=Spelled):
     def on_predict_batch_end(self, batch: int, logs: Logs = None) -> None: ...
 
 
+#: Keras' shorter words for two of the hooks
+SHORT = {"on_train_batch_begin": "on_batch_begin", "on_train_batch_end": "on_batch_end"}
 HOOKS = tuple(name for name in vars(Callback) if name.startswith("on_"))
 
 
@@ -63,14 +65,7 @@ class CallbackList:
                 raise TypeError(f"callbacks is a list of Callback objects; received {callback!r} in it.")
             callback.set_model(model)
             callback.set_params(params)
-        self._called = {
-            hook: [
-                getattr(c, hook)
-                for c in sorted(self.callbacks, key=lambda c: c.last)
-                if getattr(type(c), hook) is not getattr(Callback, hook) or hook in vars(c)
-            ]
-            for hook in HOOKS
-        }
+        self._called = {hook: [f for c in self.callbacks if (f := own(c, hook)) is not None] for hook in HOOKS}
 
     def listens(self, hook: str, besides: Any = ()) -> bool:
         """Whether some callback, `besides` those, overrides `hook`."""
@@ -82,10 +77,19 @@ class CallbackList:
             function(*args)
 
 
+def own(callback: Callback, hook: str) -> Any:
+    """The method for `hook` that a callback has of its own, or None."""
+    if getattr(type(callback), hook) is not getattr(Callback, hook) or hook in vars(callback):
+        return getattr(callback, hook)
+    return getattr(callback, SHORT[hook], None) if hook in SHORT else None
+
+
 def as_list(callbacks: Any) -> list[Any]:
     """None, one callback, or several, as a list."""
     if callbacks is None:
         return []
+    if isinstance(callbacks, CallbackList):
+        return list(callbacks.callbacks)
     return list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]
 
 
@@ -95,6 +99,6 @@ class LambdaCallback(Callback):
     def __init__(self, **hooks: Callable[..., Any]):
         super().__init__()
         for hook, function in hooks.items():
-            if hook not in HOOKS:
+            if hook not in (*HOOKS, *SHORT.values()):
                 raise ValueError(f"a hook is one of {', '.join(HOOKS)}; received {hook!r}.")
             setattr(self, hook, function)

@@ -67,10 +67,17 @@ class EarlyStopping(Watcher):
 
 
 class TerminateOnNaN(Callback):
-    """Stop when the loss is NaN or infinite."""
+    """Stop when the loss is NaN or infinite; with `raise_error` raise `RuntimeError` then."""
+
+    def __init__(self, raise_error: bool = False):
+        super().__init__()
+        self.raise_error = raise_error
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         loss = (logs or {}).get("loss")
-        if loss is not None and not math.isfinite(loss):
-            print(f"Batch {batch}: Invalid loss, terminating training")
-            self.model.stop_training = True
+        if loss is None or math.isfinite(loss):
+            return
+        if self.raise_error:
+            raise RuntimeError(f"the loss is {loss} after batch {batch}: it is no longer a finite number.")
+        print(f"Batch {batch}: Invalid loss, terminating training")
+        self.model.stop_training = True

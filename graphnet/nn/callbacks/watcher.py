@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from typing import Any
 
 from graphnet.nn.callbacks.base import Callback, Logs
 
@@ -25,13 +26,7 @@ class Watcher(Callback):
         if self.mode != "auto":
             self.sign = 1 if self.mode == "max" else -1
             return
-        name = self.monitor.removeprefix("val_")
-        direction = "min" if name == "loss" else None
-        for metric in getattr(self.model, "metrics", ()):
-            if metric.name == name:
-                direction = metric.direction
-        if direction is None and name in ("acc", "accuracy", "auc", "precision", "recall", "f1_score"):
-            direction = "max"
+        direction = direction_of(self.monitor, self.model)
         if direction is None:
             raise ValueError(
                 f"{type(self).__name__}: it is not known whether {self.monitor!r} should rise or fall: "
@@ -55,3 +50,25 @@ class Watcher(Callback):
         if than is None:
             return not math.isnan(value)
         return self.sign * value > self.sign * than + self.min_delta
+
+
+RISING = ("accuracy", "acc", "auc", "precision", "recall", "score", "iou", "similarity", "correlation", "r2")
+FALLING = ("loss", "error", "crossentropy", "divergence", "hinge", "logcosh", "poisson", "mse", "mae", "mape", "msle")
+
+
+def direction_of(name: str, model: Any = None) -> str | None:
+    """Whether the log `name` is better when it is larger ("max") or smaller ("min"), or None if that is not known.
+
+    The metric of that name says it, or else the words in the name.
+
+    >>> direction_of("val_loss"), direction_of("val_top_k_categorical_accuracy"), direction_of("size")
+    ('min', 'max', None)
+    """
+    base = name.removeprefix("val_")
+    for metric in getattr(model, "metrics", ()):
+        if metric.name == base and getattr(metric, "direction", None):
+            return metric.direction
+    for words, direction in ((FALLING, "min"), (RISING, "max")):
+        if any(base == word or base.endswith(word) for word in words):
+            return direction
+    return None

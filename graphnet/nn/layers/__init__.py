@@ -1,5 +1,6 @@
 """The layers, one file for each idea: each class states its formula and its shapes."""
 
+from graphnet.nn.layer import Layer
 from graphnet.nn.layers.activation import ELU, LeakyReLU, PReLU, ReLU, Softmax
 from graphnet.nn.layers.convolution import (
     Conv1D,
@@ -21,7 +22,8 @@ from graphnet.nn.layers.convolution import (
     SeparableConvolution1D,
     SeparableConvolution2D,
 )
-from graphnet.nn.layers.core import Activation, Dense, Dropout, Flatten, Input, InputLayer, dropped, table, whole
+from graphnet.nn.layers.core import Activation, Dense, Dropout, Flatten, Input, InputLayer
+from graphnet.nn.layers.core import table as table
 from graphnet.nn.layers.embedding import Embedding, Masking
 from graphnet.nn.layers.function import ActivityRegularization, Identity, Lambda
 from graphnet.nn.layers.noise import (
@@ -136,6 +138,7 @@ __all__ = [
     "Input",
     "InputLayer",
     "Lambda",
+    "Layer",
     "LayerNormalization",
     "LeakyReLU",
     "Masking",

@@ -178,19 +178,21 @@ class BatchNormalization(Standardised):
         )
 
     def call(self, x: gn.Tensor, training: bool = False) -> gn.Tensor:
-        mean, variance = self.moving_mean, self.moving_variance
         if training and self.trainable and x.size:
             others = tuple(i for i in range(x.ndim) if i not in self.along)
-            mean, variance = gn.mean(x, axis=others), gn.var(x, axis=others)  # type: ignore[assignment]
+            mean, variance = gn.mean(x, axis=others, keepdims=True), gn.var(x, axis=others, keepdims=True)
             self.follow(self.moving_mean, mean)
             self.follow(self.moving_variance, variance)
-        return self.scaled(x, beside(mean, self.along, x), beside(variance, self.along, x))
+            return self.scaled(x, mean, variance)
+        mean, variance = (beside(w, self.along, x) for w in (self.moving_mean, self.moving_variance))
+        return self.scaled(x, mean, variance)
 
     def follow(self, moving: gn.Parameter, batch: gn.Tensor) -> None:
         """Bring a moving statistic nearer to the batch's."""
         if assignable(batch):
             with gn.no_grad():
-                moving.assign(moving * self.momentum + batch * (1.0 - self.momentum))
+                new = gn.reshape(batch, moving.shape)
+                moving.assign(moving * self.momentum + new * (1.0 - self.momentum))
 
 
 @table.add()

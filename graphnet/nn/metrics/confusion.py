@@ -15,8 +15,11 @@ from graphnet.nn.losses import ratio, weights_like
 from graphnet.nn.metrics.base import Metric, table
 from graphnet.nn.targets import compared
 
-#: more thresholds than this are counted in buckets, if they lie evenly
+#: thresholds that lie evenly and are more than this are not looked at one by one
 FEW = 8
+#: comparisons (thresholds times predictions) beyond which rows are sorted into buckets instead: a compiled loop of
+#: comparisons is faster than buckets, but outside of one they take memory
+LARGE = 1 << 20
 
 
 def evenly(thresholds: np.ndarray) -> bool:
@@ -28,6 +31,21 @@ def only_largest(y_pred: gn.Tensor, k: int) -> gn.Tensor:
     """`y_pred` where it is among the `k` largest of its row, the first of equals; -inf elsewhere."""
     place = gn.argsort(gn.argsort(-y_pred, axis=-1), axis=-1)
     return gn.where(gn.less(place, k), y_pred, -np.inf)
+
+
+def compared_with(limits: np.ndarray, p: gn.Tensor, weights: gn.Tensor) -> gn.Tensor:
+    """The sum of `weights` where `p` is above each of `limits`: `(batch, ...)` to `(limits, ...)`."""
+    each = limits.astype(p.dtype).reshape(-1, *[1] * p.ndim)
+    return gn.sum(gn.where(gn.greater(gn.expand_dims(p, 0), each), weights, 0.0), axis=1)
+
+
+def in_buckets(passed: gn.Tensor, weights: gn.Tensor, count: int) -> gn.Tensor:
+    """The sum of `weights` where more than i of `count` thresholds are passed, for each i, by sums of equal ones."""
+    places: Any = passed if passed.ndim == 1 else (passed, np.arange(passed.shape[1]))
+    zeros = gn.zeros((count, *passed.shape[1:]), np.float64)
+    buckets = gn.add_at(zeros, places, weights.astype("float64"))
+    sums = gn.flip(gn.cumsum(gn.flip(buckets, axis=0), axis=0), axis=0)
+    return gn.concatenate([sums[1:], zeros[:1]], axis=0)
 
 
 class Counts(Metric):
@@ -106,30 +124,22 @@ class Counts(Metric):
         no = 1.0 - yes
         if w is not None:
             yes, no = yes * w, no * w
-        above = self.above_in_buckets if self._even else self.above
         for sums, weights in ((self.true_positives, yes), (self.false_positives, no)):
-            sums.assign(sums + above(p, weights))
+            sums.assign(sums + self.above(p, weights))
         self.positives.assign(self.positives + gn.sum(yes, axis=0))
         self.negatives.assign(self.negatives + gn.sum(no, axis=0))
 
     def above(self, p: gn.Tensor, weights: gn.Tensor) -> gn.Tensor:
-        """The sum of `weights` where `p` is above each threshold, by looking at all of them."""
-        limits = self._thresholds.astype(p.dtype).reshape(-1, *[1] * p.ndim)
-        return gn.sum(gn.where(gn.greater(gn.expand_dims(p, 0), limits), weights, 0.0), axis=1)
-
-    def above_in_buckets(self, p: gn.Tensor, weights: gn.Tensor) -> gn.Tensor:
-        """The same for thresholds that lie evenly: each row adds to the bucket of the thresholds it is above."""
+        """The sum of `weights` where `p` is above each threshold."""
+        if not self._even:
+            return compared_with(self._thresholds, p, weights)
         count = len(self._thresholds)
-        passed = gn.ceil(gn.clip(p, 0.0, 1.0) * (count - 1)).astype("int64")  # thresholds below p
+        passed = gn.ceil(gn.clip(p, 0.0, 1.0) * (count - 1))  # how many thresholds are below p
         if self._thresholds[0] < 0:
             passed = gn.maximum(passed, 1)
-        places: Any = passed
-        if p.ndim > 1:
-            places = (passed, np.arange(p.shape[1]))
-        zeros = gn.zeros((count, *p.shape[1:]), np.float64)
-        buckets = gn.add_at(zeros, places, weights.astype("float64"))  # (passed,) or (passed, labels)
-        sums = gn.flip(gn.cumsum(gn.flip(buckets, axis=0), axis=0), axis=0)
-        return gn.concatenate([sums[1:], zeros[:1]], axis=0)
+        if count * p.size <= LARGE:
+            return compared_with(np.arange(count), passed, weights)
+        return in_buckets(passed.astype("int64"), weights, count)
 
     def single(self, values: gn.Tensor) -> gn.Tensor:
         """`values` for each threshold; without an axis if there is one threshold."""

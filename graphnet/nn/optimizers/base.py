@@ -189,6 +189,7 @@ class Optimizer(Configured):
         self.averages: list[gn.Parameter] = []
         self.accumulated: list[gn.Parameter] = []
         self.shared: list[gn.Parameter] = []
+        self.swapped = False
         self.count.assign(np.int64(0))
 
     def build(self, params: Sequence[gn.Parameter]) -> None:
@@ -379,8 +380,18 @@ class Optimizer(Configured):
             return value
         return gn.where(gn.equal(gn.remainder(iteration + 1, self.ema_overwrite_frequency), 0), new, value)
 
+    def swap(self) -> None:
+        """Exchange the parameters and their averages; once more, and all is as before."""
+        self.swapped = not self.swapped
+        for p, average in zip(self.params, self.averages, strict=False):
+            kept = p.numpy().copy()
+            p.assign(average.numpy())
+            average.assign(kept)
+
     def finalize_variable_values(self, var_list: Any = None) -> None:
         """Put the averages in the place of the parameters, where averages are kept and a step was made."""
+        if self.swapped:
+            self.swap()
         if int(self.count.numpy()):
             for p, average in zip(self.params, self.averages, strict=False):
                 p.assign(average.numpy())
