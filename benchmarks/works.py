@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from benchmarks import chains, compiling, fit, images, memory, networks
+from benchmarks import chains, compiling, fit, images, memory, networks, sequences
 from benchmarks.report import Target
 
 NUMPY_ALONE = {"GRAPHNET_NATIVE": "0"}

@@ -1,4 +1,4 @@
-"""Damaged and hostile files, made from good ones: each a name, an ending, bytes, and whether it may still load as it was."""
+"""Damaged and hostile files, made from good ones: a name, an ending, bytes, and whether it may still load as it was."""
 
 import io
 import json
@@ -72,15 +72,7 @@ def tricks_with_zips(files):
     for ending in (".keras", ".graphnet", ".npz"):
         parts = members(files[ending])
         first = next(iter(parts))
-        names = [
-            "../evil.npy",
-            "/etc/passwd.npy",
-            "a/../../evil.npy",
-            "C:/evil.npy",
-            "a\\..\\evil.npy",
-            "a//b.npy",
-            "./a.npy",
-        ]
+        names = "../evil.npy /etc/passwd.npy a/../../evil.npy C:/evil.npy a\\..\\evil.npy a//b.npy ./a.npy".split()
         for name in names:
             yield f"named {name}", ending, zipped([*parts.items(), (name, b"x")]), False
         yield "double", ending, zipped([*parts.items(), (first, parts[first])]), False
