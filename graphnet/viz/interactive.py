@@ -14,8 +14,8 @@ from graphnet.files import write_whole
 from graphnet.graph import Graph
 from graphnet.tensor import Parameter, Tensor, toposort
 from graphnet.viz.page_data import page_data
-from graphnet.viz.render import with_gradient
 from graphnet.viz.scene import LOOKS
+from graphnet.viz.scenes import with_gradient
 from graphnet.viz.standalone import as_json, asset, checked_path, joined
 
 #: the parts of the page's script, in the order in which they build on each other

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphnet.tensor import Region, Tensor
-from graphnet.viz.render import STILL, drawn, scene_of
+from graphnet.viz.render import STILL, drawn
 from graphnet.viz.scene import Node, Scene
+from graphnet.viz.scenes import scene_of
 from graphnet.viz.words import plural
 
 if TYPE_CHECKING:
