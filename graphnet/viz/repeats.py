@@ -187,5 +187,15 @@ def _number(t: Tensor) -> Any:
 
 
 def frozen(attrs: dict[str, Any]) -> Hashable:
-    """Static arguments as a key: arrays by their bytes."""
-    return tuple((k, v.tobytes() if isinstance(v, np.ndarray) else repr(v)) for k, v in sorted(attrs.items()))
+    """Static arguments as a key: arrays by their bytes, a body of a loop as itself, what has no hash by its text."""
+    return tuple((key, _key(value)) for key, value in sorted(attrs.items()))
+
+
+def _key(value: Any) -> Hashable:
+    if isinstance(value, np.ndarray):
+        return value.shape, value.dtype.str, value.tobytes()
+    try:
+        hash(value)
+    except TypeError:
+        return repr(value)
+    return repr(value), value
