@@ -126,6 +126,13 @@ def test_a_plan_shows_its_code_and_times(backend):
     assert product["seconds"] > 0
 
 
+def test_a_plan_draws_its_page(tmp_path):
+    plan = network(1, gradient=False).compile("numpy")
+    made = plan.draw(tmp_path / "p.html", heat="time")
+    data = data_of(made.html)
+    assert made.path == tmp_path / "p.html" and data["heat"] == "time" and "code" in data
+
+
 class Tags(HTMLParser):
     """The elements and attributes of a page, as a browser sees them."""
 

@@ -139,7 +139,7 @@ def test_a_nodes_panel_shows_all_that_is_known(opened):
     assert "lambda g, y, x: where(greater(x, 0), g, 0)" in text
     assert "float32[5, 3]" in text and "60 bytes" in text
     assert "test_viz_page.py:" in text and "loss = gn.mean(m(x) ** 2)" in text
-    assert "mean ± std" in text and len(p.all("#panel .bars rect")) == 30
+    assert "mean ± std" in text and len(p.all("#panel .bars rect")) >= 6
     used = p.all("#panel li button")
     assert any("= add" in b.text for b in used)
     next(b for b in used if "= add" in b.text).click()

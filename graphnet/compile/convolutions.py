@@ -27,7 +27,7 @@ OPS = frozenset({"conv", "conv_transpose", "conv_kernel"})
 
 
 class Geometry(NamedTuple):
-    """The sizes of a convolution: `x` of `(batch, *sizes, inputs)`, `windows` windows, a kernel for each of `outputs`."""
+    """The sizes of a convolution from `(batch, *sizes, inputs)` to `(batch, *fit, outputs)`."""
 
     batch: int
     sizes: tuple[int, ...]
@@ -57,7 +57,7 @@ class Geometry(NamedTuple):
 
     @property
     def runs(self) -> tuple[tuple[int, ...], int]:
-        """What of the kernel lies in `x` without gaps: the axes of the window that are left, and the length of a run."""
+        """What of a window lies in `x` without gaps: the axes that are left, and the length of such a run."""
         if self.dilation[-1] == 1 or self.window[-1] == 1:
             return self.window[:-1], self.window[-1] * self.inputs
         return self.window, self.inputs
@@ -163,17 +163,12 @@ class Writer(Text):
         several = self.load(kind, row, self.align)
         for place, pointer in zip(sums, ones, strict=True):
             one = self.splat(width, self.kind, self.load(self.kind, pointer, self.align))
-            self.store(
-                kind, self.fused(width, self.kind, one, several, self.value(place, kind)), place, self.whole(width)
-            )
+            more = self.fused(width, self.kind, one, several, self.value(place, kind))
+            self.do(f"store {kind} {more}, ptr {place}")
 
     def value(self, place: str, kind: str) -> str:
         """What a variable holds."""
         return self.new(f"load {kind}, ptr {place}")
-
-    def whole(self, width: int) -> int:
-        """The alignment of a variable."""
-        return min(self.align * width, WIDE)
 
     def padded_copy(self, source: str, room: str, back: bool = False) -> None:
         """The sample at `source` into the middle of the one with padding in `room`, or back."""

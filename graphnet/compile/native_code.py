@@ -89,6 +89,7 @@ class NativeCode(Code):
             )
             kernel = writer.written(shared=writer.nanoseconds() >= SHARED_TIME)
         elif windows.known(step.node, self.places):
+            step.kernel = True
             line = f"    {self._called(step.node)}{numpy_code.comment(step.node)}"
             kernel = windows.kernel(step.node, self.places, self.key, scratch, self.library, line)
         else:

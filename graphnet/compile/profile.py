@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Row:
-    """One step: `seconds` (the median over the runs), `nbytes` read and written, `flops` of a matrix product.
+    """One step: `seconds` (the median over the runs), `nbytes` read and written, `flops` of products and convolutions.
 
-    `kind` is "kernel" (a fused loop), "product" (a call of BLAS) or "numpy". `nodes` are what it computes.
+    `kind` is "kernel" (native loops), "product" (a call of BLAS) or "numpy". `nodes` are what it computes.
     """
 
     step: int
@@ -176,4 +176,9 @@ def _row(code: Code, place: int, step: Step, seconds: float) -> Row:
     flops = 0
     if t.op is not None and t.op.name in ("matmul", "gemm"):
         flops = 2 * t.size * t.inputs[0 if t.op.name == "matmul" else 1].shape[-1]
-    return Row(place, "product" if step.product else "numpy", (t,), seconds, read + written, flops)
+    elif t.op is not None and t.op.name in ("conv", "conv_transpose", "conv_kernel"):
+        # Each number of the windows' side meets a kernel for its channel.
+        side, kernel = {"conv": (t, t.inputs[1]), "conv_transpose": t.inputs}.get(t.op.name, (t.inputs[1], t))
+        flops = 2 * side.size * (kernel.size // kernel.shape[-1])
+    kind = "product" if step.product else "kernel" if step.kernel else "numpy"
+    return Row(place, kind, (t,), seconds, read + written, flops)

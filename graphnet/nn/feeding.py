@@ -41,6 +41,9 @@ def fed(
             return rows
 
         return Stream(x, check, steps, anew, rng if shuffle else None, f"{what}x")
+    if y is None and isinstance(x, tuple) and len(x) in (2, 3) and all(hasattr(part, "shape") for part in x):
+        names = ", ".join(["x", "y", "sample_weight=w"][: len(x)])
+        raise ValueError(f"{what}x is a tuple of {len(x)} arrays: give them one by one, as in fit({names}).")
     rows = checked_rows(model, x, y, sample_weight, class_weight, what=what)
     return Batches(*rows, batch_size, shuffle, rng, steps, anew)
 

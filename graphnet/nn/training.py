@@ -250,7 +250,8 @@ class Model(Saveable, Layer):
                     if self.stop_training:
                         break
                     if not train.more():
-                        _ran_out(train, epoch - initial_epoch, epochs - initial_epoch)
+                        if not train.short:
+                            _ran_out(train, epoch - initial_epoch, epochs - initial_epoch)
                         break
                     if not run.batch:
                         steps.reset()

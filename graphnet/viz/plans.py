@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphnet.tensor import Region, Tensor
-from graphnet.viz.render import Picture, drawn
+from graphnet.viz.render import drawn
 from graphnet.viz.scene import Node, Scene
 from graphnet.viz.scenes import scene_of
 from graphnet.viz.words import plural
@@ -76,6 +77,13 @@ def draw_plan(
     engine: str = "auto",
     timeout: float | None = None,
     **options: Any,
-) -> Picture:
-    """A picture of what a plan runs; options as for `draw`, and `kernels`: whether boxes are kernels or layers."""
+) -> Any:
+    """A picture of what a plan runs, or with a path that ends in .html its page.
+
+    Options are as for `draw` and `page`; in a picture `kernels` says whether boxes are kernels or layers.
+    """
+    if path is not None and Path(path).suffix.lower() in (".html", ".htm"):
+        from graphnet.viz.interactive import page
+
+        return page(plan, path, **options)
     return drawn(lambda: plan_scene(plan, **options), path, rankdir, legend, engine, timeout)

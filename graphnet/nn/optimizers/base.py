@@ -8,6 +8,7 @@ rate of a compiled training step. Nothing here looks at a number, so the step is
 
 from __future__ import annotations
 
+import inspect
 import math
 import re
 import warnings
@@ -65,7 +66,8 @@ def count_of(value: Any, what: str, least: int) -> int | None:
 class Optimizer(Configured):
     """Base class: subclasses define `update`, and `slots`, `rate` and `advance` where they need them.
 
-    * `learning_rate` is a number, a schedule (`graphnet.nn.optimizers.schedules`) or any function of the step count;
+    * `learning_rate` is a number, a schedule (`graphnet.nn.optimizers.schedules`) or any function of the step count; a
+      function without arguments gives the rate once and for all, when the training step is compiled;
     * `weight_decay` takes `w * weight_decay * lr` from every parameter before the update (Loshchilov and Hutter,
       "Decoupled weight decay regularization", ICLR 2019), but for those named in `exclude_from_weight_decay`;
     * at most one of `clipnorm` (each gradient's norm), `global_clipnorm` (the norm of all) and `clipvalue` (each
@@ -119,7 +121,7 @@ class Optimizer(Configured):
         )
         if isinstance(learning_rate, dict):
             learning_rate = schedules.get(learning_rate)
-        self.schedule = learning_rate if callable(learning_rate) and not isinstance(learning_rate, gn.Tensor) else None
+        self.schedule = _schedule(learning_rate)
         start = 0.0 if self.schedule else positive(_number(learning_rate), f"{self._word}: learning_rate", zero=True)
         self._rate = gn.Parameter(np.float64(start), name=f"{self.name}/learning_rate", trainable=False)
         self.count = gn.Parameter(np.int64(0), name=f"{self.name}/iterations", trainable=False)
@@ -140,16 +142,22 @@ class Optimizer(Configured):
     @property
     def learning_rate(self) -> gn.Tensor:
         """The learning rate: a state Parameter, or the schedule's value at this step. Setting it changes its value."""
-        return self.schedule(self.count) if self.schedule else self._rate
+        return self._scheduled() if self.schedule else self._rate
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
-        if callable(value) and not isinstance(value, gn.Tensor):
-            self.schedule = value
+        if (schedule := _schedule(value)) is not None:
+            self.schedule = schedule
             return
         if self.schedule:
             raise ValueError(f"{self._word}: the learning rate follows a schedule; it can't be set to {value!r}")
         self._rate.assign(positive(_number(value), f"{self._word}: learning_rate", zero=True))
+
+    def _scheduled(self) -> gn.Tensor:
+        """The schedule's rate at this step."""
+        assert self.schedule is not None
+        rate = self.schedule(self.count) if takes_step(self.schedule) else self.schedule()
+        return rate if isinstance(rate, gn.Tensor) else gn.tensor(np.float64(rate))
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments, those that all optimisers share included; a schedule with its own settings."""
@@ -322,7 +330,7 @@ class Optimizer(Configured):
                 total = self.accumulated[i] + g
                 self.accumulated[i].assign(gn.where(due, 0.0, total))
                 given[n] = total / k
-        lr = self.schedule(self.count) if self.schedule else self._rate
+        lr = self._scheduled() if self.schedule else self._rate
         shared, common = self.rate(lr, iteration), self.advance(iteration)
         for i, g in zip(places, self.clipped(given), strict=True):
             p, slots = self.params[i], self.state[i]
@@ -411,6 +419,20 @@ SHARED = (
     "loss_scale_factor",
     "gradient_accumulation_steps",
 )
+
+
+def _schedule(rate: Any) -> Any:
+    """`rate`, if it is a function."""
+    return rate if callable(rate) and not isinstance(rate, gn.Tensor) else None
+
+
+def takes_step(schedule: Any) -> bool:
+    """Whether a function takes the step count."""
+    try:
+        parameters = inspect.signature(schedule).parameters.values()
+    except (TypeError, ValueError):
+        return True
+    return any(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.VAR_POSITIONAL) for p in parameters)
 
 
 def _number(value: Any) -> Any:

@@ -86,6 +86,8 @@ def set_optimizer(optimizer: Any, arrays: list[Any], exact: dict[str, Any] | Non
     values = []
     for number, (variable, array) in enumerate(zip(variables, arrays, strict=False)):
         kept = (exact or {}).get(str(number))
+        if array.shape == () and array.dtype.kind in "iu" and variable.dtype.kind == "f":
+            array = array.astype(variable.dtype)  # a place that some of Keras' optimizers leave unused
         value = fitting(variable, array, f"number {number} of the optimizer's state")
         if isinstance(kept, (int, float)) and array.dtype.type(kept) == array:
             value = variable.dtype.type(kept)  # the same number, before the file's dtype rounded it

@@ -205,8 +205,9 @@ def _from_graphnet(data: bytes, compile: bool, maker: Maker) -> Any:
     model = _made(about.get("model"), from_safetensors(members[OWN_WEIGHTS]), readable_paths, maker)
     if compile and about.get("compile"):
         compile_from(model, about["compile"], maker)
-        if OWN_OPTIMIZER in members:
-            set_optimizer(model.optimizer, _numbered(from_safetensors(members[OWN_OPTIMIZER])))
+        if OWN_OPTIMIZER not in members:
+            raise Refused(f"it has no {OWN_OPTIMIZER}.")
+        set_optimizer(model.optimizer, _numbered(from_safetensors(members[OWN_OPTIMIZER])))
     set_seeds(model, about.get("seeds", {}))
     return model
 

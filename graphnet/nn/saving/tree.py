@@ -135,7 +135,7 @@ def _keras_object(made: Any, config: dict[str, Any], kind: str, name: str) -> di
             simple[key] = written(value, keras.MODULE)
         elif value is not None and not _same(value, defaults.get(key)):
             raise NoWord(f"Keras' {name} has no {key}, which is {_brief(value)} here.")
-    if kind == "layers":
+    if kind == "layers" and "dtype" in known:
         simple["dtype"] = keras.policy(made.dtype) if name != "InputLayer" else made.dtype
     return {
         "module": keras.module_of(kind, name),
