@@ -21,6 +21,8 @@ from graphnet.tensor import Tensor
 
 #: windows in a tile: with two registers of channels each, twelve sums, which leaves room for what is multiplied
 TALL = 6
+#: rows of a kernel that are so few are written out
+SHALLOW = 32
 #: additions and multiplications per nanosecond, about
 RATE = 40.0
 OPS = frozenset({"conv", "conv_transpose", "conv_kernel"})
@@ -303,7 +305,8 @@ class Writer(Text):
         """For each tile of the kernel, products along the windows, added up over the samples."""
         g = self.g
         outer, length = g.runs
-        self.zero(kernel, math.prod(outer) * length * g.outputs * self.align)
+        depth = math.prod(outer) * length
+        self.zero(kernel, depth * g.outputs * self.align)
         if g.sample:
             self.zero("%room", g.sample)
         with self.each_sample(shared):
@@ -311,29 +314,50 @@ class Writer(Text):
             given = self.at(self.kind, u, self.mul(self.n, self.windows * g.outputs))
 
             def block(column: str | int, width: int) -> None:
-                kind = vector(width, self.kind)
+                def tile(first: str | int, offsets: Sequence[str | int]) -> None:
+                    self.kernel_tile(sample, given, kernel, column, width, first, offsets)
+
+                if depth <= SHALLOW:
+                    # Short runs: a tile goes over several of them.
+                    every = [int(self.of_run(at)) + i for at in np.ndindex(*outer) for i in range(length)]
+                    for start in range(0, depth, TALL):
+                        tile(start, every[start : start + TALL])
+                    return
                 with self.nest(outer) as at:
                     moved = self.of_run(at)
                     first = self.mul(self.numbered(at, outer), length)
-
-                    def tile(i: str | int, rows: int) -> None:
-                        places = [
-                            self.at(self.kind, kernel, self.add(self.mul(self.total(first, i, r), g.outputs), column))
-                            for r in range(rows)
-                        ]
-                        sums = self.sums(rows, width, [self.load(kind, p, self.align) for p in places])
-                        with self.nest(g.fit) as w:
-                            jumps = [self.mul(a, s * d) for a, s, d in zip(w, g.strides, g.steps, strict=True)]
-                            base = self.total(*jumps, moved, i)
-                            ones = [self.at(self.kind, sample, self.add(base, r)) for r in range(rows)]
-                            number = self.mul(self.numbered(w, g.fit), g.outputs)
-                            self.add_products(sums, width, ones, self.at(self.kind, given, self.add(number, column)))
-                        for pointer, place in zip(places, sums, strict=True):
-                            self.store(kind, self.value(place, kind), pointer, self.align)
-
-                    self.tiles(length, tile)
+                    self.tiles(
+                        length,
+                        lambda i, rows: tile(self.add(first, i), [self.total(moved, i, r) for r in range(rows)]),
+                    )
 
             self.blocks(g.outputs, g.widest, block)
+
+    def kernel_tile(
+        self,
+        sample: str,
+        given: str,
+        kernel: str,
+        column: str | int,
+        width: int,
+        first: str | int,
+        offsets: Sequence[str | int],
+    ) -> None:
+        """Rows of the kernel from `first` on: add what one sample gives, with its elements so far into each window."""
+        g = self.g
+        kind = vector(width, self.kind)
+        places = [
+            self.at(self.kind, kernel, self.add(self.mul(self.add(first, r), g.outputs), column))
+            for r in range(len(offsets))
+        ]
+        sums = self.sums(len(offsets), width, [self.load(kind, p, self.align) for p in places])
+        with self.nest(g.fit) as w:
+            base = self.total(*(self.mul(a, s * d) for a, s, d in zip(w, g.strides, g.steps, strict=True)))
+            ones = [self.at(self.kind, sample, self.add(base, offset)) for offset in offsets]
+            number = self.mul(self.numbered(w, g.fit), g.outputs)
+            self.add_products(sums, width, ones, self.at(self.kind, given, self.add(number, column)))
+        for pointer, place in zip(places, sums, strict=True):
+            self.store(kind, self.value(place, kind), pointer, self.align)
 
     def joined(self, size: int) -> None:
         """Add the %count results at %p1, which lie one after the other, to that at %p0."""
