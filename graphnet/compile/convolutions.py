@@ -25,7 +25,7 @@ TALL = 6
 SHALLOW = 32
 #: additions and multiplications per nanosecond, about
 RATE = 40.0
-OPS = frozenset({"conv", "conv_transpose", "conv_kernel"})
+OPS = frozenset({"conv", "conv_add", "conv_transpose", "conv_kernel"})
 
 
 class Geometry(NamedTuple):
@@ -81,8 +81,8 @@ def geometry(t: Tensor) -> Geometry | None:
         return None
     if not t.size or any(not i.size or i.dtype != t.dtype for i in t.inputs):
         return None
-    a, b = t.inputs
-    if t.op.name == "conv":
+    a, b = t.inputs[:2]
+    if t.op.name in ("conv", "conv_add"):
         x, window, u = a.shape, b.shape[:-2], t.shape
     elif t.op.name == "conv_transpose":
         x, window, u = t.shape, b.shape[:-2], a.shape
@@ -232,7 +232,11 @@ class Writer(Text):
         """The loops of the op `name`, whose inputs and result are at `pointers`, from %lo to %hi if they are shared."""
         getattr(self, name)(*pointers, shared)
 
-    def conv(self, x: str, kernel: str, y: str, shared: bool) -> None:
+    def conv_add(self, x: str, kernel: str, bias: str, y: str, shared: bool) -> None:
+        """`conv`, with a number for each channel of the result added to it."""
+        self.conv(x, kernel, y, shared, bias)
+
+    def conv(self, x: str, kernel: str, y: str, shared: bool, bias: str | None = None) -> None:
         """The packed kernel over the windows of each sample."""
         g = self.g
         outer, length = g.runs
@@ -248,7 +252,10 @@ class Writer(Text):
 
                 def tile(p: str | int, rows: int) -> None:
                     bases = [self.at(self.kind, sample, self.begins(self.add(p, r))) for r in range(rows)]
-                    sums = self.sums(rows, width)
+                    kind, start = vector(width, self.kind), None
+                    if bias is not None:
+                        start = [self.load(kind, self.at(self.kind, bias, column), self.align)] * rows
+                    sums = self.sums(rows, width, start)
                     with self.nest(outer) as at:
                         moved = self.of_run(at)
                         first = self.mul(self.numbered(at, outer), length)
@@ -258,7 +265,6 @@ class Writer(Text):
                             self.add_products(sums, width, ones, row)
                     for r, place in enumerate(sums):
                         into = self.total(self.mul(self.add(p, r), g.outputs), column)
-                        kind = vector(width, self.kind)
                         self.store(kind, self.value(place, kind), self.at(self.kind, result, into), self.align)
 
                 self.tiles(self.windows, tile)
