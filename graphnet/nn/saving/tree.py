@@ -178,7 +178,7 @@ def _function(name: Named, dialect: str) -> Any:
     registered = registered_name(function)
     if registered is None:
         for kind in FUNCTIONS:
-            if tables()[kind].entries.get(function.__name__) is function:
+            if tables()[kind].entries.get(getattr(function, "__name__", "")) is function:
                 return function.__name__
         if function.__name__ == "<lambda>":
             raise ValueError(
