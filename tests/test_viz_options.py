@@ -195,6 +195,19 @@ def test_200_layers_and_10_000_nodes_are_quick_and_short():
     assert len(g.draw().scene.nodes) < 10
 
 
+def test_thousands_of_blocks_that_cannot_be_folded_are_looked_at_quickly():
+    xs = [gn.input((2,), name=f"x{i}") for i in range(3000)]
+    made = []
+    for i, x in enumerate(xs):
+        with gn.region(f"b{i}", "B"):
+            made.append(gn.sin(x))
+    g = gn.Graph(xs, gn.concatenate(made))
+    start = time.perf_counter()
+    scene = build(g)
+    assert time.perf_counter() - start < 5
+    assert not [b for b in scene.boxes if b.kind == "repeat"] and len(scene.nodes) < 320
+
+
 # What is known about it.
 
 

@@ -1,7 +1,7 @@
 """Write graphnet/data/keras.json: the keys that Keras' classes have in their configurations, with their defaults.
 
-Run it where the real Keras is installed: `KERAS_BACKEND=jax python tools/keras_words.py`. Each class is made with as few
-arguments as it takes. Needed to drop what Keras writes at its default, and to say what it does not know.
+Run it where the real Keras is installed: `KERAS_BACKEND=jax python tools/keras_words.py`. Each class is made with as
+few arguments as it takes. Needed to drop what Keras writes at its default, and to say what it does not know.
 """
 
 import inspect
@@ -28,7 +28,7 @@ def arguments(keras):
     """What the required arguments are given."""
     layers = keras.layers
     return {
-        "layer": lambda: layers.Dense(1),
+        "layer": lambda: layers.LSTM(1),
         "cell": lambda: layers.LSTMCell(1),
         "cells": lambda: [layers.LSTMCell(1)],
         "activation": lambda: "relu",
@@ -65,9 +65,9 @@ def plain(value):
     return [plain(v) for v in value] if isinstance(value, (list, tuple)) else value
 
 
-def described(keras, cls):
+def described(keras, cls, module):
     """The required arguments of `cls`, its other keys with what they are unless given, and arguments that it takes but
-    does not write; or None."""
+    does not write (with a minus: one that others take and it does not); or None."""
     given = arguments(keras)
     parameters = inspect.signature(cls.__init__).parameters.values()
     required = [p.name for p in parameters if p.name != "self" and p.default is p.empty and p.kind not in (2, 4)]
@@ -77,9 +77,9 @@ def described(keras, cls):
         json.dumps(config)
     except Exception:
         return None
-    for key in COMMON:
-        config.pop(key, None)
-    also = [p.name for p in parameters if p.name not in (*required, *config, "self", *COMMON) and p.kind not in (2, 4)]
+    without = [f"-{key}" for key in COMMON if config.pop(key, None) is None and module == "layers"]
+    known = {*required, *config, *COMMON, "self"}
+    also = without + [p.name for p in parameters if p.name not in known and p.kind not in (2, 4)]
     return [required, {k: v for k, v in config.items() if k not in required}, also]
 
 
@@ -94,14 +94,16 @@ def main():
             place = getattr(place, part)
         rows = []
         for name, cls in sorted(vars(place).items()):
-            if not inspect.isclass(cls) or not hasattr(cls, "get_config") or (
-                module == "layers" and name.startswith(("Random", "Auto", "Aug"))
+            if (
+                not inspect.isclass(cls)
+                or not hasattr(cls, "get_config")
+                or (module == "layers" and name.startswith(("Random", "Auto", "Aug")))
             ):
                 continue
             if name == "InputLayer":
                 found = [["batch_shape"], {"sparse": False, "ragged": False, "optional": False}, []]
             else:
-                found = described(keras, cls)
+                found = described(keras, cls, module)
             if found is not None:
                 rows.append(f"  {json.dumps(name)}: {json.dumps(found)}")
         lines.append(f" {json.dumps(module)}: {{\n" + ",\n".join(rows) + "\n }")

@@ -35,13 +35,13 @@ def plan_scene(plan: Plan, kernels: bool = True, heat: str | None = None, profil
         graph = code.graph
         steps = [tuple(members(step)) for step in code.steps]
     place_of = {t: place for place, nodes in enumerate(steps) for t in nodes}
-    texts = [code.text_of(place) for place in range(len(code.steps))] if same and len(code.steps) == len(steps) else []
+    known = same and len(code.steps) == len(steps)
     paths: dict[Tensor, tuple[Region, ...]] | None = None
     if kernels:
         paths = {}
         for place, nodes in enumerate(steps):
             if len(nodes) > 1:
-                box = Region(f"kernel {place}", "kernel", None, {"code": _cut(texts[place]) if texts else ""})
+                box = Region(f"kernel {place}", "kernel", None, {"code": _cut(code.text_of(place)) if known else ""})
                 paths.update(dict.fromkeys(nodes, (box,)))
 
     def with_code(node: Node, tensors: Sequence[Tensor]) -> None:
@@ -49,9 +49,9 @@ def plan_scene(plan: Plan, kernels: bool = True, heat: str | None = None, profil
         if place is None:
             return
         node.data["step"] = place
-        if texts and node.kind != "kernel":
-            node.data["code"] = texts[place]
-            node.tooltip += "\n" + _cut(texts[place])
+        if known and node.kind not in ("kernel", "region", "gradient region"):
+            node.data["code"] = code.text_of(place)
+            node.tooltip += "\n" + _cut(node.data["code"])
 
     options.setdefault("title", f"{plan.graph.name or 'plan'}, {plan.backend if same else profile.backend}")
     options.setdefault("fold", False)

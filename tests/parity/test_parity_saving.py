@@ -127,7 +127,7 @@ MeanSquaredError(reduction="sum")
 MeanAbsoluteError()
 MeanAbsolutePercentageError()
 MeanSquaredLogarithmicError()
-Huber(delta=0.5)
+Huber()
 LogCosh()
 KLDivergence()
 Poisson()
@@ -181,7 +181,7 @@ Mean()
 PARTS = """
 kernel_initializer=initializers.Zeros()
 kernel_initializer=initializers.Constant(0.5)
-kernel_initializer=initializers.Identity(gain=2.0)
+kernel_initializer=initializers.Identity()
 kernel_initializer=initializers.RandomNormal(mean=1.0, stddev=0.1, seed=3)
 kernel_initializer=initializers.RandomUniform(-1.0, 1.0)
 kernel_initializer=initializers.TruncatedNormal()
@@ -209,12 +209,9 @@ def both(text, kind):
     """What `text` makes in Keras and in graphnet; skips while graphnet lacks it."""
     made = []
     for root in (keras, gn.nn):
-        names = {
-            "__builtins__": {},
-            **{n: getattr(root, n) for n in ("initializers", "regularizers") if hasattr(root, n)},
+        names = {n: getattr(root, n, None) for n in ("initializers", "regularizers", "constraints")} | {
+            "__builtins__": {}
         }
-        for extra in (getattr(root, "constraints", None),):
-            names["constraints"] = extra
         space = getattr(root, kind) if kind else root.layers
         names |= {n: getattr(space, n) for n in dir(space) if not n.startswith("_")}
         try:

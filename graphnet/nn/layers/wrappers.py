@@ -7,6 +7,7 @@ from typing import Any
 import graphnet as gn
 from graphnet.nn.layer import Layer
 from graphnet.nn.layers.core import table
+from graphnet.nn.lookup import plain
 
 MERGES = ("concat", "sum", "mul", "ave", None)
 
@@ -41,14 +42,14 @@ class Bidirectional(Layer):
                 f"Bidirectional: merge_mode is one of {', '.join(map(repr, MERGES))}; received {merge_mode!r}"
             )
         self.merge_mode = merge_mode
-        self.layer = self.backward_layer = None
+        self.layer = None
         config = layer.get_config()
         name = config["name"]
         self.forward_layer = type(layer).from_config({**config, "name": f"forward_{name.removeprefix('forward_')}"})
         if backward_layer is None:
-            config = {**config, "go_backwards": not config["go_backwards"], "name": f"backward_{name}"}
+            config = {**config, "go_backwards": not layer.go_backwards, "name": f"backward_{name}"}
             backward_layer = type(layer).from_config(config)
-        self.backward_layer = backward_layer
+        self.backward_layer: Any = backward_layer
         self._check()
         for one in (self.forward_layer, self.backward_layer):
             one.zero_output_for_mask = one.return_sequences
@@ -69,7 +70,7 @@ class Bidirectional(Layer):
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         for word, layer in (("layer", self.forward_layer), ("backward_layer", self.backward_layer)):
-            config[word] = {"class_name": type(layer).__name__, "config": layer.get_config()}
+            config[word] = plain(layer)
         return config
 
     @classmethod

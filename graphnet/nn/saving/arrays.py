@@ -1,8 +1,8 @@
 """Named arrays as bytes: NumPy's `.npz` and `.safetensors`, both read and written with NumPy alone.
 
-A safetensors file is the length of a JSON text (8 bytes, little end first), the text, which gives dtype, shape and place
-of each array, and the arrays' bytes one after the other (https://huggingface.co/docs/safetensors). Readers compare every
-size with the bytes that are there before they make an array; there is no pickle.
+A safetensors file is the length of a JSON text (8 bytes, little end first), the text, which gives dtype, shape and
+place of each array, and the arrays' bytes one after the other (https://huggingface.co/docs/safetensors). Readers
+compare every size with the bytes that are there before they make an array; there is no pickle.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import zlib
 from typing import Any
 
 import numpy as np
@@ -32,22 +33,26 @@ DTYPES = {
     "BOOL": "|b1",
 }
 WORDS = {np.dtype(code): word for word, code in DTYPES.items()}
+#: the word for the checksum (CRC-32) among those about a file
+CHECKSUM = "crc32"
 #: the longest header of an array in a `.npz` file
 HEADER = 10_000
 
 
 def to_safetensors(arrays: dict[str, np.ndarray], about: dict[str, str] | None = None) -> bytes:
-    """The arrays, and a few words about them, as a safetensors file."""
-    header: dict[str, Any] = {"__metadata__": about} if about else {}
-    parts, place = [], 0
+    """The arrays, and a few words about them, as a safetensors file. One of the words is a checksum of the arrays."""
+    header: dict[str, Any] = {"__metadata__": {}}
+    parts, place, checksum = [], 0, 0
     for name, given in arrays.items():
         array = np.asarray(given).astype(np.asarray(given).dtype.newbyteorder("<"), order="C", copy=False)
         word = WORDS.get(array.dtype)
         if word is None:
             raise ValueError(f"{name}: safetensors has no word for the dtype {array.dtype}.")
         parts.append(array.tobytes())
+        checksum = zlib.crc32(parts[-1], checksum)
         header[name] = {"dtype": word, "shape": list(array.shape), "data_offsets": [place, place + array.nbytes]}
         place += array.nbytes
+    header["__metadata__"] = {**(about or {}), CHECKSUM: f"{checksum:08x}"}
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
     return b"".join([len(text).to_bytes(8, "little"), text, *parts])
@@ -61,8 +66,10 @@ def from_safetensors(data: bytes) -> dict[str, np.ndarray]:
     header = parsed(data[8 : 8 + length], "its header")
     if not isinstance(header, dict):
         raise Refused("its header is no dict.")
-    header.pop("__metadata__", None)
+    about = header.pop("__metadata__", None)
     body = memoryview(data)[8 + length :]
+    if isinstance(about, dict) and about.get(CHECKSUM) not in (None, f"{zlib.crc32(body):08x}"):
+        raise Refused("it is damaged: its arrays are not those that its checksum is of.")
     arrays: dict[str, np.ndarray] = {}
     spans = []
     for name, entry in header.items():

@@ -81,11 +81,14 @@ def set_optimizer(optimizer: Any, arrays: list[Any], exact: dict[str, Any] | Non
     first = 1 if optimizer.schedule else 2
     if len(arrays) not in (0, first, len(variables)):
         raise Refused(
-            f"it has {len(arrays)} arrays of state for the optimizer {type(optimizer).__name__}, which has {len(variables)}."
+            f"it has {len(arrays)} arrays of state for the optimizer {type(optimizer).__name__}, which has "
+            f"{len(variables)}."
         )
     values = []
     for number, (variable, array) in enumerate(zip(variables, arrays, strict=False)):
         kept = (exact or {}).get(str(number))
+        if array.shape == () and array.dtype.kind in "iu" and variable.dtype.kind == "f":
+            array = array.astype(variable.dtype)  # a place that some of Keras' optimizers leave unused
         value = fitting(variable, array, f"number {number} of the optimizer's state")
         if isinstance(kept, (int, float)) and array.dtype.type(kept) == array:
             value = variable.dtype.type(kept)  # the same number, before the file's dtype rounded it

@@ -1,8 +1,8 @@
 """Keras' words for what graphnet has, in both directions: modules, dtype policies, and the keys of configurations.
 
 Names are the same nearly everywhere, so this is a list of exceptions. `graphnet/data/keras.json` has the keys of Keras'
-classes and what Keras writes for them unless told otherwise: a key that graphnet does not know is dropped where it has that
-value, and an error elsewhere.
+classes and what Keras writes for them unless told otherwise: a key that graphnet does not know is dropped where it has
+that value, and an error elsewhere.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import numpy as np
 from graphnet.nn.layer import Layer
 from graphnet.nn.lookup import plain
 from graphnet.nn.losses import LossFunctionWrapper
-from graphnet.nn.metrics import Metric
 from graphnet.nn.saving.errors import Refused
 
 MODULE = "keras"
@@ -40,7 +39,9 @@ def known_keys(kind: str, name: str) -> set[str] | None:
     if name in TOP:
         return {"name", "trainable", "dtype", "layers", "build_input_shape"}
     found = words().get(kind, {}).get(name)
-    return None if found is None else {*COMMON, *found[0], *found[1], *found[2]}
+    if found is None:
+        return None
+    return {*COMMON, *found[0], *found[1], *found[2]} - {key[1:] for key in found[2] if key.startswith("-")}
 
 
 def module_of(kind: str, name: str) -> str:
@@ -105,8 +106,10 @@ def to_config(made: Any, config: dict[str, Any]) -> dict[str, Any]:
             config.pop(key, None)  # the model has an InputLayer instead
     elif config.get("dtype", "") is None:
         config.pop("dtype")
-    if isinstance(made, Metric):
-        config.setdefault("dtype", "float32")
+    if config.get("data_format") == "channels_last" and "data_format" not in (known_keys("layers", name) or ()):
+        config.pop("data_format")  # the only one it has
+    if name in ("SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D") and made.trainable:
+        config.pop("trainable")
     return config
 
 
@@ -125,8 +128,8 @@ def from_config(kind: str, name: str, config: dict[str, Any], accepted: set[str]
         config["learning_rate"] = _shortest(config.get("learning_rate"))
     if kind == "regularizers":
         config = {k: _shortest(v) for k, v in config.items()}
-    if kind != "layers" and config.get("dtype") == "float32":
-        del config["dtype"]
+    if kind != "layers":
+        config.pop("dtype", None)  # graphnet adds up metrics in float64
     _, defaults, _ = words().get(kind, {}).get(name, ([], {}, []))
     unknown = {}
     for key in [k for k in config if k not in accepted]:
