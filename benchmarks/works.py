@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from benchmarks import chains, compiling, fit, images, memory, networks
+from benchmarks import chains, compiling, fit, images, memory, networks, sequences
 from benchmarks.report import Target
 
 NUMPY_ALONE = {"GRAPHNET_NATIVE": "0"}
@@ -65,6 +65,14 @@ WORKS: tuple[Work, ...] = (
         ("graphnet", "Keras", "PyTorch"),
         (Target(0.5),),
         most_rounds=3,
+    ),
+    Work(
+        "lstm",
+        "step embedding 64, LSTM 64, 80 steps, batch 32, SGD",
+        "sequences",
+        "lstm",
+        tuple(sequences.LIBRARIES),
+        (Target(1.5, ("Keras",)),),
     ),
     *(
         Work(name, f"chain of 10 ops, {count:,} float32", "chains", name, tuple(chains.LIBRARIES), (Target(1.0),))

@@ -1,4 +1,4 @@
-"""Damaged and hostile files, made from good ones: each a name, an ending, bytes, and whether it may still load as it was."""
+"""Damaged and hostile files, made from good ones: a name, an ending, bytes, and whether it may still load as it was."""
 
 import io
 import json
@@ -72,7 +72,7 @@ def tricks_with_zips(files):
     for ending in (".keras", ".graphnet", ".npz"):
         parts = members(files[ending])
         first = next(iter(parts))
-        names = ["../evil.npy", "/etc/passwd.npy", "a/../../evil.npy", "C:/evil.npy", "a\\..\\evil.npy", "a//b.npy", "./a.npy"]
+        names = "../evil.npy /etc/passwd.npy a/../../evil.npy C:/evil.npy a\\..\\evil.npy a//b.npy ./a.npy".split()
         for name in names:
             yield f"named {name}", ending, zipped([*parts.items(), (name, b"x")]), False
         yield "double", ending, zipped([*parts.items(), (first, parts[first])]), False
@@ -254,7 +254,9 @@ def hostile_hdf5(files):
 
     changes = {
         "huge": instead(shape=(HUGE, 5), dtype="f4", chunks=(1000, 5)),
-        "huge and compressed": instead(shape=(10**6, 100), dtype="f4", chunks=(1000, 100), compression="gzip", fillvalue=1),
+        "huge and compressed": instead(
+            shape=(10**6, 100), dtype="f4", chunks=(1000, 100), compression="gzip", fillvalue=1
+        ),
         "no bytes": instead(shape=(10**6, 100), dtype="f4"),
         "text": instead(data=["a", "b"]),
         "another shape": instead(data=np.zeros((5, 6), "f4")),
@@ -282,7 +284,3 @@ def all_of(folder):
     yield from hostile_configurations(files)
     yield from hostile_arrays(files)
     yield from hostile_hdf5(files)
-
-
-
-

@@ -1,4 +1,4 @@
-"""ModelCheckpoint as in Keras, and BackupAndRestore: a run that is killed and started again ends as one that never was."""
+"""ModelCheckpoint as in Keras; BackupAndRestore: a run that is killed and started again ends as one that never was."""
 
 import json
 import os
@@ -201,7 +201,8 @@ def test_an_error_keeps_the_backup_and_more_epochs_go_on(tmp_path):
     with pytest.raises(Stop):
         made.fit(X, Y, epochs=6, batch_size=4, verbose=0, callbacks=[BackupAndRestore(tmp_path), Raise(2)])
     made = model()
-    history = made.fit(X, Y, epochs=4, batch_size=4, verbose=0, callbacks=BackupAndRestore(tmp_path, delete_checkpoint=False))
+    keep = BackupAndRestore(tmp_path, delete_checkpoint=False)
+    history = made.fit(X, Y, epochs=4, batch_size=4, verbose=0, callbacks=keep)
     assert history.epoch == [0, 1, 2, 3]
     made = model()
     history = made.fit(X, Y, epochs=6, batch_size=4, verbose=0, callbacks=BackupAndRestore(tmp_path))
@@ -213,7 +214,8 @@ def test_an_error_keeps_the_backup_and_more_epochs_go_on(tmp_path):
 def test_a_run_that_had_stopped_early_stays_stopped(tmp_path):
     made = model()
     callbacks = [Logs([1.0, 2.0, 3.0, 0.5]), EarlyStopping(patience=1)]
-    first = made.fit(X, Y, epochs=4, verbose=0, callbacks=[*callbacks, BackupAndRestore(tmp_path, delete_checkpoint=False)])
+    keep = BackupAndRestore(tmp_path, delete_checkpoint=False)
+    first = made.fit(X, Y, epochs=4, verbose=0, callbacks=[*callbacks, keep])
     assert first.epoch == [0, 1]
     again = model().fit(X, Y, epochs=4, verbose=0, callbacks=[*callbacks, BackupAndRestore(tmp_path)])
     assert again.epoch == [0, 1]

@@ -115,6 +115,15 @@ def test_06_weights_of_classes(y):
         model.fit(x, y, class_weight={1: 2.0}, sample_weight=np.ones(3), verbose=0)
 
 
+def test_06_weights_of_classes_are_for_training_alone():
+    model = Sequential([Input((1,)), Dense(3, activation="softmax", kernel_initializer="zeros")])
+    model.compile(optimizers.SGD(0.0), "sparse_categorical_crossentropy")
+    x, y = np.ones((6, 1)), np.array([0, 1, 2, 0, 1, 2])
+    history = model.fit(x, y, class_weight={1: 2.0}, validation_split=0.5, verbose=0).history
+    assert history["loss"][0] == pytest.approx(1.4648165, rel=1e-6)
+    assert history["val_loss"][0] == pytest.approx(math.log(3), rel=1e-6)
+
+
 def test_07_epochs_is_the_last_index():
     x, y = column(4)
     history = mean_model().fit(x, y, initial_epoch=2, epochs=5, verbose=0)

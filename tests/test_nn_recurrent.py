@@ -397,3 +397,17 @@ def test_outputs_of_masked_steps_can_be_zero():
     np.testing.assert_allclose(layer(X, mask=MASK).numpy(), wanted, rtol=2e-5, atol=2e-6)
     both = nn.Bidirectional(nn.LSTM(3, return_sequences=True))
     assert not both(X, mask=MASK).numpy()[1].any()
+
+
+def test_sequences_of_any_length():
+    model = nn.Sequential([nn.Input((None,)), nn.Embedding(5, 3), nn.LSTM(4, return_sequences=True), nn.Dense(2)])
+    assert model.output_shape == (None, None, 2)
+    assert [layer.output_shape for layer in model.layers] == [(None, None, 3), (None, None, 4), (None, None, 2)]
+    assert "(None, None, 2)" in str(model.summary(print_fn=lambda text: None))
+    model.compile("sgd", "mse")
+    for steps in (3, 7):
+        model.fit(np.ones((4, steps), int), np.zeros((4, steps, 2)), verbose=0)
+        assert model.predict(np.ones((2, steps), int)).shape == (2, steps, 2)
+    with pytest.raises(ValueError, match=r"build needs the sizes that weights follow from; received \(None, None, 3\)"):
+        nn.Sequential([nn.Input((None, 3)), nn.Flatten(), nn.Dense(2)])
+    assert model.graph().outputs[0].shape == (32, 16, 2)

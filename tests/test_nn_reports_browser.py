@@ -22,13 +22,13 @@ def test_the_report_opens_from_a_file_with_its_looks_and_without_complaints(dark
             script("return performance.getEntriesByType('resource').filter(e => !e.name.startsWith('data:')).length")
             == 0
         )
-        stroke = script("return getComputedStyle(document.querySelector('.chart .line.c0')).stroke")
+        stroke = script("return getComputedStyle(document.querySelector('.graphnet-chart .line.c0')).stroke")
         assert stroke == ("rgb(122, 184, 255)" if dark else "rgb(43, 108, 176)")
         picture = script("const i = document.querySelector('.graph img'); return [i.complete, i.naturalWidth]")
         assert picture[0] and picture[1] > 100
         assert script("return document.documentElement.scrollWidth <= innerWidth")
         inside = script(
-            "return [...document.querySelectorAll('.chart[role=img]')].every(s => "
+            "return [...document.querySelectorAll('.graphnet-chart[role=img]')].every(s => "
             "[...s.querySelectorAll('text')].every(t => {const a = t.getBBox(), v = s.viewBox.baseVal; "
             "return a.x >= -1 && a.x + a.width <= v.width + 1}))"
         )

@@ -203,6 +203,23 @@ def test_relu_moves_behind_the_pool_and_nothing_changes(backend, window, strides
         np.testing.assert_allclose(a.numpy(), e.numpy(), rtol=1e-5)
 
 
+@each_backend
+@pytest.mark.parametrize("shape", [(4,), (1, 1, 1, 4)])
+def test_a_bias_rides_in_the_convolution(backend, shape, rng):
+    x, kernel, bias = (rng.standard_normal(s) for s in ((3, 6, 5, 2), (3, 3, 2, 4), shape))
+
+    def f(x, kernel, bias):
+        y = bias + gn.conv(x, kernel, padding="same")
+        return [y, *gn.gradients(gn.tanh(y).sum(), [x, kernel, bias])]
+
+    plan = agree(f, [x, kernel, bias], backend, "float64")
+    assert ("conv_add(" in plan.source) == (backend == "native")
+    # Not where the convolution itself is wanted, or the bias is none.
+    both = agree(lambda x, k, b: [c := gn.conv(x, k), c + b], [x, kernel, bias], backend, "float64")
+    wide = agree(lambda x, k, b: [gn.conv(x, k) + b[:1]], [x, kernel, bias.ravel()], backend, "float64")
+    assert not any("conv_add(" in p.source for p in (both, wide))
+
+
 @NEEDS_LLVM
 def test_the_profile_knows_convolutions_as_kernels(rng):
     x, kernel = rng.standard_normal((4, 10, 10, 3)), rng.standard_normal((3, 3, 3, 5))

@@ -1,4 +1,4 @@
-"""Saving and loading: every format gives back the same bits, training goes on as if it had not stopped, files are whole."""
+"""Saving and loading: formats give back the same bits, training goes on as if it had not stopped, files are whole."""
 
 import json
 import os
@@ -80,7 +80,7 @@ def test_settings_come_back(ending, tmp_path):
     assert [layer.trainable for layer in again.layers] == [False, True, True, True]
     assert again.optimizer.get_config() == model.optimizer.get_config()
     assert again.loss.get_config() == model.loss.get_config()
-    assert [m.name for m in again.metrics] == ["accuracy"] and again.steps.run_eagerly
+    assert [m.name for m in again.steps.metrics] == ["accuracy"] and again.steps.run_eagerly
     assert again.layers[0].kernel_regularizer.l2 == 0.01
     assert gn.nn.load_model(tmp_path / f"m{ending}", compile=False).optimizer is None
 
@@ -243,7 +243,7 @@ def test_custom_objects(ending, tmp_path):
     needs(ending)
     model = gn.nn.Sequential([gn.nn.Input((3,)), Scale(3.0), gn.nn.Dense(2, activation=double)])
     model.save(tmp_path / f"m{ending}")
-    with pytest.raises(gn.nn.saving.FileError, match="'Scale'.*custom_objects="):
+    with pytest.raises(gn.nn.saving.FileError, match=r"'Scale'.*custom_objects="):
         gn.nn.load_model(tmp_path / f"m{ending}")
     with pytest.raises(gn.nn.saving.FileError, match="function 'double'"):
         gn.nn.load_model(tmp_path / f"m{ending}", custom_objects={"Scale": Scale})
@@ -298,7 +298,11 @@ def test_json_and_clones():
     assert clone.steps is None and not same(clone.get_weights(), model.get_weights())
     clone.set_weights(model.get_weights())
     np.testing.assert_array_equal(clone.predict(data()[0]), model.predict(data()[0]))
-    wide = gn.nn.clone_model(model, lambda layer: gn.nn.Dense(9) if layer.name == "out" else type(layer).from_config(layer.get_config()))
+
+    def wider(layer):
+        return gn.nn.Dense(9) if layer.name == "out" else type(layer).from_config(layer.get_config())
+
+    wide = gn.nn.clone_model(model, wider)
     assert wide.output_shape == (None, 9)
     with pytest.raises(TypeError, match="gives a layer for each layer"):
         gn.nn.clone_model(model, lambda layer: None)

@@ -1,4 +1,4 @@
-"""Files that the real Keras 3.15.1 wrote (tests/data, made by make_keras_files.py) open, and training goes on as it would."""
+"""Files that the real Keras 3.15.1 wrote (tests/data, made by make_keras_files.py) open, and training goes on."""
 
 import io
 import json
@@ -49,7 +49,7 @@ def test_training_goes_on_as_there(name, results):
 def test_compile_settings_are_those_of_the_file():
     model = opened("mlp")
     assert type(model.optimizer).__name__ == "Adam" and float(model.optimizer.learning_rate) == 0.001
-    assert [m.name for m in model.metrics] == ["accuracy"]
+    assert [m.name for m in model.steps.metrics] == ["accuracy"]
     assert model.layers[0].kernel_regularizer.l2 == 0.01
     assert model.layers[-1].name == "out"
     assert opened("mlp", compile=False).optimizer is None
@@ -136,13 +136,13 @@ def test_classes_that_are_not_known_are_named(tmp_path):
     def foreign(config):
         config["config"]["layers"][1]["class_name"] = "Danse"
 
-    with pytest.raises(gn.nn.saving.FileError, match="Danse, which graphnet does not have. Did you mean 'Dense'"):
+    with pytest.raises(gn.nn.saving.FileError, match=r"Danse, which graphnet does not have. Did you mean 'Dense'"):
         gn.nn.load_model(changed(tmp_path, foreign))
 
     def own(config):
         config["config"]["layers"][1] |= {"module": None, "registered_name": "Custom>Mine", "class_name": "Mine"}
 
-    with pytest.raises(gn.nn.saving.FileError, match="'Mine'.*custom_objects"):
+    with pytest.raises(gn.nn.saving.FileError, match=r"'Mine'.*custom_objects"):
         gn.nn.load_model(changed(tmp_path, own))
 
 

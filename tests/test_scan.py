@@ -1,4 +1,4 @@
-"""`gn.scan`: a loop is one node, and does what the loop written out does, with gradients of any order, also compiled."""
+"""`gn.scan`: a loop is one node, with the values and the gradients of the loop written out, also compiled."""
 
 import threading
 
@@ -61,7 +61,12 @@ def test_second_and_third_derivatives():
 
 
 def test_forward_derivatives_and_hessian_products():
-    f, g = (lambda w: loss(run)(w, X, H) for run in (gn.scan, looped))
+    def f(w):
+        return loss(gn.scan)(w, X, H)
+
+    def g(w):
+        return loss(looped)(w, X, H)
+
     v = np.ones((3, 3))
     close(gn.jvp(f, (gn.tensor(W),), (v,)), gn.jvp(g, (gn.tensor(W),), (v,)))
     close([gn.hvp(f)(W, v)], [gn.hvp(g)(W, v)], 1e-10)

@@ -1,7 +1,7 @@
 """Write graphnet/data/keras.json: the keys that Keras' classes have in their configurations, with their defaults.
 
-Run it where the real Keras is installed: `KERAS_BACKEND=jax python tools/keras_words.py`. Each class is made with as few
-arguments as it takes. Needed to drop what Keras writes at its default, and to say what it does not know.
+Run it where the real Keras is installed: `KERAS_BACKEND=jax python tools/keras_words.py`. Each class is made with as
+few arguments as it takes. Needed to drop what Keras writes at its default, and to say what it does not know.
 """
 
 import inspect
@@ -78,7 +78,8 @@ def described(keras, cls, module):
     except Exception:
         return None
     without = [f"-{key}" for key in COMMON if config.pop(key, None) is None and module == "layers"]
-    also = without + [p.name for p in parameters if p.name not in (*required, *config, "self", *COMMON) and p.kind not in (2, 4)]
+    known = {*required, *config, *COMMON, "self"}
+    also = without + [p.name for p in parameters if p.name not in known and p.kind not in (2, 4)]
     return [required, {k: v for k, v in config.items() if k not in required}, also]
 
 
@@ -93,8 +94,10 @@ def main():
             place = getattr(place, part)
         rows = []
         for name, cls in sorted(vars(place).items()):
-            if not inspect.isclass(cls) or not hasattr(cls, "get_config") or (
-                module == "layers" and name.startswith(("Random", "Auto", "Aug"))
+            if (
+                not inspect.isclass(cls)
+                or not hasattr(cls, "get_config")
+                or (module == "layers" and name.startswith(("Random", "Auto", "Aug")))
             ):
                 continue
             if name == "InputLayer":

@@ -48,15 +48,13 @@ def fed(
     return Batches(*rows, batch_size, shuffle, rng, steps, anew)
 
 
-def split_off(
-    model: Any, x: Any, y: Any, sample_weight: Any, class_weight: Any, share: float
-) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+def split_off(model: Any, x: Any, y: Any, sample_weight: Any, share: float) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     """Rows without and with their last `share`, as checked arrays. A stream can't be split."""
     if is_stream(x):
         raise ValueError(
             f"validation_split needs arrays; x gives batches (it is a {type(x).__name__}): use validation_data."
         )
-    return data.split(checked_rows(model, x, y, sample_weight, class_weight), share)
+    return data.split(checked_rows(model, x, y, sample_weight), share)
 
 
 def held_out(validation_data: Any) -> tuple[Any, Any, Any]:

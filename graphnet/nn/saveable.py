@@ -15,7 +15,7 @@ class Saveable:
         save_model(self, filepath, overwrite)
 
     def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
-        """Write the weights to a `.weights.h5`, `.safetensors` or `.npz` file: see `graphnet.nn.saving.save_weights`."""
+        """Write the weights to `.weights.h5`, `.safetensors` or `.npz`: see `graphnet.nn.saving.save_weights`."""
         from graphnet.nn.saving import save_weights
 
         save_weights(self, filepath, overwrite)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphnet.tensor import Region, Tensor
-from graphnet.viz.render import drawn
+from graphnet.viz.render import STILL, drawn
 from graphnet.viz.scene import Node, Scene
 from graphnet.viz.scenes import scene_of
 from graphnet.viz.words import plural
@@ -85,5 +85,6 @@ def draw_plan(
     if path is not None and Path(path).suffix.lower() in (".html", ".htm"):
         from graphnet.viz.interactive import page
 
-        return page(plan, path, **options)
+        options.pop("kernels", None)
+        return page(plan, path, **{k: v for k, v in options.items() if k not in STILL})
     return drawn(lambda: plan_scene(plan, **options), path, rankdir, legend, engine, timeout)

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _ENGINES = ("auto", "dot", "pygraphviz", "builtin")
 _FORMATS = {".svg": "svg", ".png": "png", ".pdf": "pdf", ".dot": "dot", ".gv": "dot", ".json": "json"}
 _DPI = {"png": 144}
+#: options that mean nothing on a page, where everything can be seen
+STILL = ("fold", "limit", "shapes", "dtypes", "names", "parameters")
 #: seconds for a layout: when another engine can step in, and when one was asked for by name
 _PATIENCE, _LONG_PATIENCE = 3.0, 60.0
 #: nodes from which on our own layout, which takes time in proportion, comes first
@@ -205,7 +207,7 @@ def draw(
 ) -> Any:
     """A picture of a graph, written to `path` if that is given: SVG, PNG, PDF, DOT or JSON by its ending.
 
-    A path that ends in .html gives the interactive page, a `Page`; its options are those of `graphnet.viz.page`.
+    A path that ends in .html gives the interactive page, a `Page`; see `graphnet.viz.page`.
 
     What is shown:
 
@@ -243,7 +245,7 @@ def draw(
     if path is not None and Path(path).suffix.lower() in (".html", ".htm"):
         from graphnet.viz.interactive import page
 
-        return page(graph, path, **options)
+        return page(graph, path, **{k: v for k, v in options.items() if k not in STILL})
     return drawn(lambda: scene_of(graph, **options), path, rankdir, legend, engine, timeout)
 
 

@@ -1,4 +1,5 @@
-"""Makes the `.keras` files here with the real Keras 3.15.1, and what it predicts: `KERAS_BACKEND=jax python make_keras_files.py`.
+"""Makes the `.keras` files here with the real Keras 3.15.1, and what it predicts: `KERAS_BACKEND=jax python
+make_keras_files.py`.
 
 The archives are packed again with compression: HDF5 leaves most of such small files empty.
 """

@@ -209,12 +209,9 @@ def both(text, kind):
     """What `text` makes in Keras and in graphnet; skips while graphnet lacks it."""
     made = []
     for root in (keras, gn.nn):
-        names = {
-            "__builtins__": {},
-            **{n: getattr(root, n) for n in ("initializers", "regularizers") if hasattr(root, n)},
+        names = {n: getattr(root, n, None) for n in ("initializers", "regularizers", "constraints")} | {
+            "__builtins__": {}
         }
-        for extra in (getattr(root, "constraints", None),):
-            names["constraints"] = extra
         space = getattr(root, kind) if kind else root.layers
         names |= {n: getattr(space, n) for n in dir(space) if not n.startswith("_")}
         try:

@@ -19,16 +19,16 @@ class BackupAndRestore(Callback):
     The state is all that decides what comes next: weights, the optimizer, epoch and batch, the order of the rows, the
     random numbers to come, running loss and metrics, `History`, and what other callbacks remember (the best value and
     weights of `EarlyStopping`, the wait of `ReduceLROnPlateau`, ...). It is written after every epoch, or after every
-    `save_freq` batches, whole or not at all. So a run that is killed and started again ends with the same weights as one
-    that never was, bit for bit, on one machine with as many threads for BLAS. For that the training step is compiled at
-    the first batch, and waits for native code, which makes the first step slower.
+    `save_freq` batches, whole or not at all. So a run that is killed and started again ends with the same weights as
+    one that never was, bit for bit, on one machine with as many threads for BLAS. For that the training step is
+    compiled at the first batch, and waits for native code, which makes the first step slower.
 
     Make the model, the data and `fit`'s arguments as before. What can't be kept: open files (give `CSVLogger`
-    `append=True`), random numbers that your own code draws, and attributes of callbacks other than numbers, texts, arrays,
-    and lists, tuples and dicts of those.
+    `append=True`), random numbers that your own code draws, and attributes of callbacks other than numbers, texts,
+    arrays, and lists, tuples and dicts of those.
 
-    When `fit` has come to its end the backup is removed, unless `delete_checkpoint` is False; then a `fit` of more epochs
-    goes on from there. After an error or Ctrl-C it stays.
+    When `fit` has come to its end the backup is removed, unless `delete_checkpoint` is False; then a `fit` of more
+    epochs goes on from there. After an error or Ctrl-C it stays.
 
     Raises `FileError` in `fit` if the backup is damaged, or belongs to another model, data or batch size.
     """

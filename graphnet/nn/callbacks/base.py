@@ -18,7 +18,8 @@ Logs = dict[str, Any] | None
 class Callback(metaclass=Spelled):
     """Base class: override the hooks you need. `self.model` is the model, `self.params` what `fit` was called with.
 
-    The hooks of several callbacks are called in the order of the list, those of a class that is `last` after all others.
+    The hooks of several callbacks are called in the order of the list, those of a class that is `last` after all
+    others.
     """
 
     last = False
@@ -64,7 +65,8 @@ class CallbackList:
                 raise TypeError(f"callbacks is a list of Callback objects; received {callback!r} in it.")
             callback.set_model(model)
             callback.set_params(params)
-        self._called = {hook: [f for c in self.callbacks if (f := own(c, hook)) is not None] for hook in HOOKS}
+        ordered = sorted(self.callbacks, key=lambda c: c.last)
+        self._called = {hook: [f for c in ordered if (f := own(c, hook)) is not None] for hook in HOOKS}
 
     def listens(self, hook: str, besides: Any = ()) -> bool:
         """Whether some callback, `besides` those, overrides `hook`."""

@@ -8,8 +8,6 @@ rate of a compiled training step. Nothing here looks at a number, so the step is
 
 from __future__ import annotations
 
-import inspect
-import math
 import re
 import warnings
 from collections.abc import Iterable, Sequence
@@ -20,6 +18,7 @@ import numpy as np
 import graphnet as gn
 from graphnet.nn.lookup import Configured, Table, plain
 from graphnet.nn.optimizers import schedules
+from graphnet.nn.optimizers.settings import count_of, fraction, number_of, positive, schedule_of, takes_step
 
 table = Table("optimizer")
 
@@ -36,31 +35,6 @@ def get(given: Any) -> Any:
             f"an optimizer is one of the words {', '.join(table.words)}, or an Optimizer; received {given!r}"
         )
     return found
-
-
-def positive(value: Any, what: str, zero: bool = False) -> float:
-    """`value` as a positive number (or 0 if `zero`), or an error that names `what`."""
-    ok = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
-    if not ok or not math.isfinite(value) or value < 0 or (value == 0 and not zero):
-        raise ValueError(f"{what} is a number, {'0 or more' if zero else 'more than 0'}; received {value!r}")
-    return float(value)
-
-
-def fraction(value: Any, what: str, closed: bool = False) -> float:
-    """`value` as a number from 0 to below 1 (up to 1 if `closed`), or an error that names `what`."""
-    ok = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
-    if not ok or not (0 <= value < 1 or (closed and value == 1)):
-        raise ValueError(f"{what} is a number from 0 to {'1' if closed else 'below 1'}; received {value!r}")
-    return float(value)
-
-
-def count_of(value: Any, what: str, least: int) -> int | None:
-    """`value` as a whole number of at least `least`, or None, or an error that names `what`."""
-    if value is None:
-        return None
-    if isinstance(value, bool) or not hasattr(value, "__index__") or value < least:
-        raise ValueError(f"{what} is a whole number, {least} or more, or None; received {value!r}")
-    return int(value)
 
 
 class Optimizer(Configured):
@@ -121,8 +95,8 @@ class Optimizer(Configured):
         )
         if isinstance(learning_rate, dict):
             learning_rate = schedules.get(learning_rate)
-        self.schedule = _schedule(learning_rate)
-        start = 0.0 if self.schedule else positive(_number(learning_rate), f"{self._word}: learning_rate", zero=True)
+        self.schedule = schedule_of(learning_rate)
+        start = 0.0 if self.schedule else positive(number_of(learning_rate), f"{self._word}: learning_rate", zero=True)
         self._rate = gn.Parameter(np.float64(start), name=f"{self.name}/learning_rate", trainable=False)
         self.count = gn.Parameter(np.int64(0), name=f"{self.name}/iterations", trainable=False)
         self._excluded: tuple[tuple[gn.Parameter, ...], tuple[str, ...]] = ((), ())
@@ -146,12 +120,12 @@ class Optimizer(Configured):
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
-        if (schedule := _schedule(value)) is not None:
+        if (schedule := schedule_of(value)) is not None:
             self.schedule = schedule
             return
         if self.schedule:
             raise ValueError(f"{self._word}: the learning rate follows a schedule; it can't be set to {value!r}")
-        self._rate.assign(positive(_number(value), f"{self._word}: learning_rate", zero=True))
+        self._rate.assign(positive(number_of(value), f"{self._word}: learning_rate", zero=True))
 
     def _scheduled(self) -> gn.Tensor:
         """The schedule's rate at this step."""
@@ -419,24 +393,6 @@ SHARED = (
     "loss_scale_factor",
     "gradient_accumulation_steps",
 )
-
-
-def _schedule(rate: Any) -> Any:
-    """`rate`, if it is a function."""
-    return rate if callable(rate) and not isinstance(rate, gn.Tensor) else None
-
-
-def takes_step(schedule: Any) -> bool:
-    """Whether a function takes the step count."""
-    try:
-        parameters = inspect.signature(schedule).parameters.values()
-    except (TypeError, ValueError):
-        return True
-    return any(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.VAR_POSITIONAL) for p in parameters)
-
-
-def _number(value: Any) -> Any:
-    return value.item() if isinstance(value, (gn.Tensor, np.ndarray)) else value
 
 
 def _as_tensor(value: Any) -> gn.Tensor:

@@ -1,8 +1,8 @@
 """Named arrays as bytes: NumPy's `.npz` and `.safetensors`, both read and written with NumPy alone.
 
-A safetensors file is the length of a JSON text (8 bytes, little end first), the text, which gives dtype, shape and place
-of each array, and the arrays' bytes one after the other (https://huggingface.co/docs/safetensors). Readers compare every
-size with the bytes that are there before they make an array; there is no pickle.
+A safetensors file is the length of a JSON text (8 bytes, little end first), the text, which gives dtype, shape and
+place of each array, and the arrays' bytes one after the other (https://huggingface.co/docs/safetensors). Readers
+compare every size with the bytes that are there before they make an array; there is no pickle.
 """
 
 from __future__ import annotations

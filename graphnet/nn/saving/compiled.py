@@ -81,7 +81,8 @@ def set_optimizer(optimizer: Any, arrays: list[Any], exact: dict[str, Any] | Non
     first = 1 if optimizer.schedule else 2
     if len(arrays) not in (0, first, len(variables)):
         raise Refused(
-            f"it has {len(arrays)} arrays of state for the optimizer {type(optimizer).__name__}, which has {len(variables)}."
+            f"it has {len(arrays)} arrays of state for the optimizer {type(optimizer).__name__}, which has "
+            f"{len(variables)}."
         )
     values = []
     for number, (variable, array) in enumerate(zip(variables, arrays, strict=False)):

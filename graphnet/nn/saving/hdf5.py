@@ -1,7 +1,7 @@
 """HDF5 as Keras writes it, through h5py: a group for each holder of weights, with a dataset for each of its weights.
 
-Only plain numbers in plain datasets are read. Links that lead into other files, virtual datasets and filters that are not
-part of HDF5 itself are refused, and so is a dataset whose size the file has not the bytes for.
+Only plain numbers in plain datasets are read. Links that lead into other files, virtual datasets and filters that are
+not part of HDF5 itself are refused, and so is a dataset whose size the file has not the bytes for.
 """
 
 from __future__ import annotations

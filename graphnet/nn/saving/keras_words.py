@@ -1,8 +1,8 @@
 """Keras' words for what graphnet has, in both directions: modules, dtype policies, and the keys of configurations.
 
 Names are the same nearly everywhere, so this is a list of exceptions. `graphnet/data/keras.json` has the keys of Keras'
-classes and what Keras writes for them unless told otherwise: a key that graphnet does not know is dropped where it has that
-value, and an error elsewhere.
+classes and what Keras writes for them unless told otherwise: a key that graphnet does not know is dropped where it has
+that value, and an error elsewhere.
 """
 
 from __future__ import annotations

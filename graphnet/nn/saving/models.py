@@ -2,8 +2,8 @@
 
 A `.keras` file is a zip of `metadata.json`, `config.json` (layers and compile settings) and `model.weights.h5` (weights
 and the optimizer's state); what Keras has no place for (seeds of layers, numbers that are float64 here) stands in the
-metadata. A `.graphnet` file is a zip of `model.json`, `weights.safetensors` and `optimizer.safetensors`, and needs nothing
-but NumPy.
+metadata. A `.graphnet` file is a zip of `model.json`, `weights.safetensors` and `optimizer.safetensors`, and needs
+nothing but NumPy.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True) -> None:
 
     The ending says how: `.keras` (opens in Keras; needs h5py) or `.graphnet` (holds everything, needs nothing).
 
-    Raises `ValueError` for another ending, or for what can't be written: a lambda, or in `.keras` what Keras has no word
-    for. Raises `FileExistsError` for a file that is there, unless `overwrite`.
+    Raises `ValueError` for another ending, or for what can't be written: a lambda, or in `.keras` what Keras has no
+    word for. Raises `FileExistsError` for a file that is there, unless `overwrite`.
     """
     word = ending(filepath, MODEL_ENDINGS, "a model")
     _may_write(filepath, overwrite)
@@ -136,12 +136,12 @@ def _to_graphnet(model: Any) -> bytes:
 def load_model(filepath: Any, custom_objects: Any = None, compile: bool = True, safe_mode: bool = True) -> Any:
     """The model in a `.keras` or `.graphnet` file, compiled as it was if `compile`.
 
-    Training goes on as if it had not stopped: the optimizer's state, its count of steps and the seeds of layers are in the
-    file. Classes and functions of your own are known if they are registered (`register_serializable`), or in
+    Training goes on as if it had not stopped: the optimizer's state, its count of steps and the seeds of layers are in
+    the file. Classes and functions of your own are known if they are registered (`register_serializable`), or in
     `custom_objects`, a dict from name to object.
 
-    Nothing in a file is run: a lambda in it is an error, with `safe_mode` or without. Sizes are compared with the file's
-    before memory is asked for.
+    Nothing in a file is run: a lambda in it is an error, with `safe_mode` or without. Sizes are compared with the
+    file's before memory is asked for.
 
     Raises `FileError` (a `ValueError`) for a file that is damaged, names what is not known, or does not fit together;
     `ValueError` for another ending.
@@ -234,7 +234,7 @@ def _made(config: Any, arrays: dict[str, np.ndarray], paths: Any, maker: Maker) 
 
 
 def to_json(model: Any, **options: Any) -> str:
-    """The model's configuration as JSON, without weights: in Keras' words where Keras has them all, else in graphnet's."""
+    """The model's configuration as JSON, without weights: in Keras' words if Keras has them all, else in graphnet's."""
     try:
         node = written(model, keras.MODULE)
         node["compile_config"] = compile_config(model, keras.MODULE) or {}
@@ -284,7 +284,7 @@ def clone_model(model: Any, clone_function: Any = None) -> Any:
         raise TypeError(f"clone_model takes a Sequential; received {type(model).__name__}.")
     if clone_function is None:
         clone_function = _cloned
-    layers = []
+    layers: list[Any] = []
     if model.built or model.declared_shape is not None:
         shape = model.built_shape[1:] if model.built else model.declared_shape
         layers.append(InputLayer(shape))

@@ -1,4 +1,4 @@
-"""The state of a `fit` in a file: everything that decides what comes next, and nothing of what the caller gives again."""
+"""The state of a `fit` in a file: all that decides what comes next, and nothing of what the caller gives again."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ class _Unkept(Exception):
 
 
 def kept(value: Any, arrays: dict[str, np.ndarray]) -> Any:
-    """`value` for JSON, its arrays put aside. Raises `_Unkept` for what is neither number, text, array nor made of those."""
+    """`value` for JSON, its arrays put aside. Raises `_Unkept` for anything but numbers, texts, arrays, and lists of
+    those."""
     if value is None or type(value) in (bool, int, float, str):
         return value
     if isinstance(value, np.generic):

@@ -1,4 +1,4 @@
-"""What a model is besides its configuration: weights, the optimizer's state, and the seeds of layers that draw numbers."""
+"""What a model is besides its configuration: weights, the optimizer's state, the seeds of layers that draw numbers."""
 
 from __future__ import annotations
 
@@ -107,6 +107,6 @@ class Budget:
         self.left -= math.prod(shape)
         if self.left < 0:
             raise Refused(
-                f"its configuration asks for a weight of shape {shape}; the file holds {self.elements:,} numbers in all."
+                f"its configuration asks for a weight of shape {shape}; the file holds {self.elements:,} numbers."
             )
         return np.zeros(shape, dtype)

@@ -1,9 +1,9 @@
 """Objects as nested dicts that JSON can hold, and back, in two dialects: graphnet's own, and that of Keras' files.
 
-An object is `{"module": ..., "class_name": ..., "config": ..., "registered_name": ...}`, a layer that has been built also
-says for which shape. Modules are `graphnet.layers`, `graphnet.losses`, ... here and `keras.layers`, ... there. Reading
-makes objects of known classes only: those in graphnet's tables, and those that users registered or hand over. Names in a
-file are looked up there and nowhere else; nothing is imported, and no code that a file holds is run.
+An object is `{"module": ..., "class_name": ..., "config": ..., "registered_name": ...}`, a layer that has been built
+also says for which shape. Modules are `graphnet.layers`, `graphnet.losses`, ... here and `keras.layers`, ... there.
+Reading makes objects of known classes only: those in graphnet's tables, and those that users registered or hand over.
+Names in a file are looked up there and nowhere else; nothing is imported, and no code that a file holds is run.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def _object(made: Any, config: dict[str, Any], dialect: str) -> Any:
     cls = type(made)
     registered, place = registered_name(cls), place_of(cls)
     if dialect == keras.MODULE and registered is None:
-        special = keras.short(made)
+        special: Any = keras.short(made)
         if special is not None:
             return written(special, dialect)
     if registered is not None or place is None:
@@ -170,7 +170,7 @@ def _listed(value: Any) -> Any:
 
 
 def _function(name: Named, dialect: str) -> Any:
-    function = name.of
+    function: Any = name.of
     if isinstance(function, type) or not hasattr(function, "__name__"):
         raise ValueError(
             f"{function!r} can't be written to a file: it is neither a function nor has it a configuration."

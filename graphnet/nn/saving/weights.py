@@ -45,8 +45,8 @@ def save_weights(model: Any, filepath: Any, overwrite: bool = True) -> None:
 def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False) -> None:
     """Give `model` the weights in a file, one that `save_weights` or Keras wrote, or a `.keras` or `.graphnet` model.
 
-    Nothing changes unless every weight has its array of the right shape, and every array its weight. With `skip_mismatch`
-    those that fit are taken, and a warning names the others.
+    Nothing changes unless every weight has its array of the right shape, and every array its weight. With
+    `skip_mismatch` those that fit are taken, and a warning names the others.
 
     Raises `FileError` (a `ValueError`) for a damaged file, or one that does not fit; `ValueError` for another ending.
     """
