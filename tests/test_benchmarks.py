@@ -8,7 +8,20 @@ import pytest
 
 import graphnet as gn
 from benchmarks import __main__ as command
-from benchmarks import chains, coldstart, compiling, fit, harness, images, memory, networks, report, sequences, works
+from benchmarks import (
+    chains,
+    coldstart,
+    compiling,
+    fit,
+    harness,
+    images,
+    memory,
+    mnist,
+    networks,
+    report,
+    sequences,
+    works,
+)
 from benchmarks.report import Result, Target
 
 FIGURES = {"graphnet": 0.002, "JAX": 0.004, "PyTorch": 0.001}
@@ -265,3 +278,26 @@ def test_our_step_of_a_sequence():
     ours = sequences.graphnet()
     np.testing.assert_allclose(ours.answer[0], loss, rtol=1e-4)
     assert np.isfinite(ours.step())
+
+
+def test_mnist_takes_turns_and_compares_medians(monkeypatch, capsys):
+    times = {"graphnet": iter([1.0, 2.0, 9.0]), "Keras": iter([4.0, 4.0, 5.0])}
+    asked = []
+
+    def apart(case, library, folder):
+        asked.append((case, library, folder))
+        return {"seconds": next(times[library]), "accuracy": [0.5, 0.987, 0.98]}
+
+    monkeypatch.setattr(mnist, "apart", apart)
+    mnist.main(["mlp", "--data", "here", "--rounds", "3"])
+    out = capsys.readouterr().out
+    assert asked == [("mlp", "graphnet", "here"), ("mlp", "Keras", "here")] * 3
+    assert "98.00% at the end, 98.70% in epoch 2" in out
+    assert out.endswith("mlp  graphnet / Keras: 0.50\n")
+
+
+@pytest.mark.parametrize("case", mnist.EPOCHS)
+def test_the_models_of_mnist(case):
+    model = mnist.network(case, gn.nn)
+    assert model.output_shape == (None, 10)
+    assert model.count_params() == {"mlp": 669706, "cnn": 225034}[case]
