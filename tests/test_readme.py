@@ -14,11 +14,17 @@ BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, re.S)
 def test_the_scripts_run(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     scripts = [text for kind, text in BLOCKS if kind == "python"]
-    assert len(scripts) == 4
+    assert len(scripts) == 5
     scope = {}
     for script in scripts:
         exec(script.replace("epochs=60", "epochs=3"), scope)
-    assert {p.name for p in tmp_path.iterdir()} == {"curve.png", "wave.svg", "network.svg"}
+    assert {p.name for p in tmp_path.iterdir()} == {
+        "curve.png",
+        "digits.graphnet",
+        "digits.keras",
+        "network.svg",
+        "wave.svg",
+    }
     printed = capsys.readouterr().out
     program = next(text for kind, text in BLOCKS if not kind and text.startswith("graph("))
     assert program.strip() in printed
