@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from benchmarks import chains, compiling, fit, memory, networks
+from benchmarks import chains, compiling, fit, images, memory, networks, sequences
 from benchmarks.report import Target
 
 NUMPY_ALONE = {"GRAPHNET_NATIVE": "0"}
@@ -50,6 +50,14 @@ def _steps() -> list[Work]:
 WORKS: tuple[Work, ...] = (
     *_steps(),
     Work(
+        "cnn",
+        "step of a CNN on 28x28, 32 and 64 filters of 3x3, batch 128, Adam, dropout 0.5",
+        "images",
+        "cnn",
+        tuple(images.LIBRARIES),
+        (Target(1.0, ("Keras",)),),
+    ),
+    Work(
         "fit",
         "an epoch of 60,000 x 784, 784-128-10, batch 32, Adam",
         "fit",
@@ -57,6 +65,14 @@ WORKS: tuple[Work, ...] = (
         ("graphnet", "Keras", "PyTorch"),
         (Target(0.5),),
         most_rounds=3,
+    ),
+    Work(
+        "lstm",
+        "step embedding 64, LSTM 64, 80 steps, batch 32, SGD",
+        "sequences",
+        "lstm",
+        tuple(sequences.LIBRARIES),
+        (Target(1.5, ("Keras",)),),
     ),
     *(
         Work(name, f"chain of 10 ops, {count:,} float32", "chains", name, tuple(chains.LIBRARIES), (Target(1.0),))

@@ -86,8 +86,16 @@ def formula() -> tuple[Any, str]:
 @part(
     "A model",
     "Layers and composites are boxes; parameters are folders with their counts. A model shows itself in a notebook.",
-    'model = Sequential([Input((64,)), Dense(32, activation="relu", name="hidden"), Dropout(0.2),\n'
-    '                    Dense(10, activation="softmax", name="answer")], name="digits")\nmodel.draw()',
+    "model = Sequential(\n"
+    "    [\n"
+    "        Input((64,)),\n"
+    '        Dense(32, activation="relu", name="hidden"),\n'
+    "        Dropout(0.2),\n"
+    '        Dense(10, activation="softmax", name="answer"),\n'
+    "    ],\n"
+    '    name="digits",\n'
+    ")\n"
+    "model.draw()",
 )
 def model() -> Picture:
     return digits().draw(**OWN)

@@ -32,7 +32,7 @@ def _parser() -> argparse.ArgumentParser:
         "draw",
         help="a picture of a saved model or graph",
         description="Draw a saved model (.keras, .graphnet), or a graph that graph.draw('....json') wrote, as SVG, "
-        "PNG, PDF, DOT or JSON; or print it.",
+        "PNG, PDF, DOT, JSON or an interactive HTML page; or print it.",
     )
     draw_.add_argument("file", metavar="FILE", help="a saved model, or a .json written by draw")
     draw_.add_argument("-o", "--out", metavar="FILE", help="what to write (default: the file's name with .svg)")

@@ -36,7 +36,7 @@ ndarray = np.ndarray
 class Joint:
     """One gradient rule for all inputs of an op at once, where their gradients come from one computation.
 
-    `rule(places, g, y, *inputs, **attrs)` answers with a list: the gradient (or None) for the input at each of `places`.
+    `rule(places, g, y, *inputs, **attrs)` answers with a list: the gradient (or None) of the input at each place.
     """
 
     __slots__ = ("rule",)

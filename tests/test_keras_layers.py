@@ -644,11 +644,72 @@ def test_models_inside_layers_grow_and_shrink():
     assert len(net.layers) == 2
 
 
+def test_merging_layers():
+    a, b = numbers(2, 3), numbers(2, 3) + 1
+    expected = {
+        "Add": a + b, "Subtract": a - b, "Multiply": a * b, "Average": (a + b) / 2, "Maximum": np.maximum(a, b),
+        "Minimum": np.minimum(a, b), "Concatenate": np.concatenate([a, b], axis=-1),
+    }  # fmt: skip
+    for kind, value in expected.items():
+        layer = getattr(nn, kind)()
+        assert layer([a, gn.tensor(b)]).numpy() == pytest.approx(value, rel=1e-6) and layer([a, b]).dtype == np.float32
+        assert type(layer).from_config(layer.get_config()).name == layer.name
+        for wrong in (a, [a], 3):
+            with pytest.raises(
+                ValueError, match=r"called on a list of two tensors or more, layer\(\[a, b\]\); received"
+            ):
+                layer(wrong)
+        with pytest.raises(ValueError, match=r"tensors of .*received|can't put tensors of shapes"):
+            layer([a, numbers(5, 4)])
+    assert nn.Add()([a, a, a]).numpy() == pytest.approx(3 * a) and nn.Average()([a, a, a]).numpy() == pytest.approx(a)
+    with pytest.raises(ValueError, match="received 3 tensors"):
+        nn.Subtract()([a, a, a])
+
+    class Residual(Layer):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.inner, self.join = Dense(3, activation="relu"), nn.Add()
+
+        def call(self, x):
+            return self.join([x, self.inner(x)])
+
+    net = Sequential([Input((3,)), Residual(), nn.LayerNormalization(), Dense(1)])
+    net.compile("adam", "mse")
+    losses = net.fit(a, np.ones((2, 1)), epochs=40, verbose=0).history["loss"]
+    assert losses[-1] < losses[0]
+
+
 def test_lambda():
     layer = nn.Lambda(lambda x, factor, training=False: x * (factor if training else 1.0), arguments={"factor": 3.0})
     assert float(layer([[2.0]]).sum()) == 2 and float(layer([[2.0]], training=True).sum()) == 6
-    with pytest.raises(
-        ValueError, match=r"Lambda '.*' holds .*<lambda>, a function, which can't be written down\. Make"
-    ):
-        layer.get_config()
-    assert nn.Lambda(gn.relu).get_config()["function"] == "relu"
+    net = Sequential([Input((1,)), layer])
+    assert float(nn.clone_model(net)([[2.0]]).sum()) == 2 and layer.get_config()["output_shape"] is None
+    with pytest.raises(ValueError, match=r"a lambda can't be written to a file.*register_serializable"):
+        net.to_json()
+    named = Sequential([Input((1,)), nn.Lambda(doubled), nn.Lambda("relu", output_shape=(1,))])
+    again = nn.model_from_json(named.to_json(), custom_objects={"doubled": doubled})
+    assert float(again([[2.0]]).sum()) == 4
+    with pytest.raises(ValueError, match="doubled"):
+        nn.model_from_json(named.to_json())
+
+
+def doubled(x):
+    return x * 2
+
+
+def test_masks():
+    x, mask = numbers(2, 3, 4), np.array([[True, True, False], [True, False, False]])
+    layer = BatchNormalization(momentum=0.0, epsilon=0.0)
+    y = layer(x, training=True, mask=gn.tensor(mask)).numpy()
+    assert y[mask].mean(0) == pytest.approx(0, abs=1e-5) and y[mask].std(0) == pytest.approx(1, rel=1e-5)
+    assert layer.moving_mean.numpy() == pytest.approx(x[mask].mean(0), rel=1e-5)
+    assert layer.moving_variance.numpy() == pytest.approx(x[mask].var(0), rel=1e-5)
+    nothing = BatchNormalization()(x, training=True, mask=gn.tensor(np.zeros((2, 3), bool))).numpy()
+    assert np.isfinite(nothing).all()
+    with pytest.raises(ValueError, match=r"takes a mask of shape \(2, 3\)"):
+        layer(x, training=True, mask=gn.tensor(mask[:, :2]))
+    soft = nn.Softmax()(x, mask=gn.tensor(mask)).numpy()
+    assert soft[0, 2] == pytest.approx(0.25) and soft[0, 0] == pytest.approx(nn.Softmax()(x).numpy()[0, 0])
+    handed_on = {kind for kind, _, _ in LAYERS if getattr(nn, kind).supports_masking}
+    assert handed_on == {kind for kind, _, _ in LAYERS} - {"Flatten", "Lambda", "Permute", "RepeatVector", "Reshape"}
+    assert nn.Lambda(lambda x: x, mask=lambda x, mask: mask).compute_mask(x, 7) == 7

@@ -83,6 +83,18 @@ def test_eager_code_a_graph_that_is_called_and_a_trace():
     assert any(n.lines[0] == "sum" for n in scene.nodes)
 
 
+def test_the_op_that_made_a_nan_in_a_debug_context():
+    w = gn.Parameter([1.0, -1.0], name="w")
+
+    def step():
+        with gn.debug(), gn.region("layer", "L"):
+            return gn.log(w * 2.0).sum()
+
+    scene, edges = drawn(caught(step))
+    assert ("w", "multiply", "") in edges and ("multiply", "log failed", "") in edges
+    assert "made NaN from finite inputs" in scene.nodes[-1].tooltip
+
+
 def test_plain_data_is_shown_as_given():
     error = caught(lambda: gn.tensor(np.ones((2, 3))) @ gn.tensor(np.ones((2, 3))))
     scene, edges = drawn(error)

@@ -57,8 +57,8 @@ def test_wrong_paths_and_options_write_nothing(tmp_path):
         page(g, tmp_path / "none" / "g.html")
     with pytest.raises(ValueError, match=r"a page ends in \.html"):
         page(g, tmp_path / "g.txt")
-    with pytest.raises(ValueError, match="heat is 'memory'"):
-        page(g, tmp_path / "g.html", heat="time")
+    with pytest.raises(ValueError, match="heat is 'time' or 'memory'"):
+        page(g, tmp_path / "g.html", heat="warm")
     with pytest.raises(ValueError, match="depth is a number"):
         page(g, tmp_path / "g.html", depth=-1)
     with pytest.raises(TypeError, match="page takes a Graph, a Plan, a Tensor or a model; received int"):
@@ -124,6 +124,29 @@ def test_a_plan_shows_its_code_and_times(backend):
     assert "\n".join(data["code"]) == plan.source.rstrip("\n")
     assert any(re.search(rf"\bv_{product['name']}\b", line) for line in data["code"][first:last])
     assert product["seconds"] > 0
+
+
+def test_ops_of_a_graph_are_timed_one_by_one(tmp_path):
+    data = data_of(network(1).draw(tmp_path / "g.html", heat="time", fold=False, names="all").html)
+    assert data["heat"] == "time" and data["seconds"] > 0
+    assert all(n["seconds"] > 0 for n in data["nodes"] if "op" in n)
+
+
+def test_the_command_line_writes_a_page(tmp_path, capsys):
+    from graphnet.__main__ import main
+
+    m = gn.nn.Sequential([gn.nn.Input((4,)), gn.nn.Dense(3)], name="small")
+    m.save(tmp_path / "m.keras")
+    assert main(["draw", str(tmp_path / "m.keras"), "-o", str(tmp_path / "m.html"), "--gradient"]) == 0
+    assert data_of((tmp_path / "m.html").read_text("utf-8"))["title"] == "small"
+    assert "m.html (laid out by the page itself)" in capsys.readouterr().out
+
+
+def test_a_plan_draws_its_page(tmp_path):
+    plan = network(1, gradient=False).compile("numpy")
+    made = plan.draw(tmp_path / "p.html", heat="time")
+    data = data_of(made.html)
+    assert made.path == tmp_path / "p.html" and data["heat"] == "time" and "code" in data
 
 
 class Tags(HTMLParser):

@@ -124,3 +124,17 @@ def test_a_model_draws_its_gradient_its_training_and_a_batch():
     assert "float32[7, 3]" in shown(batch) and any(t.startswith("values: mean") for t in shown(batch))
     assert any(t.endswith("[9, 3]") for t in shown(model.draw(engine="builtin", batch_size=9)))
     assert "m" in shown(batch)
+
+
+def test_loops_with_other_bodies_differ():
+    x = gn.input((5, 3), name="x")
+
+    def sums(f):
+        return gn.Graph([x], gn.scan(lambda carry, row: (f(carry, row), carry), gn.tensor(np.zeros(3, "f")), x)[0])
+
+    added, multiplied = sums(lambda c, r: c + r), sums(lambda c, r: c * r)
+    assert "scan" in viz.diff(added, multiplied) and viz.diff(added, added) == ""
+    marks = [n.mark for n in viz.compare(added, multiplied, engine="builtin").scene.nodes if n.lines[0] == "scan"]
+    assert marks == ["gone", "new"]
+    back = gn.Graph.from_networkx(added.to_networkx(values=True))
+    np.testing.assert_array_equal(back(np.ones((5, 3), "f")).numpy(), [5.0, 5.0, 5.0])

@@ -305,4 +305,4 @@ class Code:
 
     @property
     def quiet(self) -> bool:
-        return all(isinstance(step, Group) or step.product for step in self.steps)
+        return all(isinstance(step, Group) or step.product or step.kernel for step in self.steps)

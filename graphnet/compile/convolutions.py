@@ -21,13 +21,15 @@ from graphnet.tensor import Tensor
 
 #: windows in a tile: with two registers of channels each, twelve sums, which leaves room for what is multiplied
 TALL = 6
+#: rows of a kernel that are so few are written out
+SHALLOW = 32
 #: additions and multiplications per nanosecond, about
 RATE = 40.0
-OPS = frozenset({"conv", "conv_transpose", "conv_kernel"})
+OPS = frozenset({"conv", "conv_add", "conv_transpose", "conv_kernel"})
 
 
 class Geometry(NamedTuple):
-    """The sizes of a convolution: `x` of `(batch, *sizes, inputs)`, `windows` windows, a kernel for each of `outputs`."""
+    """The sizes of a convolution from `(batch, *sizes, inputs)` to `(batch, *fit, outputs)`."""
 
     batch: int
     sizes: tuple[int, ...]
@@ -57,7 +59,7 @@ class Geometry(NamedTuple):
 
     @property
     def runs(self) -> tuple[tuple[int, ...], int]:
-        """What of the kernel lies in `x` without gaps: the axes of the window that are left, and the length of a run."""
+        """What of a window lies in `x` without gaps: the axes that are left, and the length of such a run."""
         if self.dilation[-1] == 1 or self.window[-1] == 1:
             return self.window[:-1], self.window[-1] * self.inputs
         return self.window, self.inputs
@@ -79,8 +81,8 @@ def geometry(t: Tensor) -> Geometry | None:
         return None
     if not t.size or any(not i.size or i.dtype != t.dtype for i in t.inputs):
         return None
-    a, b = t.inputs
-    if t.op.name == "conv":
+    a, b = t.inputs[:2]
+    if t.op.name in ("conv", "conv_add"):
         x, window, u = a.shape, b.shape[:-2], t.shape
     elif t.op.name == "conv_transpose":
         x, window, u = t.shape, b.shape[:-2], a.shape
@@ -163,17 +165,12 @@ class Writer(Text):
         several = self.load(kind, row, self.align)
         for place, pointer in zip(sums, ones, strict=True):
             one = self.splat(width, self.kind, self.load(self.kind, pointer, self.align))
-            self.store(
-                kind, self.fused(width, self.kind, one, several, self.value(place, kind)), place, self.whole(width)
-            )
+            more = self.fused(width, self.kind, one, several, self.value(place, kind))
+            self.do(f"store {kind} {more}, ptr {place}")
 
     def value(self, place: str, kind: str) -> str:
         """What a variable holds."""
         return self.new(f"load {kind}, ptr {place}")
-
-    def whole(self, width: int) -> int:
-        """The alignment of a variable."""
-        return min(self.align * width, WIDE)
 
     def padded_copy(self, source: str, room: str, back: bool = False) -> None:
         """The sample at `source` into the middle of the one with padding in `room`, or back."""
@@ -235,7 +232,11 @@ class Writer(Text):
         """The loops of the op `name`, whose inputs and result are at `pointers`, from %lo to %hi if they are shared."""
         getattr(self, name)(*pointers, shared)
 
-    def conv(self, x: str, kernel: str, y: str, shared: bool) -> None:
+    def conv_add(self, x: str, kernel: str, bias: str, y: str, shared: bool) -> None:
+        """`conv`, with a number for each channel of the result added to it."""
+        self.conv(x, kernel, y, shared, bias)
+
+    def conv(self, x: str, kernel: str, y: str, shared: bool, bias: str | None = None) -> None:
         """The packed kernel over the windows of each sample."""
         g = self.g
         outer, length = g.runs
@@ -251,7 +252,10 @@ class Writer(Text):
 
                 def tile(p: str | int, rows: int) -> None:
                     bases = [self.at(self.kind, sample, self.begins(self.add(p, r))) for r in range(rows)]
-                    sums = self.sums(rows, width)
+                    kind, start = vector(width, self.kind), None
+                    if bias is not None:
+                        start = [self.load(kind, self.at(self.kind, bias, column), self.align)] * rows
+                    sums = self.sums(rows, width, start)
                     with self.nest(outer) as at:
                         moved = self.of_run(at)
                         first = self.mul(self.numbered(at, outer), length)
@@ -261,7 +265,6 @@ class Writer(Text):
                             self.add_products(sums, width, ones, row)
                     for r, place in enumerate(sums):
                         into = self.total(self.mul(self.add(p, r), g.outputs), column)
-                        kind = vector(width, self.kind)
                         self.store(kind, self.value(place, kind), self.at(self.kind, result, into), self.align)
 
                 self.tiles(self.windows, tile)
@@ -308,7 +311,8 @@ class Writer(Text):
         """For each tile of the kernel, products along the windows, added up over the samples."""
         g = self.g
         outer, length = g.runs
-        self.zero(kernel, math.prod(outer) * length * g.outputs * self.align)
+        depth = math.prod(outer) * length
+        self.zero(kernel, depth * g.outputs * self.align)
         if g.sample:
             self.zero("%room", g.sample)
         with self.each_sample(shared):
@@ -316,29 +320,50 @@ class Writer(Text):
             given = self.at(self.kind, u, self.mul(self.n, self.windows * g.outputs))
 
             def block(column: str | int, width: int) -> None:
-                kind = vector(width, self.kind)
+                def tile(first: str | int, offsets: Sequence[str | int]) -> None:
+                    self.kernel_tile(sample, given, kernel, column, width, first, offsets)
+
+                if depth <= SHALLOW:
+                    # Short runs: a tile goes over several of them.
+                    every = [int(self.of_run(at)) + i for at in np.ndindex(*outer) for i in range(length)]
+                    for start in range(0, depth, TALL):
+                        tile(start, every[start : start + TALL])
+                    return
                 with self.nest(outer) as at:
                     moved = self.of_run(at)
                     first = self.mul(self.numbered(at, outer), length)
-
-                    def tile(i: str | int, rows: int) -> None:
-                        places = [
-                            self.at(self.kind, kernel, self.add(self.mul(self.total(first, i, r), g.outputs), column))
-                            for r in range(rows)
-                        ]
-                        sums = self.sums(rows, width, [self.load(kind, p, self.align) for p in places])
-                        with self.nest(g.fit) as w:
-                            jumps = [self.mul(a, s * d) for a, s, d in zip(w, g.strides, g.steps, strict=True)]
-                            base = self.total(*jumps, moved, i)
-                            ones = [self.at(self.kind, sample, self.add(base, r)) for r in range(rows)]
-                            number = self.mul(self.numbered(w, g.fit), g.outputs)
-                            self.add_products(sums, width, ones, self.at(self.kind, given, self.add(number, column)))
-                        for pointer, place in zip(places, sums, strict=True):
-                            self.store(kind, self.value(place, kind), pointer, self.align)
-
-                    self.tiles(length, tile)
+                    self.tiles(
+                        length,
+                        lambda i, rows: tile(self.add(first, i), [self.total(moved, i, r) for r in range(rows)]),
+                    )
 
             self.blocks(g.outputs, g.widest, block)
+
+    def kernel_tile(
+        self,
+        sample: str,
+        given: str,
+        kernel: str,
+        column: str | int,
+        width: int,
+        first: str | int,
+        offsets: Sequence[str | int],
+    ) -> None:
+        """Rows of the kernel from `first` on: add what one sample gives, with its elements so far into each window."""
+        g = self.g
+        kind = vector(width, self.kind)
+        places = [
+            self.at(self.kind, kernel, self.add(self.mul(self.add(first, r), g.outputs), column))
+            for r in range(len(offsets))
+        ]
+        sums = self.sums(len(offsets), width, [self.load(kind, p, self.align) for p in places])
+        with self.nest(g.fit) as w:
+            base = self.total(*(self.mul(a, s * d) for a, s, d in zip(w, g.strides, g.steps, strict=True)))
+            ones = [self.at(self.kind, sample, self.add(base, offset)) for offset in offsets]
+            number = self.mul(self.numbered(w, g.fit), g.outputs)
+            self.add_products(sums, width, ones, self.at(self.kind, given, self.add(number, column)))
+        for pointer, place in zip(places, sums, strict=True):
+            self.store(kind, self.value(place, kind), pointer, self.align)
 
     def joined(self, size: int) -> None:
         """Add the %count results at %p1, which lie one after the other, to that at %p0."""

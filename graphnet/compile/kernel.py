@@ -29,7 +29,7 @@ class Kernel:
 
     Where threads share the first loop, `length` is that of the loop, and the function takes a range of it. Each part
     then has memory of its own for the results in `partial`, and their functions in there join the parts. `before` are
-    functions, with their arguments, that run first; `rooms` has further arguments, of which each part has as many bytes.
+    functions, with their arguments, that run first; `rooms` are further arguments, with the bytes that each part has.
     """
 
     text: str

@@ -63,7 +63,7 @@ class NativeCode(Code):
         super().__init__(graph, apart)
 
     def lowered(self, graph: Graph) -> Graph:
-        return shared_nodes(expanded(riding(graph, scaled=True) if self.blas is not None else graph))
+        return shared_nodes(expanded(windows.with_bias(riding(graph, scaled=True) if self.blas is not None else graph)))
 
     def fuses(self, t: Tensor) -> bool:
         return fusible(t)
@@ -89,6 +89,7 @@ class NativeCode(Code):
             )
             kernel = writer.written(shared=writer.nanoseconds() >= SHARED_TIME)
         elif windows.known(step.node, self.places):
+            step.kernel = True
             line = f"    {self._called(step.node)}{numpy_code.comment(step.node)}"
             kernel = windows.kernel(step.node, self.places, self.key, scratch, self.library, line)
         else:

@@ -126,6 +126,12 @@ def _where(node: Tensor, inputs: Sequence[str], out: str) -> str | None:
     return f"k_copyto({out}, {y}); k_copyto({out}, {x}, where={condition})"
 
 
+@rule("concatenate")
+def _concatenate(node: Tensor, inputs: Sequence[str], out: str) -> str | None:
+    NAMES["k_concatenate"] = np.concatenate
+    return f"k_concatenate(({', '.join(inputs)},), {node.attrs['axis']}, {out})"
+
+
 @rule("astype")
 def _astype(node: Tensor, inputs: Sequence[str], out: str) -> str | None:
     return f"k_copyto({out}, {inputs[0]}, 'unsafe')"

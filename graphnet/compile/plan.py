@@ -236,6 +236,11 @@ class Plan:
         thread = self._thread
         if thread is not None:
             thread.join()
+        for t in self.graph.nodes:
+            for value in t.attrs.values():
+                # A loop inside is a plan of its own.
+                if hasattr(value, "wait"):
+                    value.wait()
         return self
 
     def _forked(self) -> None:

@@ -65,7 +65,8 @@ class Writer(Text):
     def write(self, name: str, pointers: Sequence[str], shared: bool) -> None:
         """The loops of the op `name`, whose inputs and result are at `pointers`, from %lo to %hi if they are shared."""
         if name == "window_put":
-            self.put(*pointers, shared=shared)  # type: ignore[misc]
+            slope, places, x = pointers
+            self.put(slope, places, x, shared)
         elif name == "max_pool":
             self.largest(pointers[0], pointers[1], None, shared)
         else:

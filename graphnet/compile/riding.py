@@ -51,7 +51,8 @@ def riding(graph: Graph, least: int = 0, scaled: bool = False) -> Graph:
     `scaled`, `beta * p` is a node of its own: BLAS would go over p for it, and a loop that goes over p anyway, for its
     penalty, has it for less.
     """
-    found = product_updates(graph)
+    # Where nothing is left of the old value it is not read: zero times what is there could be NaN.
+    found = {p: u for p, u in product_updates(graph).items() if not _is(u.beta, 0)}
     if not found:
         return graph
     updates = []
@@ -64,7 +65,7 @@ def riding(graph: Graph, least: int = 0, scaled: bool = False) -> Graph:
 def _gemm(p: Parameter, u: ProductUpdate, scaled: bool) -> Tensor:
     c: Tensor = p
     beta = u.beta
-    if scaled and not _is_one(beta):
+    if scaled and not _is(beta, 1):
         c, beta = made(OPS["multiply"], (p, u.beta), {}, like=u.product), constant(np.ones((), p.dtype))
     return made(GEMM, (c, u.a, u.b, u.alpha, beta), {}, like=u.product)
 
@@ -73,14 +74,14 @@ def _written_out(p: Parameter, u: ProductUpdate) -> Tensor:
     def make(name: str, *inputs: Tensor) -> Tensor:
         return made(OPS[name], inputs, {}, like=u.product)
 
-    kept = p if _is_one(u.beta) else make("multiply", p, u.beta)
+    kept = p if _is(u.beta, 1) else make("multiply", p, u.beta)
     return make("add", kept, make("multiply", make("matmul", u.a, u.b), u.alpha))
 
 
-def _is_one(t: Tensor) -> bool:
-    """Whether a factor is the constant 1: without a penalty or decay, there is nothing to scale."""
+def _is(t: Tensor, value: int) -> bool:
+    """Whether a factor is this constant: 1 where there is no penalty or decay, so that there is nothing to scale."""
     number = the_number(t) if t.op is None else None
-    return number is not None and bool(number == 1)
+    return number is not None and bool(number == value)
 
 
 def dotted(graph: Graph) -> Graph:

@@ -2,16 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 
 from graphnet.compile import convolutions, crew, pools
 from graphnet.compile.kernel import Kernel
+from graphnet.compile.passes import rewritten
 from graphnet.compile.places import Places
 from graphnet.compile.scalar_ir import Library
+from graphnet.graph import Graph
+from graphnet.op import OPS, Op, made
 from graphnet.tensor import Tensor
+
+CONV_ADD = Op(
+    "conv_add",
+    "op",
+    lambda x, kernel, bias, **at: OPS["conv"].forward(x, kernel, **at) + bias.reshape(-1),
+    lambda x, kernel, bias, **at: OPS["conv"].infer(x, kernel, **at),
+    (None,) * 3,
+    ("x", "kernel", "bias"),
+    onnx="Conv",
+    doc="`conv(x, kernel) + bias`, with a number for each channel of the result.",
+)
 
 #: work of so many nanoseconds is shared by threads
 SHARED_TIME = 100_000
+
+
+def with_bias(graph: Graph) -> Graph:
+    """`graph` with convolutions that begin with the bias which is added to them, where nothing else needs them.
+
+    The node is one that exists in plans only.
+    """
+    users: dict[Tensor, int] = {}
+    given = set(graph.inputs)
+    for t in graph.nodes:
+        for i in t.inputs if t not in given else ():
+            users[i] = users.get(i, 0) + 1
+    wanted = {*given, *graph.outputs, *(t for _, t in graph.updates)}
+
+    def rule(node: Tensor, inputs: Sequence[Tensor]) -> Tensor | None:
+        if node.op is None or node.op.name != "add":
+            return None
+        for old, c, bias in ((node.inputs[0], *inputs), (node.inputs[1], *inputs[::-1])):
+            if c.op is None or c.op.name != "conv" or users.get(old) != 1 or old in wanted:
+                continue
+            channels = c.shape[-1:]
+            fits = c.shape == node.shape and bias.shape in (channels, (1,) * (c.ndim - 1) + channels)
+            if fits and bias.dtype == c.dtype and convolutions.geometry(c) is not None:
+                return made(CONV_ADD, (*c.inputs, bias), c.attrs, like=node)
+        return None
+
+    return rewritten(graph, rule)
 
 
 def known(t: Tensor, places: Places) -> bool:
@@ -56,7 +97,7 @@ def kernel(
         packing.packed(packing.at("i8", "%p0", offset), "%p1", t.op.name == "conv_transpose")
         before.append((packing.function(["ptr noalias %p0", "ptr noalias %p1"]), [key(place.base), packed]))
         library.declare_lines(packing.declared)
-        pointers = [source(t.inputs[0]), pointer(packed)]
+        pointers = [source(t.inputs[0]), pointer(packed), *(source(i) for i in t.inputs[2:])]
     pointers.append(pointer(key(t)))
     text.write(t.op.name, pointers, shared)
     if g is not None and g.sample:

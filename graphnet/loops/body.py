@@ -71,6 +71,12 @@ class Body:
         """The number of elements of the flat result."""
         return self.blocks(length)[-1].stop
 
+    def wait(self) -> None:
+        """Return when native code for the step is ready, if it is being made."""
+        from graphnet.loops.running import loop_of
+
+        loop_of(self).wait()
+
     def __repr__(self) -> str:
         return f"<Body of {len(self.graph)} nodes>"
 

@@ -18,18 +18,28 @@ class Loop(Plan):
     """The plan of a body, called for each step.
 
     To the plan, what goes out is a parameter that it updates: so each step writes straight into its row of the result,
-    and sums are added to in place.
+    and sums are added to in place. A carry that is also stacked as it comes in lives in the rows of that stack, where
+    the step before put it.
     """
 
     def __init__(self, body: Body):
-        outputs = body.graph.outputs
+        inputs, outputs = body.graph.inputs, body.graph.outputs
         self.body = body
-        self.rows = [Parameter(np.zeros(t.shape, t.dtype)) for t in outputs]
+        self.homes: dict[int, int] = {}  # of a carry, the place of the ys that it is
         first_sum = body.carries + body.ys
-        updates = [
-            (p, t if place < first_sum else p + t) for place, (p, t) in enumerate(zip(self.rows, outputs, strict=True))
-        ]
-        super().__init__(Graph(body.graph.inputs, [], updates))
+        carry_of = {t: place for place, t in enumerate(inputs[: body.carries])}
+        for place in range(body.carries, first_sum):
+            carry = carry_of.get(outputs[place])
+            if carry is not None:
+                self.homes.setdefault(carry, place)
+        self.place_of: dict[Parameter, int] = {}
+        updates = []
+        for place, t in enumerate(outputs):
+            if place not in self.homes.values():
+                p = Parameter(np.zeros(t.shape, t.dtype))
+                self.place_of[p] = place
+                updates.append((p, t if place < first_sum else p + t))
+        super().__init__(Graph(inputs, [], updates))
 
     def into(self, flat: np.ndarray, arrays: Sequence[np.ndarray], length: int, reverse: bool) -> None:
         """All steps: from carries, stacked xs and constants to the flat result."""
@@ -39,11 +49,17 @@ class Loop(Plan):
         order = range(length - 1, -1, -1) if reverse else range(length)
         columns: list[Iterable[np.ndarray]] = []
         written: list[Iterable[np.ndarray]] = []
-        for start, last in zip(given[: body.carries], blocks, strict=False):
-            # A carry goes to and fro between two arrays, and at last to its place in the result.
-            pair = np.empty_like(last), np.empty_like(last)
-            columns.append(chain((start,), _alternating(pair, length - 1)))
-            written.append(chain(_alternating(pair, length - 1), (last,)))
+        for carry, (start, last) in enumerate(zip(given[: body.carries], blocks, strict=False)):
+            if carry in self.homes:
+                rows = _rows(blocks[self.homes[carry]], order)
+                rows[0][...] = start
+                columns.append(rows)
+                written.append([*rows[1:], last])
+            else:
+                # It goes to and fro between two arrays, and at last to its place in the result.
+                pair = np.empty_like(last), np.empty_like(last)
+                columns.append(chain((start,), _alternating(pair, length - 1)))
+                written.append(chain(_alternating(pair, length - 1), (last,)))
         columns += [_rows(x, order) for x in given[body.carries : body.carries + body.xs]]
         columns += [repeat(c) for c in given[body.carries + body.xs :]]
         for place in range(body.carries, len(blocks)):
@@ -52,12 +68,11 @@ class Loop(Plan):
             else:
                 blocks[place].fill(0)
                 written.append(repeat(blocks[place]))
-        place_of = {p: place for place, p in enumerate(self.rows)}
         with self._turn:
             if self._waiting >= 0:
                 self._look_for_native()
             running = self._running
-            columns += [written[place_of[p]] for p in running.parameters]
+            columns += [written[self.place_of[p]] for p in running.parameters]
 
             def steps() -> list[np.ndarray]:
                 step = running.function

@@ -50,11 +50,9 @@ def _loop_slopes(
             fed.append(incoming[p])
     back, h = _looped(found.body, fed, length, not reverse)
     back_blocks = back.blocks(length)
-    # Its ys and sums begin behind the gradients of all carries, of which some are wanted.
-    first_ys = back.carries
-    kept_ys = first_ys + found.body.ys
+    # The gradients of all carries come first; ys that were kept for later stand between those of xs and the sums.
     slopes: list[Any] = []
-    ys, sums = iter(range(first_ys, kept_ys)), iter(range(first_ys + back.ys, len(back_blocks)))
+    ys, sums = iter(range(back.carries, len(back_blocks))), iter(range(back.carries + back.ys, len(back_blocks)))
     for p in wanted:
         place = p if p < body.carries else next(ys) if p < body.carries + body.xs else next(sums)
         slopes.append(parts.part(h, back_blocks[place]))
@@ -96,7 +94,7 @@ def scan(
     length: int | None = None,
     reverse: bool = False,
 ) -> tuple[Any, Any]:
-    """`carry, y = f(carry, x)` for each row `x` of `xs`, beginning with `init`; gives the last carry and all `y` stacked.
+    """`carry, y = f(carry, x)` for each row `x` of `xs`, beginning with `init`: the last carry, and all `y` stacked.
 
     ```
     carry, ys = init, []
@@ -191,7 +189,8 @@ def _check(starts: Sequence[Tensor], ends: Sequence[Tensor], ys: Sequence[Tensor
     for n, (start, end) in enumerate(zip(starts, ends, strict=True)):
         if start.shape != end.shape or start.dtype != end.dtype:
             raise (ValueError if start.shape != end.shape else TypeError)(
-                f"scan: carry {n} began as {described(start)}, and the step gave {described(end)}: they must be the same"
+                f"scan: carry {n} began as {described(start)}, and the step gave {described(end)}: "
+                "they must be the same"
             )
     dtypes = {t.dtype for t in (*ends, *ys)}
     if len(dtypes) > 1 or any(d.kind != "f" for d in dtypes):

@@ -21,6 +21,7 @@ from graphnet.nn.callbacks import Callback
 from graphnet.nn.history import History
 from graphnet.nn.layer import Layer
 from graphnet.nn.layers import *
+from graphnet.nn.optimizers import schedules
 from graphnet.nn.saving import (
     clone_model,
     custom_object_scope,
@@ -59,6 +60,7 @@ __all__ = [
     "regularizers",
     "save_model",
     "saving",
+    "schedules",
     "set_random_seed",
     "to_categorical",
     "utils",

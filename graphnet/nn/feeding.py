@@ -41,19 +41,20 @@ def fed(
             return rows
 
         return Stream(x, check, steps, anew, rng if shuffle else None, f"{what}x")
+    if y is None and isinstance(x, tuple) and len(x) in (2, 3) and all(hasattr(part, "shape") for part in x):
+        names = ", ".join(["x", "y", "sample_weight=w"][: len(x)])
+        raise ValueError(f"{what}x is a tuple of {len(x)} arrays: give them one by one, as in fit({names}).")
     rows = checked_rows(model, x, y, sample_weight, class_weight, what=what)
     return Batches(*rows, batch_size, shuffle, rng, steps, anew)
 
 
-def split_off(
-    model: Any, x: Any, y: Any, sample_weight: Any, class_weight: Any, share: float
-) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+def split_off(model: Any, x: Any, y: Any, sample_weight: Any, share: float) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     """Rows without and with their last `share`, as checked arrays. A stream can't be split."""
     if is_stream(x):
         raise ValueError(
             f"validation_split needs arrays; x gives batches (it is a {type(x).__name__}): use validation_data."
         )
-    return data.split(checked_rows(model, x, y, sample_weight, class_weight), share)
+    return data.split(checked_rows(model, x, y, sample_weight), share)
 
 
 def held_out(validation_data: Any) -> tuple[Any, Any, Any]:

@@ -87,6 +87,7 @@ class Constant(Initializer):
         return np.broadcast_to(np.asarray(self.value, dtype=np.float64), shape)
 
 
+@table.add()
 class Values(Initializer):
     """The numbers of an array, for a weight of its shape."""
 

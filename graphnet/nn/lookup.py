@@ -183,10 +183,13 @@ class Configured(metaclass=Spelled):
 
     _given: dict[str, Any]
     _signature: inspect.Signature
+    __signature__: inspect.Signature
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         cls._signature = inspect.signature(cls.__init__)
+        # What `help` and editors show, which would else be the arguments of `__new__`.
+        cls.__signature__ = cls._signature.replace(parameters=list(cls._signature.parameters.values())[1:])
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         self = object.__new__(cls)

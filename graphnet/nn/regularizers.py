@@ -122,3 +122,6 @@ class OrthogonalRegularizer(Regularizer):
             return 0.0 * gn.sum(rows)
         cosines = gn.matmul(rows, gn.transpose(rows)) * (1.0 - gn.eye(size, dtype=w.dtype))  # (rows, rows)
         return (self.factor / (size * (size - 1))) * gn.sum(gn.abs(cosines))
+
+
+l1, l2, l1_l2 = L1, L2, L1L2

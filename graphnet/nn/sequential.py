@@ -15,6 +15,14 @@ from graphnet.nn.lookup import plain, unknown
 from graphnet.nn.summary import Summary
 from graphnet.nn.training import Model
 
+#: what stands for a size that is free, where shapes are found: two, to see which sizes follow from it
+FREE = (16, 32)
+
+
+def filled(shape: tuple[int | None, ...], size: int) -> tuple[int, ...]:
+    """The sizes of one row, with `size` for those that are free."""
+    return tuple(size if n is None else n for n in shape[1:])
+
 
 @table.add()
 class Sequential(Model):
@@ -84,7 +92,7 @@ class Sequential(Model):
         """Build now if the input's shape is known, so that weights and output shape are there."""
         self._predictor = None
         shape = self.declared_shape
-        if self._layers and shape is not None and None not in shape:
+        if self._layers and shape:
             self.built = False
             self.build((None, *shape))
 
@@ -112,25 +120,43 @@ class Sequential(Model):
         return cls([table.get(c) for c in config["layers"]], config.get("trainable", True), config.get("name"))
 
     def build(self, input_shape: Any = None) -> None:
-        """Make the weights for inputs of `input_shape`, batch first: `build((None, 64))`."""
+        """Make the weights for inputs of `input_shape`, batch first: `build((None, 64))`.
+
+        Other sizes that are None stay free, as the length of sequences in `build((None, None, 8))`.
+        """
         shape = as_shape(input_shape) if input_shape is not None else (None, *(self.declared_shape or ()))
-        if len(shape) < 2 or None in shape[1:]:
+        if len(shape) < 2:
             raise ValueError(
                 f"build needs the shape of the input, batch first, as in build((None, 64)); received {shape}."
             )
         self._predictor = None
         self.built_shape = (None, *shape[1:])
-        with running(False, losses=[]):
-            y = self._run(gn.input((1, *shape[1:]), self.dtype), False)  # type: ignore[arg-type]
+        found = [self._shapes(filled(shape, FREE[0]))]
+        if None in shape[1:]:
+            try:
+                found.append(self._shapes(filled(shape, FREE[1])))
+            except ValueError as error:
+                raise ValueError(
+                    f"build needs the sizes that weights follow from; received {shape}, and with {FREE[0]} or "
+                    f"{FREE[1]} for what is free: {error}"
+                ) from None
+        for layer, *sizes in zip(self._layers, *found, strict=True):
+            layer.output_shape = (
+                None,
+                *(same[0] if len(set(same)) == 1 else None for same in zip(*sizes, strict=True)),
+            )
         self.built = True
-        self.output_shape = (None, *y.shape[1:])
+        self.output_shape = self._layers[-1].output_shape
 
-    def _run(self, x: gn.Tensor, training: bool) -> gn.Tensor:
-        mask: Any = None
-        for layer in self._layers:
-            x, mask = self._after(layer, x, mask, training)
-            layer.output_shape = (None, *x.shape[1:])
-        return x
+    def _shapes(self, sizes: tuple[int, ...]) -> list[tuple[int, ...]]:
+        """The shapes of what the layers make of a row of these sizes, without the batch."""
+        found, mask = [], None
+        with running(False, losses=[]):
+            x = gn.input((1, *sizes), self.dtype)
+            for layer in self._layers:
+                x, mask = self._after(layer, x, mask, False)
+                found.append(x.shape[1:])
+        return found
 
     def call(self, x: gn.Tensor, training: bool = False, mask: Any = None) -> gn.Tensor:
         for layer in self._layers:
@@ -165,7 +191,7 @@ class Sequential(Model):
             declared = self.declared_shape
             if declared is not None:
                 self._check(shape, (None, *declared))
-            self.build((None, *shape[1:]))
+            self.build((None, *(shape[1:] if declared is None else declared)))
         else:
             self._check(shape, self.built_shape or ())
 
@@ -229,8 +255,7 @@ class Sequential(Model):
         """The model's computation on a batch of this size, as a Graph of the input; in training also of the step."""
         if not self.built:
             raise ValueError(f"'{self.name}' has no shapes yet: call build((None, ...)), or put an Input first.")
-        shape = self.built_shape or ()
-        x = gn.input((batch_size, *shape[1:]), self.dtype, name="x")  # type: ignore[arg-type]
+        x = gn.input((batch_size, *filled(self.built_shape or (), FREE[0])), self.dtype, name="x")
         if not training:
             return gn.Graph([x], self(x, training=False))
         step = gn.input((), "int64", name="step")

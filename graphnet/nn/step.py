@@ -38,6 +38,9 @@ class Steps:
         self.model, self.optimizer, self.loss, self.penalty = model, optimizer, loss, penalty
         self.loss_tracker = metrics.Mean(name="loss")
         self.metrics, self.weighted = plain, weighted
+        for metric in weighted:
+            if any(metric.name == other.name for other in plain):
+                metric.name = f"weighted_{metric.name}"
         names = ["loss", *(m.name for m in (*plain, *weighted))]
         for name in names:
             if names.count(name) > 1:
@@ -205,8 +208,9 @@ class Steps:
             y_pred = self.model(x, training=True)
             mask = masks.noted(self.model)
             loss = self.model.compute_loss(x, y, y_pred, sample_weight, training=True)
+            scaled = self.optimizer.scale_loss(loss)
         with gn.no_grad():
-            grads = gn.gradients(self.optimizer.scale_loss(loss), params)
+            grads = gn.gradients(scaled, params)
             self.optimizer.apply(grads, constraints=self.constraints)
             self.follow(loss, y_pred)
             return self._measure("train", x, y, y_pred, sample_weight, mask)

@@ -54,8 +54,8 @@ class Summary:
         self.trainable_bytes = sum(w.nbytes for w in weights if w in learn)
         self.total_macs = self._macs.get((model.name,))
         optimizer = getattr(model, "optimizer", None)
-        kept = optimizer.variables if optimizer is not None else []
-        slots = [v for v in kept if v is not optimizer.count and v is not optimizer._rate]
+        own = optimizer.variables if optimizer is not None else []
+        slots = [v for v in own if v is not optimizer.count and v is not optimizer._rate]  # type: ignore[union-attr]
         self.optimizer_params = sum(s.size for s in slots)
         self.optimizer_bytes = sum(s.nbytes for s in slots)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -13,11 +12,12 @@ from graphnet.nn import data, feeding, losses, masks, optimizers, regularizers, 
 from graphnet.nn import metrics as metric_table
 from graphnet.nn.callbacks import CallbackList, as_list
 from graphnet.nn.checking import check_fit, checked_rows, unchanged_on_error
-from graphnet.nn.data import Batches, Source, whole
+from graphnet.nn.data import Batches, whole
 from graphnet.nn.history import History
 from graphnet.nn.interrupt import Interruption
 from graphnet.nn.layer import Layer, running
 from graphnet.nn.lookup import unknown
+from graphnet.nn.loops import look_through, ran_out, too_short, train_epoch
 from graphnet.nn.progress import shown
 from graphnet.nn.repeated import Repeated
 from graphnet.nn.run import Run
@@ -212,8 +212,7 @@ class Model(Saveable, Layer):
         if validation_data is not None:
             held = feeding.held_out(validation_data)
         elif validation_split:
-            (x, y, sample_weight), held = feeding.split_off(self, x, y, sample_weight, class_weight, validation_split)
-            class_weight = None
+            (x, y, sample_weight), held = feeding.split_off(self, x, y, sample_weight, validation_split)
         if iterations is not None and not feeding.is_stream(x):
             batch_size = max(1, len(data.as_array(x, "x", self.dtype)))
         options: dict[str, Any] = {"batch_size": batch_size, "steps": steps_per_epoch, "shuffle": shuffle, "rng": rng}
@@ -250,18 +249,19 @@ class Model(Saveable, Layer):
                     if self.stop_training:
                         break
                     if not train.more():
-                        _ran_out(train, epoch - initial_epoch, epochs - initial_epoch)
+                        if not train.short:
+                            ran_out(train, epoch - initial_epoch, epochs - initial_epoch)
                         break
                     if not run.batch:
                         steps.reset()
                     params["steps"] = train.steps
                     listed.call("on_epoch_begin", epoch, {})
-                    self._train_epoch(steps, train, listed, progress, interruption)
+                    train_epoch(self, steps, train, listed, progress, interruption)
                     logs = steps.logs()
                     if not self.stop_training and train.short:
-                        _too_short(train, "steps_per_epoch")
+                        too_short(train, "steps_per_epoch")
                     if validation is not None and validates(epoch + 1):
-                        found = self._test(steps, validation, listed, progress, interruption)
+                        found = look_through(self, steps, validation, listed, progress, interruption)
                         params["validation_steps"] = validation.steps
                         logs.update({f"val_{k}": v for k, v in found.items()})
                     run.epoch, run.batch = epoch + 1, 0
@@ -273,67 +273,6 @@ class Model(Saveable, Layer):
             listed.call("on_train_end", logs)
             self.run = None
         return history
-
-    def _train_epoch(
-        self,
-        steps: Steps,
-        batches: Source,
-        listed: CallbackList,
-        progress: list[Any],
-        interruption: Interruption,
-    ) -> None:
-        every_batch = listed.listens("on_train_batch_end", besides=progress)
-        run = self.run
-        assert run is not None
-        together, number, waiting = steps.steps_per_execution, -1, False
-        for number, (xb, yb, wb) in enumerate(batches.epoch(run.batch), run.batch):
-            interruption.check()
-            if number % together == 0:
-                listed.call("on_train_batch_begin", number, {})
-            steps.learn(xb, yb, wb)
-            run.batch = number + 1
-            waiting = (number + 1) % together != 0
-            if not waiting:
-                listed.call("on_train_batch_end", number, steps.logs() if every_batch or _due(progress) else {})
-            interruption.check()
-            if self.stop_training:
-                break
-        if waiting:
-            listed.call("on_train_batch_end", number, steps.logs() if every_batch or _due(progress) else {})
-
-    def _test(
-        self,
-        steps: Steps,
-        batches: Source,
-        listed: CallbackList,
-        progress: list[Any],
-        interruption: Interruption | None = None,
-    ) -> dict[str, float]:
-        steps.reset()
-        every_batch = listed.listens("on_test_batch_end", besides=progress)
-        self.stop_evaluating = False
-        listed.call("on_test_begin", {})
-        together, number, waiting = steps.steps_per_execution, -1, False
-        for number, (xb, yb, wb) in enumerate(batches.epoch()):
-            if number % together == 0:
-                listed.call("on_test_batch_begin", number, {})
-            steps.look(xb, yb, wb)
-            waiting = (number + 1) % together != 0
-            if not waiting:
-                listed.call("on_test_batch_end", number, steps.logs("test") if every_batch or _due(progress) else {})
-            if interruption is not None:
-                interruption.check()
-            if self.stop_evaluating:
-                break
-        if waiting:
-            listed.call("on_test_batch_end", number, steps.logs("test") if every_batch or _due(progress) else {})
-        if number < 0:
-            warnings.warn("the validation data is used up: give data that can be gone through anew.", stacklevel=4)
-        elif batches.short and not self.stop_evaluating:
-            _too_short(batches, "validation_steps or steps")
-        logs = steps.logs("test") if number >= 0 else {}
-        listed.call("on_test_end", logs)
-        return logs
 
     def evaluate(
         self,
@@ -356,7 +295,7 @@ class Model(Saveable, Layer):
             feeding.fit_to(self, batches)
         progress = shown(verbose, 1)
         listed = CallbackList([*as_list(callbacks), *progress], self, {"steps": batches.steps, "verbose": verbose})
-        logs = self._test(compiled, batches, listed, progress)
+        logs = look_through(self, compiled, batches, listed, progress)
         return _answer(logs, return_dict)
 
     def predict(
@@ -385,7 +324,7 @@ class Model(Saveable, Layer):
         if not outputs:
             raise ValueError("x gave no batch: an iterator or generator can be gone through only once.")
         if batches.short and not self.stop_predicting:
-            _too_short(batches, "steps")
+            too_short(batches, "steps")
         return np.concatenate(outputs)
 
     def _predicted(self, x: np.ndarray) -> np.ndarray:
@@ -481,11 +420,6 @@ def _answer(logs: dict[str, float], return_dict: bool) -> Any:
     return values[0] if len(values) == 1 else values
 
 
-def _due(progress: list[Any]) -> bool:
-    """Whether a bar wants to be redrawn."""
-    return bool(progress) and progress[0].due()
-
-
 def _one_number(loss_weights: Any) -> float | None:
     """`loss_weights` of a model with one output: a number, or a list or dict of one."""
     if loss_weights is None:
@@ -507,20 +441,3 @@ def _frequency(freq: Any) -> Callable[[int], bool]:
         return lambda epoch: epoch in wanted
     every = whole(freq, "validation_freq")
     return lambda epoch: epoch % every == 0
-
-
-def _ran_out(source: Source, done: int, wanted: int) -> None:
-    reason = (
-        "an iterator or generator can be gone through only once. Give data that can be gone through anew, such as an "
-        "object with __len__ and __getitem__, or an endless generator with steps_per_epoch"
-        if source.once
-        else "it gave no batch"
-    )
-    warnings.warn(f"the data is used up after {done} of {wanted} epochs: {reason}.", stacklevel=3)
-
-
-def _too_short(source: Source, what: str) -> None:
-    warnings.warn(
-        f"your input ran out of data: {what} is {source.limit}, and there were {source.taken} batches.",
-        stacklevel=3,
-    )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 
+from graphnet.viz.metrics import text_width
 from graphnet.viz.svg import clean, number
 
 Points = Sequence[tuple[float, float]]
@@ -12,22 +14,39 @@ Points = Sequence[tuple[float, float]]
 WIDTH, HEIGHT = 460, 250
 _LEFT, _RIGHT, _TOP, _BOTTOM = 58, 14, 30, 32
 
-#: the looks of all charts; a page that holds charts has them once, a chart that stands alone has them inside
-STYLE = (
-    ".chart text{font:11px system-ui,'Helvetica Neue',Arial,'Liberation Sans',sans-serif;fill:#5b6573}"
-    ".chart .name{font-size:13px;font-weight:600;fill:#1a202c}"
-    ".chart .grid{stroke:#d5dbe3;stroke-width:1}.chart .axis{stroke:#9aa5b4;stroke-width:1}"
-    ".chart .line{fill:none;stroke-width:2;stroke-linejoin:round}"
-    ".chart .c0{stroke:#2b6cb0}.chart .c1{stroke:#dd6b20}.chart .c2{stroke:#2f855a}.chart .c3{stroke:#805ad5}"
-    ".chart .f0{fill:#2b6cb0}.chart .f1{fill:#dd6b20}.chart .f2{fill:#2f855a}.chart .f3{fill:#805ad5}"
-    ".chart .dot{stroke:none}.chart .bad{fill:#c53030;stroke:none}"
-    ".chart .hill{stroke-width:1;fill-opacity:.55}.chart .hill.w{stroke:#2b6cb0;fill:#a9c9ec}"
-    ".chart .hill.g{stroke:#b83260;fill:#f2b9cc}"
-    "@media(prefers-color-scheme:dark){.chart text{fill:#9aa5b4}.chart .name{fill:#e6ebf2}"
-    ".chart .grid{stroke:#343d4a}.chart .axis{stroke:#5d6878}"
-    ".chart .c0{stroke:#7ab8ff}.chart .c1{stroke:#f6a35c}.chart .c2{stroke:#6cc494}.chart .c3{stroke:#b79cf2}"
-    ".chart .f0{fill:#7ab8ff}.chart .f1{fill:#f6a35c}.chart .f2{fill:#6cc494}.chart .f3{fill:#b79cf2}"
-    ".chart .bad{fill:#ff6a4d}.chart .hill.w{stroke:#7ab8ff;fill:#2d5f94}.chart .hill.g{stroke:#e58aac;fill:#8a3556}}"
+#: every rule is tied to the charts' own class: a page or notebook that holds them keeps its own looks
+CLASS = "graphnet-chart"
+
+
+def _scoped(rules: str, dark: str = "") -> str:
+    light, night = (re.sub(r"(^|})(?=.)", rf"\1.{CLASS} ", part) for part in (rules, dark))
+    return light + (f"@media(prefers-color-scheme:dark){{{night}}}" if dark else "")
+
+
+#: the looks of charts on a page that has `base.css` too
+STYLE = _scoped(
+    "text{font:11px system-ui,'Helvetica Neue',Arial,'Liberation Sans',sans-serif;fill:#5b6573}"
+    ".name{font-size:13px;font-weight:600;fill:#1a202c}"
+    ".grid{stroke:#d5dbe3;stroke-width:1}.axis{stroke:#9aa5b4;stroke-width:1}"
+    ".line{fill:none;stroke-width:2;stroke-linejoin:round}"
+    ".c0{stroke:#2b6cb0}.c1{stroke:#dd6b20}.c2{stroke:#2f855a}.c3{stroke:#805ad5}"
+    ".f0{fill:#2b6cb0}.f1{fill:#dd6b20}.f2{fill:#2f855a}.f3{fill:#805ad5}"
+    ".dot{stroke:none}.bad{fill:#c53030;stroke:none}"
+    ".hill{stroke-width:1;fill-opacity:.55}.hill.w{stroke:#2b6cb0;fill:#a9c9ec}.hill.g{stroke:#b83260;fill:#f2b9cc}",
+    "text{fill:#9aa5b4}.name{fill:#e6ebf2}.grid{stroke:#343d4a}.axis{stroke:#5d6878}"
+    ".c0{stroke:#7ab8ff}.c1{stroke:#f6a35c}.c2{stroke:#6cc494}.c3{stroke:#b79cf2}"
+    ".f0{fill:#7ab8ff}.f1{fill:#f6a35c}.f2{fill:#6cc494}.f3{fill:#b79cf2}"
+    ".bad{fill:#ff6a4d}.hill.w{stroke:#7ab8ff;fill:#2d5f94}.hill.g{stroke:#e58aac;fill:#8a3556}",
+)
+
+#: the looks of a chart that stands alone, on paper of which nothing is known: readable on white and on black
+ALONE = _scoped(
+    "text{font:11px system-ui,'Helvetica Neue',Arial,'Liberation Sans',sans-serif;fill:#7a8391}"
+    ".name{font-size:13px;font-weight:600}.grid{stroke:#7a8391;stroke-opacity:.28}.axis{stroke:#7a8391}"
+    ".line{fill:none;stroke-width:2;stroke-linejoin:round}"
+    ".c0{stroke:#3d8bdb}.c1{stroke:#e07b28}.c2{stroke:#3a9d68}.c3{stroke:#9370e0}"
+    ".f0{fill:#3d8bdb}.f1{fill:#e07b28}.f2{fill:#3a9d68}.f3{fill:#9370e0}"
+    ".dot{stroke:none}.bad{fill:#dd4b39;stroke:none}"
 )
 
 
@@ -114,12 +133,18 @@ def chart(
 
     said = ", ".join(f"{name} {short(points[-1][1])}" for name, points in finite.items() if points)
     out = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="{CLASS}" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" '
         f'height="{HEIGHT}" role="img" aria-label="{clean(f"{title}: {said}")}">'
     ]
     if alone:
-        out.append(f"<style>{STYLE}</style>")
-    out.append(f'<text class="name" x="{_LEFT}" y="18">{clean(title)}{" (log scale)" if log else ""}</text>')
+        out.append(f"<style>{ALONE}</style>")
+    names = {name: text_width(name, 11) for name in finite}
+    room = WIDTH - _LEFT - _RIGHT - sum(names.values()) - 32 * len(names)
+    heading = title + (" (log scale)" if log else "")
+    while text_width(heading, 15.5) > room and len(title) > 4:
+        title = title[:-2].rstrip() + "…"
+        heading = title + (" (log)" if log else "")
+    out.append(f'<text class="name" x="{_LEFT}" y="18">{clean(heading)}</text>')
     for at in _log_ticks(low, high) if log else ticks(low, high):
         value = 10.0**at if log else at
         line = number(y(value))
@@ -130,7 +155,7 @@ def chart(
     for epoch in dict.fromkeys(int(e) for e in ticks(begin, end, 6) if float(e).is_integer()) or [int(begin)]:
         out.append(f'<text x="{number(x(epoch))}" y="{base + 15}" text-anchor="middle">{epoch}</text>')
     out.append(f'<text x="{WIDTH - _RIGHT}" y="{HEIGHT - 3}" text-anchor="end">epoch</text>')
-    place = WIDTH - _RIGHT
+    place = float(WIDTH - _RIGHT)
     for colour, (name, points) in reversed(list(enumerate(finite.items(), first))):
         colour %= 4
         place -= 7 * len(name) + 26
@@ -149,10 +174,8 @@ def chart(
                 f"<title>{tip}</title></circle>"
             )
     for e, name in lost[:200]:
-        at = number(x(e))
-        out.append(
-            f'<path class="bad" d="M{at} {_TOP}l-4 -8h8z"><title>{clean(name)} is not finite here</title></path>'
-        )
+        tip = f"{clean(name)} is not finite here"
+        out.append(f'<path class="bad" d="M{number(x(e))} {_TOP}l-4 -8h8z"><title>{tip}</title></path>')
     out.append("</svg>")
     return "".join(out)
 
@@ -167,10 +190,10 @@ def ridges(title: str, moments: Sequence[Moment], kind: str = "w", most: int = 1
     `kind` is "w" or "g", the colour of weights or of gradients.
     """
     shown = [m for m in thinned(moments, most) if m[1]]
-    width, left, top, step, tall = 300, 40, 28, 15, 34
+    width, left, top, step, tall = 250, 36, 28, 15, 34
     height = top + tall + step * max(1, len(shown)) + 22
     out = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="chart" viewBox="0 0 {width} {height}" width="{width}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="{CLASS}" viewBox="0 0 {width} {height}" width="{width}" '
         f'height="{height}" role="img" aria-label="{clean(title)}, histograms of {len(shown)} epochs">',
         f'<text class="name" x="6" y="16">{clean(title)}</text>',
     ]
@@ -203,7 +226,9 @@ def ridges(title: str, moments: Sequence[Moment], kind: str = "w", most: int = 1
     out.append(f'<path class="axis" d="M{left} {base}H{width - 12}"/>')
     for value, anchor in ((low, "start"), (high, "end")):
         out.append(f'<text x="{number(x(value))}" y="{height - 5}" text-anchor="{anchor}">{short(value)}</text>')
-    if low < 0 < high:
+    if not shown:
+        out.append(f'<text x="{left}" y="{top + 24}">no finite numbers</text>')
+    if low < 0 < high and x(low) + 44 < x(0) < x(high) - 44:
         out.append(f'<text x="{number(x(0))}" y="{height - 5}" text-anchor="middle">0</text>')
     out.append("</svg>")
     return "".join(out)
@@ -230,6 +255,6 @@ def spark(values: Sequence[float], width: int = 110, height: int = 22) -> str:
         for (i, _), y in zip(finite, ys, strict=True)
     )
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="chart" viewBox="0 0 {width} {height}" width="{width}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="{CLASS}" viewBox="0 0 {width} {height}" width="{width}" '
         f'height="{height}" aria-hidden="true"><path class="line c0" d="M{path}"/></svg>'
     )

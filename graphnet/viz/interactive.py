@@ -14,12 +14,12 @@ from graphnet.files import write_whole
 from graphnet.graph import Graph
 from graphnet.tensor import Parameter, Tensor, toposort
 from graphnet.viz.page_data import page_data
-from graphnet.viz.render import with_gradient
 from graphnet.viz.scene import LOOKS
+from graphnet.viz.scenes import with_gradient
 from graphnet.viz.standalone import as_json, asset, checked_path, joined
 
 #: the parts of the page's script, in the order in which they build on each other
-SCRIPTS = ("model", "layered", "boxes", "view", "panel", "search", "controls")
+SCRIPTS = tuple("model layered shapes ranks boxes view camera light panel search controls".split())
 
 
 class Page:
@@ -27,6 +27,9 @@ class Page:
 
     `save(path)` writes it; the file appears whole or not at all.
     """
+
+    #: what lays out the graph, as a `Picture` has it
+    engine = "the page itself"
 
     def __init__(self, html: str, title: str):
         self.html = html
@@ -75,7 +78,7 @@ def page(
     * `values`: arrays for the inputs (a list, a dict by name, or the one array), with which the graph is run, so that
       every node has statistics and the first NaN is marked; without them, what is known already has;
     * `profile`: what `plan.profile()` gave: the page shows the plan's graph, and time as colour;
-    * `heat`: "time" or "memory", the colour at first.
+    * `heat`: "time" or "memory", the colour at first; "time" measures, where there is no profile.
 
     The same graph gives the same file, byte for byte. Raises `TypeError` for anything else than a graph or what has
     one, `ValueError` for a wrong option or ending, and what running the graph raises.
@@ -85,18 +88,24 @@ def page(
     >>> page(gn.Graph([x], gn.exp(x)))
     <Page of graph>
     """
-    if heat not in (None, "memory", *(["time"] if profile is not None else [])):
-        raise ValueError(f"heat is 'memory', or 'time' where there is a profile; received {heat!r}")
+    if heat not in (None, "time", "memory"):
+        raise ValueError(f"heat is 'time' or 'memory'; received {heat!r}")
     if depth != "auto" and depth is not None and (not isinstance(depth, int) or isinstance(depth, bool) or depth < 0):
         raise ValueError(f"depth is a number of open levels, None for all, or 'auto'; received {depth!r}")
     if path is not None:
         checked_path(path)
     graph, plan = _graph_of(thing)
+    if heat == "time" and profile is None and plan is not None:
+        profile = plan.profile()
     if profile is not None:
         graph = profile.graph
+        if plan is not None and profile.backend != plan.backend:
+            # The plan has gone on to native code since: its lines are of another graph.
+            plan = None
     if gradient:
         graph = with_gradient(graph)
-    data = page_data(graph, depth, backward, title, values, profile, plan)
+    timed = heat == "time" and profile is None
+    data = page_data(graph, depth, backward, title, values, profile, plan, timed)
     data["heat"] = heat or ("time" if profile is not None else "")
     made = Page(_html(data, data["title"]), data["title"])
     return made if path is None else made.save(path)

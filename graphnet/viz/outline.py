@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from graphnet.op import described
 from graphnet.tensor import Parameter, Region, Tensor
-from graphnet.viz.build import Builder
 from graphnet.viz.scene import one_line
+from graphnet.viz.visible import Builder
 from graphnet.viz.words import plural, region_label
 
 if TYPE_CHECKING:
@@ -43,9 +44,7 @@ def tree(graph: Graph, depth: int | None = None, ops: bool = True) -> str:
     """
     builder = Builder(graph)
     root = _Branch(None)
-    for t in builder.nodes:
-        if t in builder.given:
-            continue
+    for t in _in_order(builder):
         branch = root
         trail = [root]
         for r in builder.paths[t]:
@@ -78,6 +77,18 @@ def tree(graph: Graph, depth: int | None = None, ops: bool = True) -> str:
     width = min(max((len(left) for left, _ in rows), default=0), 70) + 8
     body = [f"{left:{width}}{right}".rstrip() for left, right in rows]
     return "\n".join([f"{one_line(graph.name or 'graph')}({head}) -> {result}", *body])
+
+
+def _in_order(builder: Builder) -> Iterator[Tensor]:
+    """The nodes as the program was written, each leaf before what uses it first."""
+    told = set(builder.given)
+    for t in sorted((t for t in builder.nodes if t.op is not None and t not in told), key=lambda t: t._tick):
+        for leaf in builder.inputs[t]:
+            if leaf.op is None and leaf not in told:
+                told.add(leaf)
+                yield leaf
+        yield t
+    yield from (t for t in builder.nodes if t.op is None and t not in told)
 
 
 _Row = tuple[str, "Region | Tensor", int, str, "_Branch | None"]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from graphnet.graph import Graph
 from graphnet.op import OPS, described
@@ -32,15 +34,23 @@ def page_data(
     values: Any = None,
     profile: Any = None,
     plan: Any = None,
+    timed: bool = False,
 ) -> dict[str, Any]:
-    """All that the page of a graph knows, in what JSON can hold; arguments as for `page`."""
+    """All that the page of a graph knows, in what JSON can hold; arguments as for `page`.
+
+    `plan` is the one whose code is shown; with `timed` each op is timed on `values`, or on zeros.
+    """
     scene = build(graph, depth=None, backward=backward, limit=10**9, title=title, fold=False)
     data = _data(graph, scene, depth)
     by_name = {name: t for t, name in graph.names.items()}
     tensors = [by_name.get(n.data.get("name", "")) for n in scene.nodes]
     _add_values(data["nodes"], tensors, graph, values)
     if profile is not None:
-        _add_times(data, tensors, profile)
+        _add_times(data, tensors, {t: spent for t, (spent, _) in profile.by_node().items()})
+    elif timed:
+        zeros = [np.zeros(t.shape, t.dtype) for t in graph.inputs]
+        given = zeros if values is None or values is True else values
+        _add_times(data, tensors, Run(graph, given, timed=True, gradients=False).seconds)
     if plan is not None:
         _add_code(data, tensors, graph, plan.source)
     return data
@@ -221,13 +231,12 @@ def _add_values(nodes: list[dict[str, Any]], tensors: Sequence[Tensor | None], g
             entry["lines"] = [*entry["lines"], entry["bad"]]
 
 
-def _add_times(data: dict[str, Any], tensors: Sequence[Tensor | None], profile: Any) -> None:
+def _add_times(data: dict[str, Any], tensors: Sequence[Tensor | None], seconds: Mapping[Tensor, float]) -> None:
     """Seconds by node. What no step computes has none."""
-    spent = profile.by_node()
     for entry, t in zip(data["nodes"], tensors, strict=True):
-        if t is not None and t in spent:
-            entry["seconds"] = rounded(spent[t][0], 4)
-    data["seconds"] = rounded(profile.seconds, 4)
+        if t is not None and t in seconds:
+            entry["seconds"] = rounded(seconds[t], 4)
+    data["seconds"] = rounded(sum(seconds.values()), 4)
 
 
 def _add_code(data: dict[str, Any], tensors: Sequence[Tensor | None], graph: Graph, source: str) -> None:

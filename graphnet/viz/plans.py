@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphnet.tensor import Region, Tensor
-from graphnet.viz.render import Picture, drawn, scene_of
+from graphnet.viz.render import STILL, drawn
 from graphnet.viz.scene import Node, Scene
+from graphnet.viz.scenes import scene_of
 from graphnet.viz.words import plural
 
 if TYPE_CHECKING:
@@ -33,13 +35,13 @@ def plan_scene(plan: Plan, kernels: bool = True, heat: str | None = None, profil
         graph = code.graph
         steps = [tuple(members(step)) for step in code.steps]
     place_of = {t: place for place, nodes in enumerate(steps) for t in nodes}
-    texts = [code.text_of(place) for place in range(len(code.steps))] if same and len(code.steps) == len(steps) else []
+    known = same and len(code.steps) == len(steps)
     paths: dict[Tensor, tuple[Region, ...]] | None = None
     if kernels:
         paths = {}
         for place, nodes in enumerate(steps):
             if len(nodes) > 1:
-                box = Region(f"kernel {place}", "kernel", None, {"code": _cut(texts[place]) if texts else ""})
+                box = Region(f"kernel {place}", "kernel", None, {"code": _cut(code.text_of(place)) if known else ""})
                 paths.update(dict.fromkeys(nodes, (box,)))
 
     def with_code(node: Node, tensors: Sequence[Tensor]) -> None:
@@ -47,9 +49,9 @@ def plan_scene(plan: Plan, kernels: bool = True, heat: str | None = None, profil
         if place is None:
             return
         node.data["step"] = place
-        if texts and node.kind != "kernel":
-            node.data["code"] = texts[place]
-            node.tooltip += "\n" + _cut(texts[place])
+        if known and node.kind not in ("kernel", "region", "gradient region"):
+            node.data["code"] = code.text_of(place)
+            node.tooltip += "\n" + _cut(node.data["code"])
 
     options.setdefault("title", f"{plan.graph.name or 'plan'}, {plan.backend if same else profile.backend}")
     options.setdefault("fold", False)
@@ -75,6 +77,14 @@ def draw_plan(
     engine: str = "auto",
     timeout: float | None = None,
     **options: Any,
-) -> Picture:
-    """A picture of what a plan runs; options as for `draw`, and `kernels`: whether boxes are kernels or layers."""
+) -> Any:
+    """A picture of what a plan runs, or with a path that ends in .html its page.
+
+    Options are as for `draw` and `page`; in a picture `kernels` says whether boxes are kernels or layers.
+    """
+    if path is not None and Path(path).suffix.lower() in (".html", ".htm"):
+        from graphnet.viz.interactive import page
+
+        options.pop("kernels", None)
+        return page(plan, path, **{k: v for k, v in options.items() if k not in STILL})
     return drawn(lambda: plan_scene(plan, **options), path, rankdir, legend, engine, timeout)

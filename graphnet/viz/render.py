@@ -13,18 +13,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from graphnet.files import write_whole
-from graphnet.tensor import constant, mode
-from graphnet.viz.build import build
 from graphnet.viz.dot import RANKDIRS, dot_source
 from graphnet.viz.geometry import Layout
-from graphnet.viz.heat import Heat, heat_of
 from graphnet.viz.layout import Arranger, arrange
 from graphnet.viz.scene import Scene
+from graphnet.viz.scenes import scene_of
 from graphnet.viz.svg import to_svg
-from graphnet.viz.values import Run
 
 if TYPE_CHECKING:
     from graphnet.graph import Graph
@@ -32,6 +27,8 @@ if TYPE_CHECKING:
 _ENGINES = ("auto", "dot", "pygraphviz", "builtin")
 _FORMATS = {".svg": "svg", ".png": "png", ".pdf": "pdf", ".dot": "dot", ".gv": "dot", ".json": "json"}
 _DPI = {"png": 144}
+#: options that mean nothing on a page, where everything can be seen
+STILL = ("fold", "limit", "shapes", "dtypes", "names", "parameters")
 #: seconds for a layout: when another engine can step in, and when one was asked for by name
 _PATIENCE, _LONG_PATIENCE = 3.0, 60.0
 #: nodes from which on our own layout, which takes time in proportion, comes first
@@ -198,56 +195,6 @@ def format_of(path: Path) -> str:
     return form
 
 
-def scene_of(
-    graph: Graph,
-    *,
-    gradient: bool = False,
-    values: Any = None,
-    heat: str | None = None,
-    profile: Any = None,
-    **options: Any,
-) -> Scene:
-    """The scene of a graph with what a run or a profile says about its nodes; options as for `draw`."""
-    if heat not in (None, "time", "memory"):
-        raise ValueError(f"heat is 'time' or 'memory'; received {heat!r}")
-    if gradient:
-        graph = with_gradient(graph)
-    reporting: list[Run | Heat] = []
-    run = None
-    timed = heat == "time" and profile is None
-    if timed and (values is None or values is True):
-        zeros = [np.zeros(t.shape, t.dtype) for t in graph.inputs]
-        run = Run(graph, zeros, timed=True, gradients=False)
-    if values is not None and values is not False:
-        shown = Run(graph, values, timed=timed and values is not True)
-        reporting.append(shown)
-        run = run or shown
-    if heat is not None or profile is not None:
-        reporting.append(heat_of(graph, heat, profile, run.seconds if run is not None else {}))
-    if reporting:
-        # One block of several would show the numbers of one.
-        options["fold"] = options.get("fold", False)
-    own = options.pop("overlays", ())
-    scene = build(graph, overlays=[*(r.overlay for r in reporting), *own], **options)
-    for r in reporting:
-        r.explain(scene)
-    return scene
-
-
-def with_gradient(graph: Graph) -> Graph:
-    """The graph with the gradient of its first output (of its sum) for parameters that learn, or else for inputs."""
-    from graphnet.graph import Graph, gradients
-
-    y = graph.outputs[0]
-    wanted: list[Any] = [p for p in graph.parameters if p.requires_grad]
-    wanted = wanted or [t for t in graph.inputs if t.dtype.kind == "f" and t.requires_grad]
-    if not wanted or not y.requires_grad:
-        raise ValueError("gradient=True: the first output has no gradient for a parameter or an input of this graph")
-    with mode(recording=True, region=None):
-        slopes = gradients(y, wanted, None if y.shape == () else constant(np.ones(y.shape, y.dtype)))
-    return Graph(graph.inputs, [*graph.outputs, *slopes], graph.updates, graph.name)
-
-
 def draw(
     graph: Graph,
     path: str | os.PathLike[str] | None = None,
@@ -260,7 +207,7 @@ def draw(
 ) -> Any:
     """A picture of a graph, written to `path` if that is given: SVG, PNG, PDF, DOT or JSON by its ending.
 
-    A path that ends in .html gives the interactive page, a `Page`; its options are those of `graphnet.viz.page`.
+    A path that ends in .html gives the interactive page, a `Page`; see `graphnet.viz.page`.
 
     What is shown:
 
@@ -298,7 +245,7 @@ def draw(
     if path is not None and Path(path).suffix.lower() in (".html", ".htm"):
         from graphnet.viz.interactive import page
 
-        return page(graph, path, **options)
+        return page(graph, path, **{k: v for k, v in options.items() if k not in STILL})
     return drawn(lambda: scene_of(graph, **options), path, rankdir, legend, engine, timeout)
 
 

@@ -7,7 +7,7 @@ stands for the others, for gradients the one that belongs to the forward group w
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import numpy as np
@@ -65,49 +65,46 @@ class Repeats:
         order = sorted(items, key=first.__getitem__)
         number: dict[Hashable, int] = {}
         marks = [number.setdefault(_signature(items[i], level, self.paths, self._inputs), len(number)) for i in order]
+        like = _stretches(marks)
         gone: set[Hashable] = set()
         at = 0
         while at < len(order):
-            period, times = self._run(order, marks, at)
-            while times >= _LEAST:
-                groups = [[items[i] for i in order[at + g * period : at + (g + 1) * period]] for g in range(times)]
-                fits = self._fitting(groups)
-                if fits == times:
-                    keep = self._fold([[t for part in g for t in part] for g in groups], level, period)
-                    for g in range(times):
-                        if g != keep:
-                            gone.update(order[at + g * period : at + (g + 1) * period])
-                    at += times * period - 1
-                    break
-                times = fits
+            period, times = self._run(order, like, at)
+
+            def group(g: int, at: int = at, period: int = period) -> list[Tensor]:
+                return [t for i in order[at + g * period : at + (g + 1) * period] for t in items[i]]
+
+            fits = self._fitting(group, times) if times else 0
+            if fits >= _LEAST:
+                keep = self._fold([group(g) for g in range(fits)], level, period)
+                for g in range(fits):
+                    if g != keep:
+                        gone.update(order[at + g * period : at + (g + 1) * period])
+                at += fits * period - 1
             at += 1
         return [items[i] for i in order if isinstance(i, Region) and i not in gone]
 
     @staticmethod
-    def _run(order: list[Hashable], marks: list[int], at: int) -> tuple[int, int]:
-        """(parts of a group, groups) of the longest run that begins here."""
+    def _run(order: list[Hashable], like: list[list[int]], at: int) -> tuple[int, int]:
+        """(parts of a group, groups) of the longest run of equal groups that begins here with a box."""
         best = (1, 0)
         for period in range(1, _PERIOD + 1):
-            if at + _LEAST * period > len(order):
+            if not isinstance(order[at], Region) or at + _LEAST * period > len(order):
                 break
-            if not isinstance(order[at], Region):
-                break
-            end = at + period
-            while end < len(marks) and marks[end] == marks[end - period]:
-                end += 1
-            times = (end - at) // period
+            times = (period + like[period - 1][at + period]) // period
             if times >= _LEAST and times * period > best[0] * best[1]:
                 best = (period, times)
         return best
 
-    def _fitting(self, groups: list[list[list[Tensor]]]) -> int:
+    def _fitting(self, group: Callable[[int], list[Tensor]], times: int) -> int:
         """How many groups from the first on are wired to what is around them in the same way."""
-        flat = [[t for part in g for t in part] for g in groups]
-        place = {t: (g, i) for g, group in enumerate(flat) for i, t in enumerate(group)}
+        place: dict[Tensor, tuple[int, int]] = {}
         pattern: list[Any] = []
-        for g, group in enumerate(flat):
+        for g in range(times):
+            own = group(g)
+            place.update((t, (g, i)) for i, t in enumerate(own))
             now: list[Any] = []
-            for t in group:
+            for t in own:
                 for source in self._inputs[t]:
                     if source in place:
                         now.append((g - place[source][0], place[source][1]))
@@ -118,7 +115,7 @@ class Repeats:
                 pattern = now
             elif g > 1 and not all(_alike(a, b) for a, b in zip(pattern, now, strict=True)):
                 return g
-        return len(groups)
+        return times
 
     def _fold(self, groups: list[list[Tensor]], level: int, period: int) -> int:
         """Let one group stand for all; its place."""
@@ -151,6 +148,22 @@ class Repeats:
                 self.paths[t] = (*path[:level], around_all, *path[level:])
         self.counts[around_all] = len(groups)
         return keep
+
+
+def _stretches(marks: list[int]) -> list[list[int]]:
+    """For each period and place, how many marks from there on equal the one a period before.
+
+    >>> _stretches([1, 2, 1, 2, 3])[1]
+    [0, 0, 2, 1, 0]
+    """
+    found = []
+    for period in range(1, _PERIOD + 1):
+        row = [0] * len(marks)
+        for i in range(len(marks) - 1, period - 1, -1):
+            if marks[i] == marks[i - period]:
+                row[i] = 1 + (row[i + 1] if i + 1 < len(marks) else 0)
+        found.append(row)
+    return found
 
 
 def _alike(a: Any, b: Any) -> bool:
@@ -187,5 +200,15 @@ def _number(t: Tensor) -> Any:
 
 
 def frozen(attrs: dict[str, Any]) -> Hashable:
-    """Static arguments as a key: arrays by their bytes."""
-    return tuple((k, v.tobytes() if isinstance(v, np.ndarray) else repr(v)) for k, v in sorted(attrs.items()))
+    """Static arguments as a key: arrays by their bytes, a body of a loop as itself, what has no hash by its text."""
+    return tuple((key, _key(value)) for key, value in sorted(attrs.items()))
+
+
+def _key(value: Any) -> Hashable:
+    if isinstance(value, np.ndarray):
+        return value.shape, value.dtype.str, value.tobytes()
+    try:
+        hash(value)
+    except TypeError:
+        return repr(value)
+    return repr(value), value

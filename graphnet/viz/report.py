@@ -67,7 +67,7 @@ def diagnosis(w: Watched, all_of_them: Sequence[Watched]) -> tuple[str, str]:
         return "exploding", f"its norm is {short(norm / own)} times that of the weight"
     largest = max((o.rms for o in all_of_them if math.isfinite(o.rms)), default=0.0)
     if w.rms < VANISHED * largest:
-        return "vanishing", f"its numbers are {short(w.rms / largest)} of the size of the largest gradient's"
+        return "vanishing", f"1/{largest / w.rms:,.0f} of the size of the largest"
     return "fine", ""
 
 
@@ -158,8 +158,8 @@ class Report:
             if w.slopes:
                 pair += ridges("gradient", w.slopes, "g")
             state = " open" if place < OPEN else ""
-            parts.append(f"<details{state}><summary>{_text(w.name)}</summary><div class='pair'>{pair}</div></details>")
-        return "".join(parts)
+            parts.append(f'<details{state}><summary>{_text(w.name)}</summary><div class="pair">{pair}</div></details>')
+        return f'<div class="hills">{"".join(parts)}</div>'
 
     def _graph(self) -> str:
         if not self.picture:

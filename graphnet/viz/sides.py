@@ -15,9 +15,10 @@ import numpy as np
 
 from graphnet.graph import Graph
 from graphnet.tensor import Parameter, Tensor
-from graphnet.viz.render import Picture, drawn, scene_of
+from graphnet.viz.render import Picture, drawn
 from graphnet.viz.repeats import frozen
 from graphnet.viz.scene import Box, Edge, Node, Scene, one_line
+from graphnet.viz.scenes import scene_of
 
 
 def fingerprints(graph: Graph, table: dict[Hashable, int]) -> dict[Tensor, int]:
@@ -79,8 +80,8 @@ def diff(before: Graph, after: Graph, context: int = 3) -> str:
         taken.add(name)
         names[t] = name
     # Without the columns: a longer line must not change the others.
-    texts = [re.sub(r" {2,}# ", "  # ", text).split("\n") for text in (before.program(), after.program(names))]
-    return "\n".join(difflib.unified_diff(*texts, "before", "after", lineterm="", n=context))
+    old, new = (re.sub(r" {2,}# ", "  # ", text).split("\n") for text in (before.program(), after.program(names)))
+    return "\n".join(difflib.unified_diff(old, new, "before", "after", lineterm="", n=context))
 
 
 def compare(

@@ -73,7 +73,8 @@ def function_text(function: Callable[..., Any]) -> str | None:
 
 
 def _inner(rule: Callable[..., Any]) -> Callable[..., Any]:
-    """The rule that was written, where a decorator put another around it."""
+    """The rule that was written, where a decorator put another around it, or an object holds it."""
+    rule = getattr(rule, "rule", rule)
     names = getattr(getattr(rule, "__code__", None), "co_freevars", ())
     for name, cell in zip(names, getattr(rule, "__closure__", None) or (), strict=False):
         if name == "vjp" and callable(cell.cell_contents):

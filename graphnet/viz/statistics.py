@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+#: at most as many bins, fewer for few numbers
 BINS = 30
 
 
@@ -16,8 +17,10 @@ def rounded(value: Any, digits: int = 6) -> float | str:
     return float(f"{number:.{digits}g}") if math.isfinite(number) else str(number)
 
 
-def histogram(array: np.ndarray, bins: int = BINS) -> tuple[list[int], float, float]:
+def histogram(array: np.ndarray, bins: int | None = None) -> tuple[list[int], float, float]:
     """(counts, lowest, highest) of the finite numbers of an array; no counts where there are none.
+
+    As many bins as suit the count of numbers, unless given.
 
     >>> histogram(np.array([0.0, 1.0, 1.0, np.nan]), 2)
     ([1, 2], 0.0, 1.0)
@@ -26,6 +29,7 @@ def histogram(array: np.ndarray, bins: int = BINS) -> tuple[list[int], float, fl
     flat = flat[np.isfinite(flat)]
     if not flat.size:
         return [], 0.0, 0.0
+    bins = bins or max(6, min(BINS, int(2 * flat.size**0.5)))
     low, high = float(flat.min()), float(flat.max())
     # So narrow that its bins could not be told apart: all in one place.
     if not math.isfinite(high - low) or high - low <= 1e-12 * max(abs(low), abs(high)):
@@ -36,8 +40,9 @@ def histogram(array: np.ndarray, bins: int = BINS) -> tuple[list[int], float, fl
 
 
 def statistics(array: Any) -> dict[str, Any]:
-    """`count`, and of what is finite `min`, `max`, `mean`, `std`, `norm`, `zeros` and a histogram; `nan` and `inf` count
-    the rest. Made for JSON.
+    """`count`, and of what is finite `min`, `max`, `mean`, `std`, `norm`, `zeros` and a histogram.
+
+    `nan` and `inf` count the rest. Made for JSON.
 
     >>> s = statistics(np.array([3.0, 4.0, np.nan]))
     >>> s["norm"], s["mean"], s["nan"], s["count"]

@@ -15,8 +15,9 @@ from typing import Any
 from graphnet.graph import Graph
 from graphnet.op import described
 from graphnet.tensor import Parameter, Region, Tensor, toposort
-from graphnet.viz.render import Picture, drawn, scene_of
+from graphnet.viz.render import Picture, drawn
 from graphnet.viz.scene import Box, Edge, Node, Scene, one_line
+from graphnet.viz.scenes import scene_of
 
 #: of a container in a frame, how many items are looked at
 _ITEMS = 200

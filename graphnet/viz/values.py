@@ -10,6 +10,7 @@ import numpy as np
 
 from graphnet.tensor import Tensor
 from graphnet.viz.scene import Node, Scene
+from graphnet.viz.statistics import statistics
 
 if TYPE_CHECKING:
     from graphnet.graph import Graph
@@ -122,9 +123,10 @@ class Run:
                 node.lines.append(text)
             node.data["value"] = statistics(self.values[t])
         if t in self.gradients:
-            norm = float(np.linalg.norm(np.asarray(self.gradients[t], "float64")))
+            slope = statistics(self.gradients[t])
+            norm = "nan" if slope.get("nan") else "inf" if slope.get("inf") else slope.get("norm", 0.0)
             node.lines.append(f"∇ {_short(norm)}")
-            node.data["gradient"] = {"norm": norm, **statistics(self.gradients[t])}
+            node.data["gradient"] = slope
 
     def explain(self, scene: Scene) -> None:
         """Say what the numbers are."""
@@ -132,18 +134,6 @@ class Run:
             scene.say("values: mean ± standard deviation, least … greatest")
         if self.gradients:
             scene.say("∇: norm of the gradient")
-
-
-def statistics(value: np.ndarray) -> dict[str, float]:
-    """Mean, standard deviation, least and greatest of the finite numbers, and how many are not finite."""
-    numbers = np.asarray(value, "float64").ravel()
-    finite = numbers[np.isfinite(numbers)]
-    result = {"not finite": float(numbers.size - finite.size)}
-    if finite.size:
-        result.update(
-            mean=float(finite.mean()), std=float(finite.std()), least=float(finite.min()), greatest=float(finite.max())
-        )
-    return result
 
 
 def summary(value: np.ndarray) -> str:
@@ -162,10 +152,11 @@ def summary(value: np.ndarray) -> str:
     if value.dtype.kind == "b":
         return f"{np.count_nonzero(value) / value.size:.0%} true"
     s = statistics(value)
-    bad = f", {s['not finite']:.0f} not finite" if s["not finite"] else ""
-    if "mean" not in s:
-        return bad[2:]
-    return f"{_short(s['mean'])} ± {_short(s['std'])}, {_short(s['least'])} … {_short(s['greatest'])}{bad}"
+    bad = s.get("nan", 0) + s.get("inf", 0)
+    texts = (
+        [f"{_short(s['mean'])} ± {_short(s['std'])}, {_short(s['min'])} … {_short(s['max'])}"] if "mean" in s else []
+    )
+    return ", ".join(texts + ([f"{bad} not finite"] if bad else []))
 
 
 def _short(v: Any) -> str:

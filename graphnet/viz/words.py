@@ -12,7 +12,7 @@ from graphnet.tensor import Parameter, Region, Tensor
 from graphnet.viz.scene import Node, one_line
 
 if TYPE_CHECKING:
-    from graphnet.viz.build import Builder
+    from graphnet.viz.visible import Builder
 
 
 def count(n: int) -> str:

@@ -80,6 +80,49 @@ def of_repeated(node: Tensor, inputs: Sequence[Tensor]) -> Tensor | None:
     return made(OPS["multiply"], (total, count), {}, like=node)
 
 
+#: pieces of a sum that are looked for
+_MOST_PIECES = 64
+
+
+def _piece(t: Tensor) -> tuple[int, int, int, Tensor] | None:
+    """(axis, start, stop, x) for x between zeros along one axis."""
+    if not _inside(t, "scatter_add") or len(t.inputs) != 1 or not all(isinstance(s, slice) for s in t.attrs["index"]):
+        return None
+    spans = [s.indices(n) for s, n in zip(t.attrs["index"], t.shape, strict=False)]
+    cut = [a for a, (s, n) in enumerate(zip(spans, t.shape, strict=False)) if s != (0, n, 1)]
+    if len(cut) != 1 or spans[cut[0]][2] != 1 or t.inputs[0].ndim != t.ndim:
+        return None
+    return (cut[0], *spans[cut[0]][:2], t.inputs[0])
+
+
+@sums.on("add")
+def side_by_side(node: Tensor, inputs: Sequence[Tensor]) -> Tensor | None:
+    """concatenate(a, b, ...) for a sum of pieces between zeros that fill it without gap: the gradient of `split`.
+
+    Not exact: -0.0 + 0.0 is 0.0.
+    """
+    found: list[tuple[int, int, int, Tensor]] = []
+    waiting = list(inputs)
+    while waiting:
+        t = waiting.pop()
+        piece = _piece(t)
+        if piece is not None:
+            found.append(piece)
+        elif _inside(t, "add") and t.shape == node.shape and len(found) + len(waiting) < _MOST_PIECES:
+            waiting.extend(t.inputs)
+        else:
+            return None
+    found.sort(key=lambda p: p[:3])
+    axis = found[0][0]
+    edges = [0, *(stop for _, _, stop, _ in found)]
+    fits = all(
+        p[0] == axis and p[1] == edge and p[3].dtype == node.dtype for p, edge in zip(found, edges, strict=False)
+    )
+    if not fits or edges[-1] != node.shape[axis]:
+        return None
+    return made(OPS["concatenate"], [p[3] for p in found], {"axis": axis}, like=node)
+
+
 def turned(x: Tensor, like: Tensor) -> Tensor:
     """`x` with its last two axes exchanged."""
     order = (*range(x.ndim - 2), x.ndim - 1, x.ndim - 2)

@@ -35,7 +35,7 @@ class LivePlot(Callback):
 
     def on_train_begin(self, logs: Logs = None) -> None:
         self._curves: dict[str, dict[str, list[tuple[int, float]]]] = {}
-        self._handle, self._drawn, self._at = None, True, 0.0
+        self._handle, self._drawn, self._at = None, True, -1e9
         self._shows = display(sys.stdout) == "notebook"
         if not self._shows and not self._said:
             self._said = True
@@ -53,7 +53,7 @@ class LivePlot(Callback):
                 lines = self._curves.setdefault(name, {})
                 lines.setdefault("validation" if key != name else "training", []).append((epoch + 1, float(value)))
         self._drawn = False
-        if time.monotonic() - self._at >= self.interval:
+        if not 0 <= time.monotonic() - self._at < self.interval:
             self._draw()
 
     def on_train_end(self, logs: Logs = None) -> None:

@@ -16,6 +16,9 @@ from graphnet.nn.data import whole
 from graphnet.nn.probe import Probe
 from graphnet.nn.progress import clock
 
+#: histograms that are kept of each weight
+MOMENTS = 60
+
 
 class HTMLReport(Callback):
     """Write a page of the training to `path`, one HTML file, after each epoch: open it and watch.
@@ -23,7 +26,7 @@ class HTMLReport(Callback):
     On it are the curves of loss and metrics, training and validation; for each weight its norm and that of its
     gradient, with those marked that vanish or explode; histograms of both over time; and the graph of the model. The
     page needs no network, and loads itself again every `refresh` seconds (0 for never) until the training is over.
-    It is there whole at all times.
+    It is there whole at all times, and is written at most once every `interval` seconds, and at the end.
 
     * `every`: histograms are taken every so many epochs, and in the first and last one; 0 for none;
     * `gradients`: whether gradients are looked at: on the latest batch, once for each time histograms are taken;
@@ -55,6 +58,7 @@ class HTMLReport(Callback):
         graph: bool = True,
         profile: bool = False,
         refresh: int = 5,
+        interval: float = 1.0,
         title: str | None = None,
     ):
         from graphnet.viz.standalone import checked_path
@@ -62,7 +66,8 @@ class HTMLReport(Callback):
         super().__init__()
         self.path: Path = checked_path(path, "a report")
         self.every, self.refresh = whole(every, "every", 0), whole(refresh, "refresh", 0)
-        self.gradients, self.graph, self.profile, self.title = gradients, graph, profile, title
+        self.gradients, self.graph, self.profile = gradients, graph, profile
+        self.interval, self.title = interval, title
         self.report: Any = None
 
     def on_train_begin(self, logs: Logs = None) -> None:
@@ -75,7 +80,7 @@ class HTMLReport(Callback):
         self._rows: list[dict[str, Any]] = []
         self._probe = Probe(model) if self.gradients and self.every else None
         self._watched: dict[gn.Parameter, Any] = {}
-        self._begun = time.perf_counter()
+        self._seconds: list[float] = []
         self._taken = self._latest = -1
         optimizer, loss = model.optimizer, model.loss
         self.report.facts = [
@@ -85,17 +90,23 @@ class HTMLReport(Callback):
         ]
         if self.graph:
             self._draw()
-        self.report.state = f"epoch {self.params.get('initial_epoch', 0) + 1} of {self.params.get('epochs')}"
+        self.report.state = f"in epoch {self.params.get('initial_epoch', 0) + 1} of {self.params.get('epochs')}"
         self._write()
 
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        self._begun = time.perf_counter()
+
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        self._seconds.append(time.perf_counter() - self._begun)
         self._rows.append({"epoch": epoch + 1, **(logs or {})})
         self._latest = epoch
         if self.every and (epoch % self.every == 0 or self._taken < 0):
             self._take(epoch)
         epochs = self.params.get("epochs") or 0
-        self._say(f"epoch {epoch + 1} of {epochs}" if epoch + 1 < epochs else f"{epoch + 1} epochs done")
-        self._write()
+        # A training that goes on after a break may have a time from another clock.
+        if not 0 <= time.monotonic() - self._written < self.interval:
+            self._say(f"epoch {epoch + 1} of {epochs} is done")
+            self._write()
 
     def on_train_end(self, logs: Logs = None) -> None:
         if self.every and self._taken < self._latest:
@@ -108,11 +119,12 @@ class HTMLReport(Callback):
         self._write()
 
     def _say(self, state: str) -> None:
-        spent = time.perf_counter() - self._begun
         self.report.state = state
-        each = f" ({spent / len(self._rows):.3g} s an epoch)" if self._rows else ""
         self.report.facts = [f for f in self.report.facts if f[0] not in ("time", "best")]
-        self.report.facts.append(("time", clock(spent) + each))
+        if self._seconds:
+            spent = sum(self._seconds)
+            each = f"{spent / len(self._seconds):.3g} s an epoch"
+            self.report.facts.append(("time", f"{clock(spent) if spent >= 10 else f'{spent:.2g} s'} ({each})"))
         best = self._best()
         if best:
             self.report.facts.append(("best", best))
@@ -157,10 +169,10 @@ class HTMLReport(Callback):
                 kind = f"{values.dtype}{list(values.shape)}"
                 self._watched[w] = Watched(w.name or "weight", kind, int(values.size), w in learn)
             seen = self._watched[w]
-            seen.values.append((epoch + 1, *histogram(values)))
+            seen.values = _kept(seen.values, (epoch + 1, *histogram(values)))
             seen.norms.append((epoch + 1, _norm(values)))
             if slopes is not None and w in slopes:
-                seen.slopes.append((epoch + 1, *histogram(slopes[w])))
+                seen.slopes = _kept(seen.slopes, (epoch + 1, *histogram(slopes[w])))
                 seen.slope_norms.append((epoch + 1, _norm(slopes[w])))
         self.report.weights = list(self._watched.values())
 
@@ -182,6 +194,12 @@ class HTMLReport(Callback):
 
     def _write(self) -> None:
         write_whole(self.path, self.report.html().encode("utf-8"))
+        self._written = time.monotonic()
+
+
+def _kept(moments: list[Any], new: Any) -> list[Any]:
+    """The moments with a new one. Of many, every second is let go: ten are shown in the end."""
+    return [*(moments if len(moments) < MOMENTS else moments[::2]), new]
 
 
 def _norm(values: np.ndarray) -> float:

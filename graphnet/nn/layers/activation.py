@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import graphnet as gn
-from graphnet.nn import initializers, regularizers
+from graphnet.nn import activations, initializers, regularizers
 from graphnet.nn.layer import Layer
 from graphnet.nn.layers.core import table
 
@@ -18,8 +18,14 @@ def number(value: Any, what: str, least: float | None = None) -> float:
     return float(value)
 
 
+class Elementwise(Layer):
+    """A layer whose output has a step for each step of a sequence."""
+
+    supports_masking = True
+
+
 @table.add()
-class ReLU(Layer):
+class ReLU(Elementwise):
     """`x` above `threshold`, at most `max_value`; `negative_slope * (x - threshold)` elsewhere.
 
     >>> import graphnet as gn
@@ -36,15 +42,11 @@ class ReLU(Layer):
         self.threshold = number(threshold, "ReLU: threshold", 0)
 
     def call(self, x: gn.Tensor) -> gn.Tensor:
-        if self.threshold == 0:
-            y = gn.leaky_relu(x, self.negative_slope) if self.negative_slope else gn.relu(x)
-        else:
-            y = gn.where(x > self.threshold, x, (x - self.threshold) * self.negative_slope)
-        return y if self.max_value is None else gn.where(x >= self.max_value, self.max_value, y)
+        return activations.relu(x, self.negative_slope, self.max_value, self.threshold)
 
 
 @table.add()
-class LeakyReLU(Layer):
+class LeakyReLU(Elementwise):
     """`x` where it is positive, `negative_slope * x` elsewhere. The slope is 0.3; that of the function is 0.2."""
 
     def __init__(self, negative_slope: float = 0.3, **kwargs: Any):
@@ -56,7 +58,7 @@ class LeakyReLU(Layer):
 
 
 @table.add()
-class PReLU(Layer):
+class PReLU(Elementwise):
     """`x` where it is positive, `alpha * x` elsewhere, with a weight alpha for each place of a row.
 
     Along `shared_axes` (counted from 1, the first after the batch) all places share one (He et al., "Delving deep into
@@ -104,7 +106,7 @@ class PReLU(Layer):
 
 
 @table.add()
-class ELU(Layer):
+class ELU(Elementwise):
     """`x` where it is positive, `alpha * (exp(x) - 1)` elsewhere (Clevert, Unterthiner, Hochreiter, ICLR 2016)."""
 
     def __init__(self, alpha: float = 1.0, **kwargs: Any):
@@ -116,7 +118,7 @@ class ELU(Layer):
 
 
 @table.add()
-class Softmax(Layer):
+class Softmax(Elementwise):
     """`exp(x) / sum(exp(x))` along `axis`, one or several. Where `mask` is False the result is 0.
 
     >>> import graphnet as gn
@@ -130,5 +132,7 @@ class Softmax(Layer):
 
     def call(self, x: gn.Tensor, mask: Any = None) -> gn.Tensor:
         if mask is not None:
+            # The mask of a sequence has no axis for the features.
+            mask = gn.expand_dims(mask, -1) if mask.ndim == x.ndim - 1 else mask
             x = gn.where(mask, x, -1e9)
         return gn.softmax(x, axis=tuple(self.axis) if isinstance(self.axis, list) else self.axis)

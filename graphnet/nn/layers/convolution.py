@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import graphnet as gn
-from graphnet.nn import activations, initializers, regularizers
+from graphnet.nn import activations, constraints, initializers, regularizers
 from graphnet.nn.layers.core import table, whole
 from graphnet.nn.layers.space import Spatial, each
 
@@ -30,9 +30,7 @@ class Convolution(Spatial):
         bias_constraint: Any,
         **kwargs: Any,
     ):
-        if activity_regularizer is not None:
-            kwargs["activity_regularizer"] = activity_regularizer
-        super().__init__(data_format=data_format, **kwargs)
+        super().__init__(data_format=data_format, activity_regularizer=activity_regularizer, **kwargs)
         self.kernel_size = each(kernel_size, self.rank, f"{self.kind}: kernel_size")
         self.strides = each(strides, self.rank, f"{self.kind}: strides")
         self.dilation_rate = each(dilation_rate, self.rank, f"{self.kind}: dilation_rate")
@@ -44,7 +42,7 @@ class Convolution(Spatial):
         self.use_bias = use_bias
         self.bias_initializer = initializers.get(bias_initializer)
         self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.bias_constraint = bias_constraint
+        self.bias_constraint = constraints.get(bias_constraint)
         self.bias: gn.Parameter | None = None
         self.fixed_axes = (self.channel_axis,)
 
@@ -107,7 +105,7 @@ class _Conv(Convolution):
             raise ValueError(f"{self.kind}: filters={filters} do not part into groups={groups} of the same size")
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.kernel_constraint = kernel_constraint
+        self.kernel_constraint = constraints.get(kernel_constraint)
         self.kernel: gn.Parameter | None = None
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
@@ -219,7 +217,7 @@ class _Depthwise(Convolution):
         self.depth_multiplier = whole(depth_multiplier, f"{self.kind}: depth_multiplier")
         self.depthwise_initializer = initializers.get(depthwise_initializer)
         self.depthwise_regularizer = regularizers.get(depthwise_regularizer)
-        self.depthwise_constraint = depthwise_constraint
+        self.depthwise_constraint = constraints.get(depthwise_constraint)
         self.kernel: gn.Parameter | None = None
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
@@ -313,8 +311,8 @@ class _Separable(Convolution):
         self.pointwise_initializer = initializers.get(pointwise_initializer)
         self.depthwise_regularizer = regularizers.get(depthwise_regularizer)
         self.pointwise_regularizer = regularizers.get(pointwise_regularizer)
-        self.depthwise_constraint = depthwise_constraint
-        self.pointwise_constraint = pointwise_constraint
+        self.depthwise_constraint = constraints.get(depthwise_constraint)
+        self.pointwise_constraint = constraints.get(pointwise_constraint)
         self.depthwise_kernel: gn.Parameter | None = None
         self.pointwise_kernel: gn.Parameter | None = None
 
@@ -414,7 +412,7 @@ class _Transposed(Convolution):
                 )
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.kernel_constraint = kernel_constraint
+        self.kernel_constraint = constraints.get(kernel_constraint)
         self.kernel: gn.Parameter | None = None
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:

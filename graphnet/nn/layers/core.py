@@ -161,6 +161,8 @@ class Noisy(Layer):
     Called by hand with `training=True`, each call counts as a step.
     """
 
+    supports_masking = True
+
     def __init__(self, seed: int | None = None, **kwargs: Any):
         super().__init__(**kwargs)
         self.seed = seed
@@ -192,8 +194,6 @@ class Dropout(Noisy):
     >>> sorted(set(layer(gn.ones((20, 20)), training=True).numpy().ravel().tolist()))
     [0.0, 1.3333333730697632]
     """
-
-    supports_masking = True
 
     def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any):
         super().__init__(seed, **kwargs)

@@ -44,6 +44,7 @@ class Standardised(Layer):
     """What these layers share: `gamma` and `beta` along `axis`, and their shapes beside the input."""
 
     fixed_ndim = True
+    supports_masking = True
 
     def __init__(
         self,
@@ -111,8 +112,9 @@ class BatchNormalization(Standardised):
 
     Both are taken over all axes but `axis`, and followed by `moving_mean` and `moving_variance`, which a step brings
     to `momentum * moving + (1 - momentum) * batch`. Outside of training, and if `trainable` is False, they take the
-    batch's place. Weights: gamma, beta, moving_mean, moving_variance, each as long as `axis` (Ioffe and Szegedy, "Batch
-    normalization", ICML 2015). The variance is that of the batch, divided by n.
+    batch's place. Steps of sequences that a mask leaves out don't count. Weights: gamma, beta, moving_mean,
+    moving_variance, each as long as `axis` (Ioffe and Szegedy, "Batch normalization", ICML 2015). The variance is that
+    of the batch, divided by n.
 
     Raises `ValueError` for a `momentum` outside [0, 1], and for `renorm=True`, which is not there; `synchronized` has
     no effect in one process.
@@ -177,15 +179,27 @@ class BatchNormalization(Standardised):
             shape=sizes, name="moving_variance", initializer=self.moving_variance_initializer, trainable=False
         )
 
-    def call(self, x: gn.Tensor, training: bool = False) -> gn.Tensor:
+    def call(self, x: gn.Tensor, training: bool = False, mask: Any = None) -> gn.Tensor:
         if training and self.trainable and x.size:
             others = tuple(i for i in range(x.ndim) if i not in self.along)
-            mean, variance = gn.mean(x, axis=others, keepdims=True), gn.var(x, axis=others, keepdims=True)
+            if mask is None:
+                mean, variance = gn.mean(x, axis=others, keepdims=True), gn.var(x, axis=others, keepdims=True)
+            else:
+                mean, variance = self.masked(x, mask, others)
             self.follow(self.moving_mean, mean)
             self.follow(self.moving_variance, variance)
             return self.scaled(x, mean, variance)
         mean, variance = (beside(w, self.along, x) for w in (self.moving_mean, self.moving_variance))
         return self.scaled(x, mean, variance)
+
+    def masked(self, x: gn.Tensor, mask: Any, others: tuple[int, ...]) -> tuple[gn.Tensor, gn.Tensor]:
+        """Mean and variance where `mask`, which has all axes of `x` but the last, is True; 0 where it nowhere is."""
+        if mask.shape != x.shape[:-1]:
+            raise self.misfit(f"takes a mask of shape {x.shape[:-1]} for inputs of shape {x.shape}; got {mask.shape}")
+        counts = gn.broadcast_to(gn.expand_dims(mask, -1), x.shape)
+        n = gn.sum(counts.astype(x.dtype), axis=others, keepdims=True) + 1e-7
+        mean = gn.sum(gn.where(counts, x, 0.0), axis=others, keepdims=True) / n
+        return mean, gn.sum(gn.where(counts, gn.square(x - mean), 0.0), axis=others, keepdims=True) / n
 
     def follow(self, moving: gn.Parameter, batch: gn.Tensor) -> None:
         """Bring a moving statistic nearer to the batch's."""
@@ -297,6 +311,7 @@ class RMSNormalization(Layer):
     """
 
     fixed_ndim = True
+    supports_masking = True
 
     def __init__(self, axis: Any = -1, epsilon: float = 1e-6, **kwargs: Any):
         super().__init__(**kwargs)
@@ -321,6 +336,8 @@ class UnitNormalization(Layer):
     Tensor([[0.6, 0.8],
             [0. , 0. ]], dtype=float32)
     """
+
+    supports_masking = True
 
     def __init__(self, axis: Any = -1, **kwargs: Any):
         super().__init__(**kwargs)

@@ -1,7 +1,7 @@
 """Layers that go through a sequence step by step: SimpleRNN, LSTM, GRU.
 
-Each is a step, `(state, row) -> (new state, output)`, and `Recurrent` runs it over the time axis with `gn.scan`. What the
-input contributes to all steps is one product, outside of the loop.
+Each is a step, `(state, row) -> (new state, output)`, and `Recurrent` runs it over the time axis with `gn.scan`. What
+the input contributes to all steps is one product, outside of the loop.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import graphnet as gn
 from graphnet.nn import activations, initializers, regularizers, seeds
 from graphnet.nn.layer import Layer
 from graphnet.nn.layers.core import table, whole
+from graphnet.nn.lookup import plain
 from graphnet.nn.phase import phase
 from graphnet.tensor import state as thread
 
@@ -111,6 +112,11 @@ class Recurrent(Layer):
         self.recurrent_kernel: gn.Parameter | None = None
         self.bias: gn.Parameter | None = None
 
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments, those of every recurrent layer included, in a form that JSON can hold."""
+        common = [name for name in Recurrent._signature.parameters if name not in ("self", "kwargs")]
+        return {**{name: plain(getattr(self, name)) for name in common}, **super().get_config()}
+
     # What a subclass says.
 
     def bias_shape(self) -> tuple[int, ...]:
@@ -129,8 +135,8 @@ class Recurrent(Layer):
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         if len(input_shape) != 3:
-            hint = " One feature at each time is x[..., None]." if len(input_shape) == 2 else ""
-            raise self.misfit(f"takes (batch, time, features): a sequence of rows; it got {input_shape}.{hint}"[:-1])
+            hint = ": with one feature at each time, give x[..., None]" if len(input_shape) == 2 else ""
+            raise self.misfit(f"takes (batch, time, features); it got {input_shape}{hint}")
         width = self.gates * self.units
         self.kernel = self.add_weight(
             name="kernel",
@@ -284,8 +290,8 @@ class Recurrent(Layer):
         tensors = self._state.tensors
         if tensors[0].shape[0] != rows:
             raise self.misfit(
-                f"is stateful, and its state has {tensors[0].shape[0]} rows; it got a batch of {rows}: all batches have "
-                "one size. Give a number of rows that the batch size divides, or stateful=False"
+                f"is stateful, and its state has {tensors[0].shape[0]} rows; it got a batch of {rows}: all batches "
+                "have one size. Give a number of rows that the batch size divides, or stateful=False"
             )
         return tensors
 
@@ -299,7 +305,7 @@ class Recurrent(Layer):
 
 @table.add()
 class SimpleRNN(Recurrent):
-    """`h = activation(x @ kernel + bias + h @ recurrent_kernel)` at each step (Elman, "Finding Structure in Time", 1990).
+    """`h = activation(x @ kernel + bias + h @ recurrent_kernel)` at each step (Elman, Cognitive Science 14, 1990).
 
     x: `(batch, time, features)`, result: `(batch, units)`, or `(batch, time, units)` with `return_sequences`; kernel
     `(features, units)`, recurrent kernel `(units, units)`, bias `(units,)`. The other arguments are those of every
@@ -310,7 +316,7 @@ class SimpleRNN(Recurrent):
     >>> import graphnet as gn
     >>> layer = gn.nn.SimpleRNN(1, kernel_initializer="ones", recurrent_initializer="ones")
     >>> layer([[[1.0], [2.0]]]).round(5)
-    Tensor([[0.99206]], dtype=float32)
+    Tensor([[0.99205]], dtype=float32)
     """
 
     def step(self, states: tuple[gn.Tensor, ...], x: gn.Tensor, recurrent: Any) -> tuple[gn.Tensor, ...]:
@@ -402,7 +408,7 @@ class GRU(Recurrent):
     >>> import graphnet as gn
     >>> layer = gn.nn.GRU(1, kernel_initializer="ones", recurrent_initializer="ones")
     >>> layer([[[1.0], [2.0]]]).round(5)
-    Tensor([[0.28131]], dtype=float32)
+    Tensor([[0.28132]], dtype=float32)
     """
 
     gates = 3

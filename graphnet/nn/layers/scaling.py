@@ -22,6 +22,8 @@ class Rescaling(Layer):
     Tensor([[-1.       , -0.5      ,  0.9921875]], dtype=float32)
     """
 
+    supports_masking = True
+
     def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Any):
         super().__init__(**kwargs)
         for value, what in ((scale, "scale"), (offset, "offset")):
@@ -50,6 +52,7 @@ class Normalization(Layer):
     """
 
     fixed_ndim = True
+    supports_masking = True
 
     def __init__(self, axis: Any = -1, mean: Any = None, variance: Any = None, invert: bool = False, **kwargs: Any):
         super().__init__(**kwargs)

@@ -49,7 +49,7 @@ class Bidirectional(Layer):
         if backward_layer is None:
             config = {**config, "go_backwards": not layer.go_backwards, "name": f"backward_{name}"}
             backward_layer = type(layer).from_config(config)
-        self.backward_layer = backward_layer
+        self.backward_layer: Any = backward_layer
         self._check()
         for one in (self.forward_layer, self.backward_layer):
             one.zero_output_for_mask = one.return_sequences

@@ -34,9 +34,14 @@ def check_labels(y: np.ndarray, classes: int, name: str, ignore_class: int | Non
         )
 
 
+def outside(y: np.ndarray) -> bool:
+    """Whether a number of `y` is outside of 0 to 1 by more than rounding."""
+    return bool(y.size and (y.min() < -1e-5 or y.max() > 1 + 1e-5))
+
+
 def check_shares(y: np.ndarray, name: str) -> None:
-    """Raise `ValueError` unless `y` holds numbers from 0 to 1."""
-    if y.size and (y.min() < 0 or y.max() > 1):
+    """Raise `ValueError` unless `y` holds numbers from 0 to 1, give or take rounding."""
+    if outside(y):
         raise ValueError(
             f"loss='{name}' needs targets from 0 to 1; these go from {y.min():g} to {y.max():g}. Use labels 0 "
             "and 1, or loss='sparse_categorical_crossentropy' for several classes."

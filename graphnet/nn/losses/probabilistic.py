@@ -9,6 +9,7 @@ import numpy as np
 import graphnet as gn
 from graphnet.nn.crossentropy import EPSILON, softmax_input
 from graphnet.nn.losses.base import FunctionLoss, table
+from graphnet.nn.losses.crossentropies import outside
 from graphnet.nn.targets import compared, mean_along
 
 
@@ -42,7 +43,7 @@ class KLDivergence(FunctionLoss):
     function = staticmethod(kl_divergence)
 
     def check(self, y: np.ndarray, pred: tuple[int, ...]) -> None:
-        if y.size and (y.min() < 0 or y.max() > 1):
+        if outside(y):
             raise ValueError(
                 f"loss='{self.name}' compares probabilities, from 0 to 1; the targets go from {y.min():g} to "
                 f"{y.max():g}. Divide each row by its sum: y / y.sum(-1, keepdims=True)."

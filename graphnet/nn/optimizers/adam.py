@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 import graphnet as gn
-from graphnet.nn.optimizers.base import Optimizer, Slots, Update, count_of, fraction, table
+from graphnet.nn.optimizers.base import Optimizer, Slots, Update, table
+from graphnet.nn.optimizers.settings import count_of, fraction
 
 
 class Moments(Optimizer):

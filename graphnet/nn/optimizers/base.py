@@ -8,7 +8,6 @@ rate of a compiled training step. Nothing here looks at a number, so the step is
 
 from __future__ import annotations
 
-import math
 import re
 import warnings
 from collections.abc import Iterable, Sequence
@@ -19,6 +18,7 @@ import numpy as np
 import graphnet as gn
 from graphnet.nn.lookup import Configured, Table, plain
 from graphnet.nn.optimizers import schedules
+from graphnet.nn.optimizers.settings import count_of, fraction, number_of, positive, schedule_of, takes_step
 
 table = Table("optimizer")
 
@@ -37,35 +37,11 @@ def get(given: Any) -> Any:
     return found
 
 
-def positive(value: Any, what: str, zero: bool = False) -> float:
-    """`value` as a positive number (or 0 if `zero`), or an error that names `what`."""
-    ok = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
-    if not ok or not math.isfinite(value) or value < 0 or (value == 0 and not zero):
-        raise ValueError(f"{what} is a number, {'0 or more' if zero else 'more than 0'}; received {value!r}")
-    return float(value)
-
-
-def fraction(value: Any, what: str, closed: bool = False) -> float:
-    """`value` as a number from 0 to below 1 (up to 1 if `closed`), or an error that names `what`."""
-    ok = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
-    if not ok or not (0 <= value < 1 or (closed and value == 1)):
-        raise ValueError(f"{what} is a number from 0 to {'1' if closed else 'below 1'}; received {value!r}")
-    return float(value)
-
-
-def count_of(value: Any, what: str, least: int) -> int | None:
-    """`value` as a whole number of at least `least`, or None, or an error that names `what`."""
-    if value is None:
-        return None
-    if isinstance(value, bool) or not hasattr(value, "__index__") or value < least:
-        raise ValueError(f"{what} is a whole number, {least} or more, or None; received {value!r}")
-    return int(value)
-
-
 class Optimizer(Configured):
     """Base class: subclasses define `update`, and `slots`, `rate` and `advance` where they need them.
 
-    * `learning_rate` is a number, a schedule (`graphnet.nn.optimizers.schedules`) or any function of the step count;
+    * `learning_rate` is a number, a schedule (`graphnet.nn.optimizers.schedules`) or any function of the step count; a
+      function without arguments gives the rate once and for all, when the training step is compiled;
     * `weight_decay` takes `w * weight_decay * lr` from every parameter before the update (Loshchilov and Hutter,
       "Decoupled weight decay regularization", ICLR 2019), but for those named in `exclude_from_weight_decay`;
     * at most one of `clipnorm` (each gradient's norm), `global_clipnorm` (the norm of all) and `clipvalue` (each
@@ -119,8 +95,8 @@ class Optimizer(Configured):
         )
         if isinstance(learning_rate, dict):
             learning_rate = schedules.get(learning_rate)
-        self.schedule = learning_rate if callable(learning_rate) and not isinstance(learning_rate, gn.Tensor) else None
-        start = 0.0 if self.schedule else positive(_number(learning_rate), f"{self._word}: learning_rate", zero=True)
+        self.schedule = schedule_of(learning_rate)
+        start = 0.0 if self.schedule else positive(number_of(learning_rate), f"{self._word}: learning_rate", zero=True)
         self._rate = gn.Parameter(np.float64(start), name=f"{self.name}/learning_rate", trainable=False)
         self.count = gn.Parameter(np.int64(0), name=f"{self.name}/iterations", trainable=False)
         self._excluded: tuple[tuple[gn.Parameter, ...], tuple[str, ...]] = ((), ())
@@ -140,16 +116,22 @@ class Optimizer(Configured):
     @property
     def learning_rate(self) -> gn.Tensor:
         """The learning rate: a state Parameter, or the schedule's value at this step. Setting it changes its value."""
-        return self.schedule(self.count) if self.schedule else self._rate
+        return self._scheduled() if self.schedule else self._rate
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
-        if callable(value) and not isinstance(value, gn.Tensor):
-            self.schedule = value
+        if (schedule := schedule_of(value)) is not None:
+            self.schedule = schedule
             return
         if self.schedule:
             raise ValueError(f"{self._word}: the learning rate follows a schedule; it can't be set to {value!r}")
-        self._rate.assign(positive(_number(value), f"{self._word}: learning_rate", zero=True))
+        self._rate.assign(positive(number_of(value), f"{self._word}: learning_rate", zero=True))
+
+    def _scheduled(self) -> gn.Tensor:
+        """The schedule's rate at this step."""
+        assert self.schedule is not None
+        rate = self.schedule(self.count) if takes_step(self.schedule) else self.schedule()
+        return rate if isinstance(rate, gn.Tensor) else gn.tensor(np.float64(rate))
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments, those that all optimisers share included; a schedule with its own settings."""
@@ -322,7 +304,7 @@ class Optimizer(Configured):
                 total = self.accumulated[i] + g
                 self.accumulated[i].assign(gn.where(due, 0.0, total))
                 given[n] = total / k
-        lr = self.schedule(self.count) if self.schedule else self._rate
+        lr = self._scheduled() if self.schedule else self._rate
         shared, common = self.rate(lr, iteration), self.advance(iteration)
         for i, g in zip(places, self.clipped(given), strict=True):
             p, slots = self.params[i], self.state[i]
@@ -411,10 +393,6 @@ SHARED = (
     "loss_scale_factor",
     "gradient_accumulation_steps",
 )
-
-
-def _number(value: Any) -> Any:
-    return value.item() if isinstance(value, (gn.Tensor, np.ndarray)) else value
 
 
 def _as_tensor(value: Any) -> gn.Tensor:

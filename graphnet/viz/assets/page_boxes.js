@@ -2,35 +2,25 @@
 // enters a box does so once, through a port in its frame. The gradient stands beside as a second column that flows
 // upwards; what belongs together stands at one height.
 
-const GAP = 18, ALONG = 30, FRAME = 12, TITLE = 18, CHANNEL = 90;
-const measure = document.createElement("canvas").getContext("2d");
-const FONT = 'system-ui, "Helvetica Neue", Arial, "Liberation Sans", sans-serif';
-const widths = new Map();
-function textWidth(text, size, weight = 400) {
-  const key = `${size} ${weight} ${text}`;
-  if (!widths.has(key)) {
-    measure.font = `${weight} ${size}px ${FONT}`;
-    widths.set(key, measure.measureText(text).width);
-  }
-  return widths.get(key);
-}
-
-const sizes = new Map();
-function sizeOf(i) {
-  if (!sizes.has(i)) {
-    const lines = textOf(i);
-    const width = Math.max(...lines.map((line, at) => textWidth(line, at ? 11 : 13, at ? 400 : 600)));
-    sizes.set(i, { w: Math.max(44, width + (isBox(i) ? 38 : 22)), h: 12 + 16 * lines.length });
-  }
-  return sizes.get(i);
-}
-
+const GAP = 18,
+  ALONG = 30,
+  FRAME = 12,
+  TITLE = 18,
+  CHANNEL = 90;
 // A layout: `places` of items (left, top, width, height), `frames` of open boxes, `curves` of edges as paths.
 function arranged(seen) {
   const deadline = performance.now() + 3000;
-  const containers = [FORWARD, BACKWARD, ...opened].filter((c) => childrenOf.has(c) && (!isBox(c) || ancestors(c).every((p) => !isBox(p) || opened.has(p))));
-  const links = new Map(), entries = new Map(), exits = new Map();
-  for (const c of containers) { links.set(c, new Map()); entries.set(c, new Set()); exits.set(c, new Set()); }
+  const containers = [FORWARD, BACKWARD, ...opened].filter(
+    (c) => childrenOf.has(c) && (!isBox(c) || ancestors(c).every((p) => !isBox(p) || opened.has(p))),
+  );
+  const links = new Map(),
+    entries = new Map(),
+    exits = new Map();
+  for (const c of containers) {
+    links.set(c, new Map());
+    entries.set(c, new Set());
+    exits.set(c, new Set());
+  }
   const cross = [];
 
   const link = (c, value, tail, head) => {
@@ -39,15 +29,29 @@ function arranged(seen) {
     return [c, key];
   };
   for (const e of seen.edges) {
-    const ups = ancestors(e.tail), downs = ancestors(e.head);
+    const ups = ancestors(e.tail),
+      downs = ancestors(e.head);
     // What goes to a row of outputs that is closed shares one line.
     const value = isBox(e.head) && boxOf(e.head).shelf ? `to ${e.head}` : e.tail;
-    if (ups[ups.length - 1] !== downs[downs.length - 1]) { cross.push(e); continue; }
+    if (ups[ups.length - 1] !== downs[downs.length - 1]) {
+      cross.push(e);
+      continue;
+    }
     const meeting = ups.find((c) => downs.includes(c));
-    const chain = [], over = [];
-    let child = e.tail, target = e.head;
-    for (const c of ups.slice(0, ups.indexOf(meeting))) { exits.get(c).add(value); chain.push(link(c, value, child, -1)); child = c; }
-    for (const c of downs.slice(0, downs.indexOf(meeting))) { entries.get(c).add(value); over.push(link(c, value, -1, target)); target = c; }
+    const chain = [],
+      over = [];
+    let child = e.tail,
+      target = e.head;
+    for (const c of ups.slice(0, ups.indexOf(meeting))) {
+      exits.get(c).add(value);
+      chain.push(link(c, value, child, -1));
+      child = c;
+    }
+    for (const c of downs.slice(0, downs.indexOf(meeting))) {
+      entries.get(c).add(value);
+      over.push(link(c, value, -1, target));
+      target = c;
+    }
     e.chain = [...chain, link(meeting, value, child, target), ...over.reverse()];
   }
 
@@ -58,53 +62,21 @@ function arranged(seen) {
     return f && f[which].has(value) ? f[which].get(value) - f.w / 2 : 0;
   };
 
-  function ranks(left, right) {
-    const lefts = left < 0 ? [] : childrenOf.get(left), rights = right < 0 ? [] : childrenOf.get(right);
-    const all = [...lefts, ...rights], down = [];
-    for (const c of [left, right]) {
-      if (c < 0) continue;
-      const inner = [...links.get(c).values()].filter((k) => k.tail >= 0 && k.head >= 0).map((k) => [k.tail, k.head]);
-      const back = backLinks(childrenOf.get(c), inner);
-      inner.forEach(([a, b], i) => down.push(back.has(i) !== (c === right) ? [b, a] : [a, b]));
-    }
-    const match = new Map(), here = new Set(lefts), taken = new Set();
-    const pair = (c, of) => { if (here.has(of) && !taken.has(of) && !match.has(c)) { match.set(c, of); taken.add(of); } };
-    for (const c of rights) if (partnerOf.has(c)) pair(c, partnerOf.get(c));
-    for (const c of rights) for (const of of seen.tiesOf.get(c) || []) pair(c, of);
-    let rank;
-    for (let attempt = 0; ; attempt++) {
-      if (attempt === 4) match.clear();
-      const stand = (c) => (match.has(c) ? match.get(c) : c);
-      const found = longestPaths([...new Set(all.map(stand))], down.map(([a, b]) => [stand(a), stand(b)]).filter(([a, b]) => a !== b));
-      rank = new Map(all.map((c) => [c, found.rank.get(stand(c))]));
-      if (!found.cyclic.length || attempt === 4) break;
-      const stuck = new Set(found.cyclic);
-      for (const [c, of] of [...match]) if (stuck.has(of)) match.delete(c);
-    }
-    // Leaves stand next to what they feed, ends next to what made them.
-    const fixed = new Set([...match.keys(), ...match.values()]), above = new Map(), below = new Map();
-    for (const [a, b] of down) {
-      if (!below.has(a)) below.set(a, []);
-      if (!above.has(b)) above.set(b, []);
-      below.get(a).push(b); above.get(b).push(a);
-    }
-    for (const c of [...all].reverse()) {
-      if (fixed.has(c)) continue;
-      if (!above.has(c) && below.has(c)) rank.set(c, Math.min(...below.get(c).map((b) => rank.get(b))) - 1);
-      else if (!below.has(c) && above.has(c)) rank.set(c, Math.max(...above.get(c).map((a) => rank.get(a))) + 1);
-    }
-    const used = new Map([...new Set(rank.values())].sort((a, b) => a - b).map((r, i) => [r, i]));
-    return { rank: new Map([...rank].map(([c, r]) => [c, used.get(r)])), count: Math.max(1, used.size) };
-  }
-
   // One container: orders and places across. Small numbers stand for its items, ports and bends.
   function column(c, level, count, back) {
-    const room = [], levels = [], down = [], up = [], numbers = new Map();
+    const room = [],
+      levels = [],
+      down = [],
+      up = [],
+      numbers = new Map();
     const layers = Array.from({ length: count + 2 }, () => []);
     const add = (key, at, left, right, size) => {
       const n = room.length;
       numbers.set(key, n);
-      room.push({ left, right, size }); levels.push(at); down.push([]); up.push([]);
+      room.push({ left, right, size });
+      levels.push(at);
+      down.push([]);
+      up.push([]);
       layers[at].push(n);
       return n;
     };
@@ -117,15 +89,23 @@ function arranged(seen) {
     for (const v of entries.get(c)) add(`in ${v}`, 0, 5, 5, 0);
     for (const v of exits.get(c)) add(`out ${v}`, count + 1, 5, 5, 0);
     const degree = new Map();
-    for (const k of links.get(c).values()) for (const end of [k.tail, k.head]) degree.set(end, (degree.get(end) || 0) + 1);
-    const own = room.length, made = new Map(), traced = new Map();
+    for (const k of links.get(c).values())
+      for (const end of [k.tail, k.head]) degree.set(end, (degree.get(end) || 0) + 1);
+    const own = room.length,
+      made = new Map(),
+      traced = new Map();
     let total = 0;
     for (const [key, k] of links.get(c)) {
-      let a = numbers.get(k.tail < 0 ? `in ${k.value}` : k.tail), b = numbers.get(k.head < 0 ? `out ${k.value}` : k.head);
-      let out = port(k.tail, k.value, "exit"), into = port(k.head, k.value, "entry");
+      let a = numbers.get(k.tail < 0 ? `in ${k.value}` : k.tail),
+        b = numbers.get(k.head < 0 ? `out ${k.value}` : k.head);
+      let out = port(k.tail, k.value, "exit"),
+        into = port(k.head, k.value, "entry");
       const aside = (k.tail >= 0 && degree.get(k.tail) === 1) || (k.head >= 0 && degree.get(k.head) === 1);
       const turned = levels[a] >= levels[b];
-      if (turned) { [a, b] = [b, a]; [out, into] = [into, out]; }
+      if (turned) {
+        [a, b] = [b, a];
+        [out, into] = [into, out];
+      }
       const chain = [a];
       if (total < 150000) {
         for (let r = levels[a] + 1; r < levels[b]; r++) {
@@ -136,15 +116,23 @@ function arranged(seen) {
       }
       chain.push(b);
       for (let i = 0; i + 1 < chain.length; i++) {
-        const [p, q] = [chain[i], chain[i + 1]], name = `${p} ${q}`;
+        const [p, q] = [chain[i], chain[i + 1]],
+          name = `${p} ${q}`;
         if (levels[q] - levels[p] !== 1 || made.has(name)) continue;
         const joins = typeof k.value === "string" && i === 0;
         const weight = joins ? 0.02 : (aside && own > 4 ? 0.05 : 1) * (1 + 2 * (p >= own) + 2 * (q >= own));
         // Between two open boxes their middles count: ports in line would let a long chain of boxes drift aside.
         const boxes = frames.has(k.tail) && frames.has(k.head) && chain.length === 2;
-        const l = { tail: p, head: q, out: i === 0 && !boxes ? out : 0, into: i === chain.length - 2 && !boxes ? into : 0, weight };
+        const l = {
+          tail: p,
+          head: q,
+          out: i === 0 && !boxes ? out : 0,
+          into: i === chain.length - 2 && !boxes ? into : 0,
+          weight,
+        };
         made.set(name, l);
-        down[p].push(l); up[q].push(l);
+        down[p].push(l);
+        up[q].push(l);
       }
       traced.set(key, { chain, out, into, turned });
     }
@@ -152,20 +140,34 @@ function arranged(seen) {
     putInOrder(layers, all, first, deadline);
     const x = spread(layers, room, all, GAP, deadline);
     const side = isBox(c) ? FRAME : 0;
-    let low = Infinity, high = -Infinity;
-    for (let n = 0; n < room.length; n++) { low = Math.min(low, x[n] - room[n].left); high = Math.max(high, x[n] + room[n].right); }
+    let low = Infinity,
+      high = -Infinity;
+    for (let n = 0; n < room.length; n++) {
+      low = Math.min(low, x[n] - room[n].left);
+      high = Math.max(high, x[n] + room[n].right);
+    }
     if (!room.length) low = high = 0;
     for (let n = 0; n < room.length; n++) x[n] -= low - side;
     const reach = new Array(count + 1).fill(0);
-    for (const l of made.values()) reach[levels[l.tail]] = Math.max(reach[levels[l.tail]], Math.abs(x[l.tail] + l.out - x[l.head] - l.into));
+    for (const l of made.values())
+      reach[levels[l.tail]] = Math.max(reach[levels[l.tail]], Math.abs(x[l.tail] + l.out - x[l.head] - l.into));
     return { c, back, x, room, levels, numbers, traced, reach, w: high - low + 2 * side };
   }
 
   function finish(col, spans, total) {
     const { c, x, room, levels, numbers } = col;
-    const frame = { w: col.w, h: total, back: col.back, at: new Map(), routes: new Map(), entry: new Map(), exit: new Map() };
+    const frame = {
+      w: col.w,
+      h: total,
+      back: col.back,
+      at: new Map(),
+      routes: new Map(),
+      entry: new Map(),
+      exit: new Map(),
+    };
     for (const child of childrenOf.get(c)) {
-      const n = numbers.get(child), [start, end] = spans[levels[n]];
+      const n = numbers.get(child),
+        [start, end] = spans[levels[n]];
       frame.at.set(child, [x[n] - room[n].left, (start + end - room[n].size) / 2]);
     }
     for (const v of entries.get(c)) frame.entry.set(v, x[numbers.get(`in ${v}`)]);
@@ -173,19 +175,37 @@ function arranged(seen) {
     const joined = new Set();
     const isChild = new Set(childrenOf.get(c).map((child) => numbers.get(child)));
     for (const [key, { chain, out, into, turned }] of col.traced) {
-      const points = [], shared = typeof links.get(c).get(key).value === "string" && !turned;
+      const points = [],
+        shared = typeof links.get(c).get(key).value === "string" && !turned;
       points.whole = true;
       for (let i = 0; i < chain.length; i++) {
         const n = chain[i];
-        const at = x[n] + (i === 0 ? out : i === chain.length - 1 ? into : 0), [start, end] = spans[levels[n]];
-        const top = (start + end - room[n].size) / 2, bottom = top + room[n].size;
-        if (isChild.has(n)) points.push(...(i === 0 ? [[at, bottom], [at, end]] : [[at, start], [at, top]]));
+        const at = x[n] + (i === 0 ? out : i === chain.length - 1 ? into : 0),
+          [start, end] = spans[levels[n]];
+        const top = (start + end - room[n].size) / 2,
+          bottom = top + room[n].size;
+        if (isChild.has(n))
+          points.push(
+            ...(i === 0
+              ? [
+                  [at, bottom],
+                  [at, end],
+                ]
+              : [
+                  [at, start],
+                  [at, top],
+                ]),
+          );
         else if (levels[n] === 0) points.push([at, 0], [at, start]);
         else if (levels[n] === spans.length - 1) points.push([at, end], [at, total]);
         else points.push([at, start], [at, end]);
         if (shared && i > 0) {
           // A line that others take too is drawn once: here this one joins it.
-          if (joined.has(n)) { points.pop(); points.whole = false; break; }
+          if (joined.has(n)) {
+            points.pop();
+            points.whole = false;
+            break;
+          }
           joined.add(n);
         }
       }
@@ -195,30 +215,52 @@ function arranged(seen) {
   }
 
   // Inner containers first, those with a partner together with it.
-  const here = new Set(containers), partner = new Map(), done = new Set();
-  for (const [b, f] of partnerOf) if (here.has(b) && here.has(f) && depthOf(b) === depthOf(f) && inBack(b) && !inBack(f)) { partner.set(b, f); partner.set(f, b); }
+  const here = new Set(containers),
+    partner = new Map(),
+    done = new Set();
+  for (const [b, f] of partnerOf)
+    if (here.has(b) && here.has(f) && depthOf(b) === depthOf(f) && inBack(b) && !inBack(f)) {
+      partner.set(b, f);
+      partner.set(f, b);
+    }
   for (const c of [...containers].sort((a, b) => depthOf(b) - depthOf(a))) {
     if (done.has(c)) continue;
     const other = partner.has(c) ? partner.get(c) : -1;
-    done.add(c); done.add(other);
+    done.add(c);
+    done.add(other);
     const back = inBack(c);
     const [left, right] = back ? [other, c] : [c, other];
-    const { rank, count } = ranks(left, right);
-    const heights = new Array(count).fill(0), gaps = [0, ...new Array(count - 1).fill(ALONG), 0], columns = [];
+    const { rank, count } = ranks(left, right, links, seen);
+    const heights = new Array(count).fill(0),
+      gaps = [0, ...new Array(count - 1).fill(ALONG), 0],
+      columns = [];
     for (const [child, r] of rank) heights[r] = Math.max(heights[r], itemSize(child).h);
-    for (const [k, flips] of [[left, false], [right, true]]) {
+    for (const [k, flips] of [
+      [left, false],
+      [right, true],
+    ]) {
       if (k < 0) continue;
-      const level = new Map(childrenOf.get(k).map((child) => [child, flips ? count - rank.get(child) : rank.get(child) + 1]));
+      const level = new Map(
+        childrenOf.get(k).map((child) => [child, flips ? count - rank.get(child) : rank.get(child) + 1]),
+      );
       const col = column(k, level, count, flips);
       columns.push(col);
       const reach = flips ? [...col.reach].reverse() : col.reach;
       const [first, last] = flips ? [exits, entries] : [entries, exits];
-      const least = gaps.map((_, i) => (i === 0 ? (first.get(k).size ? ALONG * 0.6 : 0) : i === count ? (last.get(k).size ? ALONG * 0.6 : 0) : ALONG));
-      gaps.forEach((g, i) => { gaps[i] = Math.max(g, least[i] + Math.min(60, Math.max(0, reach[i] - 60) / 10)); });
+      const least = gaps.map((_, i) =>
+        i === 0 ? (first.get(k).size ? ALONG * 0.6 : 0) : i === count ? (last.get(k).size ? ALONG * 0.6 : 0) : ALONG,
+      );
+      gaps.forEach((g, i) => {
+        gaps[i] = Math.max(g, least[i] + Math.min(60, Math.max(0, reach[i] - 60) / 10));
+      });
     }
-    const pads = isBox(c) ? [FRAME + TITLE, FRAME] : [0, 0], bands = [];
+    const pads = isBox(c) ? [FRAME + TITLE, FRAME] : [0, 0],
+      bands = [];
     let at = pads[0] + gaps[0];
-    heights.forEach((h, r) => { bands.push([at, at + h]); at += h + gaps[r + 1]; });
+    heights.forEach((h, r) => {
+      bands.push([at, at + h]);
+      at += h + gaps[r + 1];
+    });
     const total = at + pads[1];
     for (const col of columns) {
       const own = col.back ? bands.map(([a, b]) => [total - b, total - a]).reverse() : bands;
@@ -228,16 +270,21 @@ function arranged(seen) {
   }
 
   // From the containers' own places to those on the page.
-  const origin = new Map(), places = new Map(), boxes = new Map();
-  const forward = frames.get(FORWARD), backward = frames.get(BACKWARD);
+  const origin = new Map(),
+    places = new Map(),
+    boxes = new Map();
+  const forward = frames.get(FORWARD),
+    backward = frames.get(BACKWARD);
   origin.set(FORWARD, [0, 0]);
   origin.set(BACKWARD, [forward && forward.w ? forward.w + CHANNEL : 0, 0]);
   const flat = (f, [x, y]) => [x, f.back ? f.h - y : y];
   const walk = [FORWARD, BACKWARD].filter((c) => frames.has(c));
   for (const c of walk) {
-    const f = frames.get(c), [ox, oy] = origin.get(c);
+    const f = frames.get(c),
+      [ox, oy] = origin.get(c);
     for (const [child, [x, y]] of f.at) {
-      const s = itemSize(child), top = f.back ? f.h - y - s.h : y;
+      const s = itemSize(child),
+        top = f.back ? f.h - y - s.h : y;
       if (frames.has(child)) {
         origin.set(child, [ox + x, oy + top]);
         boxes.set(child, { x: ox + x, y: oy + top, w: s.w, h: s.h });
@@ -245,45 +292,40 @@ function arranged(seen) {
       } else places.set(child, { x: ox + x, y: oy + top, w: s.w, h: s.h });
     }
   }
-  const curves = [], taken = new Set();
+  const curves = [],
+    taken = new Set();
   for (const e of seen.edges) {
     if (!e.chain) continue;
     const points = [];
     let whole = true;
     for (const [c, key] of e.chain) {
-      const f = frames.get(c), [ox, oy] = origin.get(c), route = f.routes.get(key);
+      const f = frames.get(c),
+        [ox, oy] = origin.get(c),
+        route = f.routes.get(key);
       if (key.startsWith("to ")) {
-        if (taken.has(`${c} ${key}`)) { whole = false; break; }
+        if (taken.has(`${c} ${key}`)) {
+          whole = false;
+          break;
+        }
         taken.add(`${c} ${key}`);
       }
-      for (const p of route) { const [x, y] = flat(f, p); points.push([ox + x, oy + y]); }
-      if (!route.whole) { whole = false; break; }
+      for (const p of route) {
+        const [x, y] = flat(f, p);
+        points.push([ox + x, oy + y]);
+      }
+      if (!route.whole) {
+        whole = false;
+        break;
+      }
     }
     if (points.length) curves.push({ ...curve(e, points, inBack(e.tail)), whole });
   }
   for (const e of cross) curves.push(across(e, places));
-  let width = 0, height = 0;
-  for (const p of [...places.values(), ...boxes.values()]) { width = Math.max(width, p.x + p.w); height = Math.max(height, p.y + p.h); }
-  return { places, boxes, curves, width, height };
-}
-
-const num = (v) => Math.round(v * 10) / 10;
-function curve(edge, points, back) {
-  let path = `M${num(points[0][0])} ${num(points[0][1])}`, [px, py] = points[0];
-  let x0 = px, x1 = px, y0 = py, y1 = py;
-  for (const [x, y] of points.slice(1)) {
-    if (Math.abs(x - px) < 0.05) { if (y !== py) path += `V${num(y)}`; }
-    else { const m = num((py + y) / 2); path += `C${num(px)} ${m} ${num(x)} ${m} ${num(x)} ${num(y)}`; }
-    [px, py] = [x, y];
-    x0 = Math.min(x0, x); x1 = Math.max(x1, x); y0 = Math.min(y0, y); y1 = Math.max(y1, y);
+  let width = 0,
+    height = 0;
+  for (const p of [...places.values(), ...boxes.values()]) {
+    width = Math.max(width, p.x + p.w);
+    height = Math.max(height, p.y + p.h);
   }
-  return { edge, path, back, cross: false, x0, x1, y0, y1 };
-}
-
-// From one column to the other: what the gradient needs of the forward computation.
-function across(edge, places) {
-  const a = places.get(edge.tail), b = places.get(edge.head), right = b.x > a.x;
-  const x0 = right ? a.x + a.w : a.x, x1 = right ? b.x : b.x + b.w, y0 = a.y + a.h / 2, y1 = b.y + b.h / 2, m = num((x0 + x1) / 2);
-  const path = `M${num(x0)} ${num(y0)}C${m} ${num(y0)} ${m} ${num(y1)} ${num(x1)} ${num(y1)}`;
-  return { edge, path, back: true, cross: true, whole: true, x0: Math.min(x0, x1), x1: Math.max(x0, x1), y0: Math.min(y0, y1), y1: Math.max(y0, y1) };
+  return { places, boxes, curves, width, height };
 }

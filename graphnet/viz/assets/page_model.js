@@ -15,7 +15,10 @@ data.boxes.forEach((b) => parentOf.push(b.parent !== undefined ? N + b.parent : 
 parentOf.push(-1, -1);
 
 // The children of boxes and roots, in the order of the program.
-const childrenOf = new Map([[FORWARD, []], [BACKWARD, []]]);
+const childrenOf = new Map([
+  [FORWARD, []],
+  [BACKWARD, []],
+]);
 {
   const met = new Set();
   for (let i = 0; i < N; i++) {
@@ -29,7 +32,9 @@ const childrenOf = new Map([[FORWARD, []], [BACKWARD, []]]);
 
 // The box that a box of gradients belongs to, and the other way round.
 const partnerOf = new Map([[BACKWARD, FORWARD]]);
-data.boxes.forEach((b, i) => { if (b.of !== undefined) partnerOf.set(N + i, N + b.of); });
+data.boxes.forEach((b, i) => {
+  if (b.of !== undefined) partnerOf.set(N + i, N + b.of);
+});
 
 // What an item is inside of, the innermost first, up to its root.
 const chains = parentOf.map((_, i) => {
@@ -43,7 +48,8 @@ const inBack = (i) => i === BACKWARD || chains[i][chains[i].length - 1] === BACK
 
 // What a box holds: ops, numbers that learn, bytes, seconds.
 const sums = data.boxes.map(() => ({ nodes: 0, ops: 0, numbers: 0, bytes: 0, seconds: 0 }));
-const numbersIn = (type) => (/\[(.*)\]/.exec(type || "") || ["", ""])[1].split(",").reduce((n, d) => n * (d.trim() === "" ? 1 : +d), 1);
+const numbersIn = (type) =>
+  (/\[(.*)\]/.exec(type || "") || ["", ""])[1].split(",").reduce((n, d) => n * (d.trim() === "" ? 1 : +d), 1);
 data.nodes.forEach((n, i) => {
   for (const p of ancestors(i)) {
     if (!isBox(p)) continue;
@@ -74,7 +80,8 @@ function visibleNow() {
   }
   const edges = new Map();
   for (const [tail, head] of data.edges) {
-    const a = standsFor[tail], b = standsFor[head];
+    const a = standsFor[tail],
+      b = standsFor[head];
     if (a === b) continue;
     const key = a * (N + B) + b;
     if (!edges.has(key)) edges.set(key, { tail: a, head: b, key });
@@ -82,7 +89,8 @@ function visibleNow() {
   // Which gradients belong to what, as far as both can be seen.
   const tiesOf = new Map();
   for (const [tail, head] of data.ties) {
-    const a = standsFor[tail], b = standsFor[head];
+    const a = standsFor[tail],
+      b = standsFor[head];
     if (a === b) continue;
     if (!tiesOf.has(b)) tiesOf.set(b, new Set());
     tiesOf.get(b).add(a);
@@ -95,7 +103,8 @@ const short = (text, limit) => (text.length > limit ? text.slice(0, limit - 1) +
 
 function textOf(i) {
   if (!isBox(i)) return data.nodes[i].lines;
-  const b = boxOf(i), s = sums[i - N];
+  const b = boxOf(i),
+    s = sums[i - N];
   if (b.shelf) return [b.label];
   const lines = [b.kind ? `${b.label} (${b.kind})` : b.label, plural(s.ops, "op")];
   if (s.numbers) lines[1] += `, ${plural(s.numbers, "parameter")}`;
@@ -107,4 +116,8 @@ function nameOf(i) {
   const n = data.nodes[i];
   return n.title || n.name || n.lines[0];
 }
-const insides = (i) => ancestors(i).filter(isBox).reverse().map((p) => boxOf(p).label);
+const insides = (i) =>
+  ancestors(i)
+    .filter(isBox)
+    .reverse()
+    .map((p) => boxOf(p).label);

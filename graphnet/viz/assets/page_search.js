@@ -19,9 +19,11 @@ function search(text) {
     for (let b = N; b < FORWARD; b++) all.push(b);
     for (let i = 0; i < N; i++) all.push(i);
     // A node is found by what it is inside of, too; those that bear the words themselves come first.
-    const own = [], within = [];
+    const own = [],
+      within = [];
     for (const i of all) {
-      const self = searchedText(i).toLowerCase(), path = `${insides(i).join(" ")} ${self}`.toLowerCase();
+      const self = searchedText(i).toLowerCase(),
+        path = `${insides(i).join(" ")} ${self}`.toLowerCase();
       if (words.every((w) => self.includes(w))) own.push(i);
       else if (words.length > 1 && words.every((w) => path.includes(w))) within.push(i);
     }
@@ -32,12 +34,21 @@ function search(text) {
 
 function showHits() {
   const n = found.list.length;
-  document.getElementById("hits").textContent = !query.value.trim() ? "" : !n ? "no hit" : found.at < 0 ? plural(n, "hit") : `${found.at + 1} of ${n.toLocaleString("en-US")}`;
+  document.getElementById("hits").textContent = !query.value.trim()
+    ? ""
+    : !n
+      ? "no hit"
+      : found.at < 0
+        ? plural(n, "hit")
+        : `${found.at + 1} of ${n.toLocaleString("en-US")}`;
 }
 
 function nextHit(step) {
   if (query.value !== found.text) search(query.value);
-  if (!found.list.length) { say("no hit"); return; }
+  if (!found.list.length) {
+    say("no hit");
+    return;
+  }
   found.at = (found.at + step + found.list.length + (found.at < 0 && step < 0 ? 1 : 0)) % found.list.length;
   showHits();
   goTo(found.list[found.at]);

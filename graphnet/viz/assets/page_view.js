@@ -15,7 +15,16 @@ const layer = { frames: make("g"), edges: make("g"), ties: make("g"), nodes: mak
 {
   const defs = make("defs");
   for (const id of ["arrow", "arrow-back", "arrow-lit"]) {
-    const marker = make("marker", { id, viewBox: "0 0 8 8", refX: 7.5, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto", markerUnits: "userSpaceOnUse" });
+    const marker = make("marker", {
+      id,
+      viewBox: "0 0 8 8",
+      refX: 7.5,
+      refY: 4,
+      markerWidth: 7,
+      markerHeight: 7,
+      orient: "auto",
+      markerUnits: "userSpaceOnUse",
+    });
     marker.append(make("path", { d: "M0 .8L8 4L0 7.2z" }));
     defs.append(marker);
   }
@@ -25,8 +34,14 @@ const layer = { frames: make("g"), edges: make("g"), ties: make("g"), nodes: mak
 
 const MANY = 900;
 const camera = { x: 0, y: 0, k: 1 };
-let seen = null, layout = null, curvesOf = new Map(), after = new Map(), before = new Map();
-let current = -1, lit = null, heat = "";
+let seen = null,
+  layout = null,
+  curvesOf = new Map(),
+  after = new Map(),
+  before = new Map();
+let current = -1,
+  lit = null,
+  heat = "";
 const drawn = new Map();
 
 // What is open has changed: a new layout, in which `fixed` stays where it is on the screen.
@@ -36,35 +51,58 @@ function relayout(fixed = -1) {
   const hadFocus = svg.contains(document.activeElement);
   seen = visibleNow();
   layout = arranged(seen);
-  after = new Map(); before = new Map();
+  after = new Map();
+  before = new Map();
   for (const e of seen.edges) {
     if (!after.has(e.tail)) after.set(e.tail, []);
     if (!before.has(e.head)) before.set(e.head, []);
-    after.get(e.tail).push(e); before.get(e.head).push(e);
+    after.get(e.tail).push(e);
+    before.get(e.head).push(e);
   }
   for (const e of drawn.values()) e.remove();
   drawn.clear();
   lit = null;
   svg.classList.remove("dimmed");
-  if (current >= 0 && !placeOf(current)) current = ancestors(current).filter((p) => placeOf(p)).pop() ?? -1;
+  if (current >= 0 && !placeOf(current))
+    current =
+      ancestors(current)
+        .filter((p) => placeOf(p))
+        .pop() ?? -1;
   if (current < 0) current = seen.items[0] ?? -1;
   const now = anchor && placeOf(fixed);
-  if (now) { camera.x = anchor[0] - now.x * camera.k; camera.y = anchor[1] - now.y * camera.k; }
+  if (now) {
+    camera.x = anchor[0] - now.x * camera.k;
+    camera.y = anchor[1] - now.y * camera.k;
+  }
   paint();
   if (hadFocus) focusCurrent();
   const hidden = N - seen.items.filter((i) => !isBox(i)).length;
   const shown = plural(seen.items.length, "item");
-  document.getElementById("status").textContent = hidden ? `${shown} shown, for ${plural(N, "node")}` : `all ${plural(N, "node")} shown`;
+  document.getElementById("status").textContent = hidden
+    ? `${shown} shown, for ${plural(N, "node")}`
+    : `all ${plural(N, "node")} shown`;
 }
 const placeOf = (i) => layout.places.get(i) || layout.boxes.get(i);
 
 let asked = 0;
-function paintSoon() { if (!asked) asked = requestAnimationFrame(() => { asked = 0; paint(); }); }
+function paintSoon() {
+  if (!asked)
+    asked = requestAnimationFrame(() => {
+      asked = 0;
+      paint();
+    });
+}
 
 function paint() {
   scene.setAttribute("transform", `translate(${camera.x} ${camera.y}) scale(${camera.k})`);
-  const { k } = camera, w = svg.clientWidth, h = svg.clientHeight, margin = 60 / k;
-  const x0 = -camera.x / k - margin, y0 = -camera.y / k - margin, x1 = (w - camera.x) / k + margin, y1 = (h - camera.y) / k + margin;
+  const { k } = camera,
+    w = svg.clientWidth,
+    h = svg.clientHeight,
+    margin = 60 / k;
+  const x0 = -camera.x / k - margin,
+    y0 = -camera.y / k - margin,
+    x1 = (w - camera.x) / k + margin,
+    y1 = (h - camera.y) / k + margin;
   const inView = (p) => p.x < x1 && p.x + p.w > x0 && p.y < y1 && p.y + p.h > y0;
   const items = seen.items.filter((i) => inView(layout.places.get(i)));
   const wanted = new Map();
@@ -75,15 +113,21 @@ function paint() {
   }
   if (items.length > MANY) {
     far(wanted);
-    if (current >= 0 && layout.places.has(current)) wanted.set(`node ${current}`, () => nodeOf(current, layout.places.get(current)));
+    if (current >= 0 && layout.places.has(current))
+      wanted.set(`node ${current}`, () => nodeOf(current, layout.places.get(current)));
   } else {
     for (const i of items) wanted.set(`node ${i}`, () => nodeOf(i, layout.places.get(i)));
-    if (current >= 0 && layout.places.has(current)) wanted.set(`node ${current}`, () => nodeOf(current, layout.places.get(current)));
+    if (current >= 0 && layout.places.has(current))
+      wanted.set(`node ${current}`, () => nodeOf(current, layout.places.get(current)));
     for (const c of layout.curves) {
       if (c.x0 < x1 && c.x1 > x0 && c.y0 < y1 && c.y1 > y0) wanted.set(`edge ${c.edge.key}`, () => edgeOf(c));
     }
   }
-  for (const [key, e] of drawn) if (!wanted.has(key)) { e.remove(); drawn.delete(key); }
+  for (const [key, e] of drawn)
+    if (!wanted.has(key)) {
+      e.remove();
+      drawn.delete(key);
+    }
   for (const [key, build] of wanted) if (!drawn.has(key)) drawn.set(key, build());
   mark();
 }
@@ -91,7 +135,8 @@ function paint() {
 // Classes follow what is chosen and lit; elements stay.
 function mark() {
   for (const [key, e] of drawn) {
-    const [what, id] = key.split(" "), i = +id;
+    const [what, id] = key.split(" "),
+      i = +id;
     if (what === "node" || what === "title") {
       e.classList.toggle("chosen", i === chosen);
       e.classList.toggle("lit", !!lit && lit.items.has(i));
@@ -99,47 +144,80 @@ function mark() {
     } else if (what === "edge") {
       const on = !!lit && lit.edges.has(i);
       e.classList.toggle("lit", on);
-      if (!e.classList.contains("part")) e.setAttribute("marker-end", `url(#arrow${e.classList.contains("back") ? "-back" : on ? "-lit" : ""})`);
+      if (!e.classList.contains("part"))
+        e.setAttribute("marker-end", `url(#arrow${e.classList.contains("back") ? "-back" : on ? "-lit" : ""})`);
     }
   }
 }
 
 function outline(kind, p) {
-  const round = kind === "input" || kind === "output" ? p.h / 2 : kind.endsWith("region") ? 4 : kind === "parameter" || kind === "state" || kind === "constant" ? 1 : 7;
+  const round =
+    kind === "input" || kind === "output"
+      ? p.h / 2
+      : kind.endsWith("region")
+        ? 4
+        : kind === "parameter" || kind === "state" || kind === "constant"
+          ? 1
+          : 7;
   return make("rect", { class: "shape", x: p.x, y: p.y, width: p.w, height: p.h, rx: round });
 }
 
 function nodeOf(i, p) {
-  const kind = kindOf(i), lines = textOf(i);
-  const g = make("g", { class: `node k-${kind.replace(" ", "-")}`, role: "button", "data-item": i, "aria-label": `${lines.join(", ")}; ${data.looks[kind] || kind}` });
+  const kind = kindOf(i),
+    lines = textOf(i);
+  const g = make("g", {
+    class: `node k-${kind.replace(" ", "-")}`,
+    role: "button",
+    "data-item": i,
+    "aria-label": `${lines.join(", ")}; ${data.looks[kind] || kind}`,
+  });
   if (isBox(i)) {
     g.setAttribute("aria-expanded", "false");
     g.append(make("rect", { class: "shape", x: p.x + 4, y: p.y + 4, width: p.w, height: p.h, rx: 4 }));
   }
   g.append(outline(kind, p));
-  if (kind === "parameter" || kind === "state") g.append(make("rect", { class: "shape", x: p.x, y: p.y, width: 5, height: p.h, rx: 1 }));
+  if (kind === "parameter" || kind === "state")
+    g.append(make("rect", { class: "shape", x: p.x, y: p.y, width: 5, height: p.h, rx: 1 }));
   const top = p.y + p.h / 2 - (16 * lines.length) / 2;
-  lines.forEach((line, at) => g.append(make("text", { class: at ? "more" : "first", x: num(p.x + p.w / 2), y: num(top + 16 * at + 12.5) }, line)));
+  lines.forEach((line, at) =>
+    g.append(make("text", { class: at ? "more" : "first", x: num(p.x + p.w / 2), y: num(top + 16 * at + 12.5) }, line)),
+  );
   if (isBox(i)) g.append(make("text", { class: "more", x: p.x + 8, y: p.y + 11 }, "+"));
   g.append(make("title", {}, isBox(i) ? `${lines.join("\n")}\nclick opens it` : lines.join("\n")));
   if (!isBox(i) && data.nodes[i].bad) g.classList.add("bad");
   if (heat) {
     const share = heatOf(i);
-    if (share >= 0) { g.classList.add("hot"); g.style.setProperty("--heat", `${Math.round(share * 100)}%`); }
+    if (share >= 0) {
+      g.classList.add("hot");
+      g.style.setProperty("--heat", `${Math.round(share * 100)}%`);
+    }
   }
   layer.nodes.append(g);
   return g;
 }
 
 function frameOf(b, p) {
-  const r = make("rect", { class: `frame${boxOf(b).gradient ? " back" : ""}`, x: p.x, y: p.y, width: p.w, height: p.h, rx: 9 });
+  const r = make("rect", {
+    class: `frame${boxOf(b).gradient ? " back" : ""}`,
+    x: p.x,
+    y: p.y,
+    width: p.w,
+    height: p.h,
+    rx: 9,
+  });
   layer.frames.append(r);
   return r;
 }
 
 function titleOf(b, p) {
   const label = boxOf(b).label;
-  const g = make("g", { class: "title", role: "button", "aria-expanded": "true", "data-item": b, "aria-label": `${label}, open` });
+  const g = make("g", {
+    class: "title",
+    role: "button",
+    "aria-expanded": "true",
+    "data-item": b,
+    "aria-label": `${label}, open`,
+  });
   g.append(make("rect", { x: p.x + 3, y: p.y + 3, width: textWidth(label, 12) + 26, height: 17, rx: 5 }));
   g.append(make("text", { x: p.x + 8, y: p.y + 15 }, `− ${label}`), make("title", {}, `${label}\nclick closes it`));
   layer.nodes.append(g);
@@ -147,7 +225,10 @@ function titleOf(b, p) {
 }
 
 function edgeOf(c) {
-  const e = make("path", { class: `edge${c.back ? " back" : ""}${c.cross ? " cross" : ""}${c.whole ? "" : " part"}`, d: c.path });
+  const e = make("path", {
+    class: `edge${c.back ? " back" : ""}${c.cross ? " cross" : ""}${c.whole ? "" : " part"}`,
+    d: c.path,
+  });
   layer.edges.append(e);
   return e;
 }
@@ -156,14 +237,20 @@ function edgeOf(c) {
 function far(wanted) {
   const groups = new Map();
   for (const i of seen.items) {
-    const on = lit && lit.items.has(i), key = `far ${kindOf(i).replace(" ", "-")}${on ? " lit" : ""}`;
+    const on = lit && lit.items.has(i),
+      key = `far ${kindOf(i).replace(" ", "-")}${on ? " lit" : ""}`;
     if (!groups.has(key)) groups.set(key, []);
     groups.get(key).push(i);
   }
   for (const [key, list] of groups) {
     const name = `${key} of ${list.length} from ${list[0]} to ${list[list.length - 1]}`;
     wanted.set(name, () => {
-      const d = list.map((i) => { const p = layout.places.get(i); return `M${num(p.x)} ${num(p.y)}h${num(p.w)}v${num(p.h)}h${num(-p.w)}z`; }).join("");
+      const d = list
+        .map((i) => {
+          const p = layout.places.get(i);
+          return `M${num(p.x)} ${num(p.y)}h${num(p.w)}v${num(p.h)}h${num(-p.w)}z`;
+        })
+        .join("");
       const e = make("path", { class: `far k-${key.slice(4)}`, d });
       layer.nodes.prepend(e);
       return e;
@@ -171,91 +258,19 @@ function far(wanted) {
   }
   wanted.set("lines", () => {
     // Those between the columns would hide everything, and cost most of the time.
-    const e = make("path", { class: "edge far", d: layout.curves.filter((c) => !c.cross).map((c) => c.path).join("") });
+    const e = make("path", {
+      class: "edge far",
+      d: layout.curves
+        .filter((c) => !c.cross)
+        .map((c) => c.path)
+        .join(""),
+    });
     layer.edges.append(e);
     return e;
   });
 }
 
-// Heat: a node's time or memory as a share of the largest now shown.
-function amount(i) {
-  if (heat === "memory") return isBox(i) ? sums[i - N].bytes : data.nodes[i].op ? data.nodes[i].bytes : 0;
-  return isBox(i) ? sums[i - N].seconds : data.nodes[i].seconds || 0;
-}
-let hottest = 0;
-function heatOf(i) { return hottest > 0 && amount(i) > 0 ? Math.sqrt(amount(i) / hottest) : -1; }
-function setHeat(kind) {
-  heat = kind;
-  redraw();
-}
-function redraw() {
-  hottest = heat ? Math.max(0, ...seen.items.map(amount)) : 0;
-  for (const e of drawn.values()) e.remove();
-  drawn.clear();
-  paint();
-}
-
-// The way from the inputs to `i`, and from it to the outputs.
-function light(i) {
-  layer.ties.replaceChildren();
-  if (i < 0 || !placeOf(i)) { lit = null; svg.classList.remove("dimmed"); afterLight(); return; }
-  lit = { items: new Set([i]), edges: new Set() };
-  const begin = layout.places.has(i) ? [i] : seen.items.filter((j) => ancestors(j).includes(i));
-  begin.forEach((j) => lit.items.add(j));
-  for (const [next, end] of [[before, "tail"], [after, "head"]]) {
-    const reach = [...begin], met = new Set(begin);
-    for (const j of reach) {
-      for (const e of next.get(j) || []) {
-        lit.edges.add(e.key);
-        lit.items.add(e[end]);
-        if (!met.has(e[end])) { met.add(e[end]); reach.push(e[end]); }
-      }
-    }
-  }
-  svg.classList.add("dimmed");
-  const pairs = [...(seen.tiesOf.get(i) || [])].map((a) => [a, i]);
-  for (const [b, tails] of seen.tiesOf) if (tails.has(i)) pairs.push([i, b]);
-  for (const [a, b] of pairs) {
-    const p = layout.places.get(a), q = layout.places.get(b), right = q.x > p.x;
-    layer.ties.append(make("path", { class: "tie", d: `M${right ? p.x + p.w : p.x} ${p.y + p.h / 2}L${right ? q.x : q.x + q.w} ${q.y + q.h / 2}` }));
-    lit.items.add(a); lit.items.add(b);
-  }
-  afterLight();
-}
-function afterLight() {
-  // Far away what is lit is a path of its own.
-  if ([...drawn.keys()].some((key) => key.startsWith("far"))) paintSoon();
-  mark();
-}
-
 function focusCurrent() {
   const e = drawn.get(`node ${current}`) || drawn.get(`title ${current}`);
   if (e) e.focus({ preventScroll: true });
-}
-
-function zoom(factor, x = svg.clientWidth / 2, y = svg.clientHeight / 2) {
-  const k = Math.min(4, Math.max(0.002, camera.k * factor)), f = k / camera.k;
-  camera.x = x - (x - camera.x) * f;
-  camera.y = y - (y - camera.y) * f;
-  camera.k = k;
-  paintSoon();
-}
-
-function fit(readable = false) {
-  const w = svg.clientWidth, h = svg.clientHeight, k = Math.min(1.25, (w - 40) / layout.width, (h - 40) / layout.height);
-  camera.k = Math.max(k, readable ? Math.min(0.8, (w - 40) / Math.min(layout.width, 1900)) : 0.002);
-  camera.x = Math.max((w - layout.width * camera.k) / 2, readable ? 20 : -Infinity);
-  camera.y = Math.max((h - layout.height * camera.k) / 2, readable ? 20 : -Infinity);
-  paintSoon();
-}
-
-// Bring an item into the view, near enough to be read.
-function reveal(i, always = false) {
-  const p = placeOf(i), { k } = camera, w = svg.clientWidth, h = svg.clientHeight;
-  const x = p.x * k + camera.x, y = p.y * k + camera.y;
-  if (!always && x > 10 && y > 10 && x + Math.min(p.w * k, w - 40) < w - 10 && y + Math.min(p.h * k, 40) < h - 10) return;
-  if (always && k < 0.7) camera.k = 1;
-  camera.x = w / 2 - (p.x + p.w / 2) * camera.k;
-  camera.y = p.h * camera.k > h - 40 ? 30 - p.y * camera.k : h / 2 - (p.y + p.h / 2) * camera.k;
-  paintSoon();
 }
