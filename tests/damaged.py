@@ -146,7 +146,7 @@ def hostile_configurations(files):
         "metrics that are numbers": setting("metrics", [5]),
         "an unknown loss": setting("loss", "mean_squared_eror"),
         "several losses": setting("loss", ["mse", "mae"]),
-        "loss weights": setting("loss_weights", [2.0]),
+        "loss weights": setting("loss_weights", [2.0, 3.0]),
     }
     for ending, name in ((".keras", "config.json"), (".graphnet", "model.json")):
         parts = members(files[ending])

@@ -72,7 +72,7 @@ def test_training_goes_on_as_if_it_had_not_stopped(ending, optimizer, tmp_path):
 @pytest.mark.parametrize("ending", MODELS)
 def test_settings_come_back(ending, tmp_path):
     needs(ending)
-    model = network(gn.nn.optimizers.Adam(0.0123, beta_1=0.8, clipnorm=2.0))
+    model = network(gn.nn.optimizers.Adam(0.0123, beta_1=0.8, clipnorm=2.0), loss_weights=0.5, steps_per_execution=2)
     model.layers[0].trainable = False
     model.save(tmp_path / f"m{ending}")
     again = gn.nn.load_model(tmp_path / f"m{ending}")
@@ -80,7 +80,8 @@ def test_settings_come_back(ending, tmp_path):
     assert [layer.trainable for layer in again.layers] == [False, True, True, True]
     assert again.optimizer.get_config() == model.optimizer.get_config()
     assert again.loss.get_config() == model.loss.get_config()
-    assert again.metrics_names == ["loss", "accuracy"] and again.steps.run_eagerly
+    assert [m.name for m in again.steps.metrics] == ["accuracy"] and again.steps.run_eagerly
+    assert (again.steps.loss_weight, again.steps.steps_per_execution) == (0.5, 2)
     assert again.layers[0].kernel_regularizer.l2 == 0.01
     assert gn.nn.load_model(tmp_path / f"m{ending}", compile=False).optimizer is None
 

@@ -24,8 +24,9 @@ class BackupAndRestore(Callback):
     compiled at the first batch, and waits for native code, which makes the first step slower.
 
     Make the model, the data and `fit`'s arguments as before. What can't be kept: open files (give `CSVLogger`
-    `append=True`), random numbers that your own code draws, and attributes of callbacks other than numbers, texts,
-    arrays, and lists, tuples and dicts of those.
+    `append=True`), the states of `stateful` layers, where a generator of data stands (the epoch's batches before are
+    taken from it and dropped), random numbers that your own code draws, and attributes of callbacks other than
+    numbers, texts, arrays, and lists, tuples and dicts of those.
 
     When `fit` has come to its end the backup is removed, unless `delete_checkpoint` is False; then a `fit` of more
     epochs goes on from there. After an error or Ctrl-C it stays.

@@ -23,11 +23,11 @@ def compile_config(model: Any, dialect: str) -> dict[str, Any] | None:
     found = {
         "optimizer": written(steps.optimizer, dialect),
         "loss": written(steps.loss, dialect),
-        "loss_weights": None,
+        "loss_weights": steps.loss_weight,
         "metrics": [written(m, dialect) for m in steps.metrics] or None,
         "weighted_metrics": [written(m, dialect) for m in steps.weighted] or None,
         "run_eagerly": steps.run_eagerly,
-        "steps_per_execution": 1,
+        "steps_per_execution": steps.steps_per_execution,
         "jit_compile": "auto",
     }
     if dialect == OWN:
@@ -41,8 +41,6 @@ def compile_from(model: Any, config: Any, maker: Maker) -> None:
         return
     if not isinstance(config, dict):
         raise Refused("what it says of compile is no dict.")
-    if config.get("loss_weights") is not None:
-        raise Refused(f"its loss_weights are {config['loss_weights']!r}; graphnet has one loss.")
     loss, penalty = config.get("loss"), maker.value(config.get("penalty"), "regularizers")
     if isinstance(loss, list) and len(loss) == 1:
         loss = loss[0]
@@ -52,9 +50,11 @@ def compile_from(model: Any, config: Any, maker: Maker) -> None:
     model.compile(
         maker.value(config.get("optimizer"), "optimizers"),
         loss,
+        loss_weights=config.get("loss_weights"),
         metrics=_metrics(config.get("metrics"), maker),
         weighted_metrics=_metrics(config.get("weighted_metrics"), maker),
         run_eagerly=config.get("run_eagerly") is True,
+        steps_per_execution=config.get("steps_per_execution") or 1,
     )
     model.steps.penalty = penalty
     if model.built and model.trainable_weights:

@@ -18,8 +18,6 @@ from graphnet.nn.weights import Weighted
 
 #: Keras' cells are layers inside of the recurrent layers, which have no weights of their own
 IN_CELL = ("LSTM", "GRU", "SimpleRNN")
-#: attributes whose names differ from those of Keras
-WORDS = {("Bidirectional", "layer"): "forward_layer"}
 
 
 class Place(NamedTuple):
@@ -72,11 +70,10 @@ def _parts(holder: Any) -> Iterator[tuple[Any, tuple[str, ...], tuple[str, ...]]
         return
     for key in sorted(vars(holder), key=lambda key: (key.startswith("_"), key)):
         value = vars(holder)[key]
-        word = WORDS.get((type(holder).__name__, key), key)
         if isinstance(value, Weighted):
-            yield value, (word,), (word,)
+            yield value, (key,), (key,)
         elif isinstance(value, (list, tuple, dict)) and key != "_given":
-            yield from _listed(value, (word,), (word,))
+            yield from _listed(value, (key,), (key,))
 
 
 def _listed(values: Any, path: tuple[str, ...], readable: tuple[str, ...]) -> Iterator[Any]:

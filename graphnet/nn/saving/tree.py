@@ -9,7 +9,6 @@ Names in a file are looked up there and nowhere else; nothing is imported, and n
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -45,13 +44,7 @@ class NoWord(ValueError):
 @cache
 def tables() -> dict[str, Table]:
     """The tables of classes, by the last part of a module's name."""
-    found = {}
-    for kind in (*KINDS, "activations"):
-        try:
-            found[kind] = importlib.import_module(f"graphnet.nn.{kind}").table
-        except ImportError:
-            continue
-    return found
+    return {kind: importlib.import_module(f"graphnet.nn.{kind}").table for kind in (*KINDS, "activations")}
 
 
 def place_of(cls: type) -> tuple[str, str] | None:
@@ -66,9 +59,8 @@ def class_of(kind: str, name: str) -> Any:
     """The class of this kind and name, or None."""
     if kind not in KINDS:
         return None
-    table = tables().get(kind)
-    found = table.entries.get(name) if table is not None else None
-    if found is None and table is not None:  # a class without a word of its own
+    found = tables()[kind].entries.get(name)
+    if found is None:  # a class without a word of its own
         found = vars(importlib.import_module(f"graphnet.nn.{kind}")).get(name)
     return found if isinstance(found, type) and issubclass(found, Configured) else None
 
@@ -171,22 +163,22 @@ def _listed(value: Any) -> Any:
 
 def _function(name: Named, dialect: str) -> Any:
     function: Any = name.of
-    if isinstance(function, type) or not hasattr(function, "__name__"):
+    own = getattr(function, "__name__", None)
+    if isinstance(function, type) or own is None:
         raise ValueError(
             f"{function!r} can't be written to a file: it is neither a function nor has it a configuration."
         )
-    called: str = function.__name__
     registered = registered_name(function)
     if registered is None:
         for kind in FUNCTIONS:
-            if tables()[kind].entries.get(called) is function:
-                return called
-        if called == "<lambda>":
+            if tables()[kind].entries.get(own) is function:
+                return own
+        if own == "<lambda>":
             raise ValueError(
                 "a lambda can't be written to a file, since code is never read from one: write it as a function with a "
                 "name (def f(x): ...), decorated with @gn.nn.register_serializable()."
             )
-    word = registered or called
+    word = registered or own
     return {"module": "builtins", "class_name": "function", "config": word, "registered_name": word}
 
 
@@ -355,6 +347,3 @@ def _checked_shape(shape: Any) -> None:
 def _brief(value: Any) -> str:
     text = repr(value)
     return text if len(text) < 60 else f"{text[:57]}..."
-
-
-Function = Callable[..., Any]
