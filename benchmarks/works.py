@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from benchmarks import chains, compiling, fit, memory, networks, sequences
+from benchmarks import chains, compiling, fit, images, memory, networks, sequences
 from benchmarks.report import Target
 
 NUMPY_ALONE = {"GRAPHNET_NATIVE": "0"}
@@ -49,6 +49,14 @@ def _steps() -> list[Work]:
 
 WORKS: tuple[Work, ...] = (
     *_steps(),
+    Work(
+        "cnn",
+        "step of a CNN on 28x28, 32 and 64 filters of 3x3, batch 128, Adam, dropout 0.5",
+        "images",
+        "cnn",
+        tuple(images.LIBRARIES),
+        (Target(1.0, ("Keras",)),),
+    ),
     Work(
         "fit",
         "an epoch of 60,000 x 784, 784-128-10, batch 32, Adam",

@@ -1,12 +1,14 @@
-"""The command line: `python -m graphnet demo` trains a network on real handwritten characters and draws it."""
+"""The command line: `graphnet demo` trains a network on real handwritten characters, `graphnet draw` draws a file."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -26,7 +28,96 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument(
         "--out", metavar="DIR", default="graphnet-demo", help="the folder to write to (default: %(default)s)"
     )
+    draw_ = commands.add_parser(
+        "draw",
+        help="a picture of a saved model or graph",
+        description="Draw a saved model (.keras, .graphnet), or a graph that graph.draw('....json') wrote, as SVG, "
+        "PNG, PDF, DOT, JSON or an interactive HTML page; or print it.",
+    )
+    draw_.add_argument("file", metavar="FILE", help="a saved model, or a .json written by draw")
+    draw_.add_argument("-o", "--out", metavar="FILE", help="what to write (default: the file's name with .svg)")
+    draw_.add_argument("--text", action="store_true", help="print a model's program, a line for each op")
+    draw_.add_argument("--tree", action="store_true", help="print a model as a tree of its layers")
+    draw_.add_argument("--depth", metavar="N", default="auto", help="open levels of layers, or 'all' (default: auto)")
+    draw_.add_argument("--rankdir", default="TB", choices=["TB", "LR", "BT", "RL"], help="direction (default: TB)")
+    draw_.add_argument("--engine", default="auto", help="auto, dot, pygraphviz or builtin (default: auto)")
+    draw_.add_argument("--title", help="what is written above (default: the model's name)")
+    draw_.add_argument("--batch", type=int, default=32, metavar="N", help="the size of a batch (default: 32)")
+    draw_.add_argument("--training", action="store_true", help="the graph of training: with dropout, say")
+    draw_.add_argument("--gradient", action="store_true", help="with the gradient for the weights")
+    draw_.add_argument("--heat", choices=["time", "memory"], help="colour nodes by this")
+    draw_.add_argument("--names", action="store_true", help="name all nodes as in the program")
+    draw_.add_argument("--unfolded", action="store_true", help="draw equal blocks one by one")
+    draw_.add_argument("--no-shapes", action="store_true", help="leave shapes and dtypes out")
+    draw_.add_argument("--no-parameters", action="store_true", help="write parameters into the ops that use them")
+    draw_.add_argument("--no-legend", action="store_true", help="leave the legend out")
     return parser
+
+
+def draw(options: argparse.Namespace) -> int:
+    """Draw a file, or print what is in it."""
+    source = Path(options.file)
+    if not source.is_file():
+        raise FileNotFoundError(f"{source}: there is no such file")
+    target = Path(options.out) if options.out else Path(f"{source.stem}.svg")
+    if source.suffix.lower() == ".json":
+        if options.text or options.tree:
+            raise ValueError(f"{source} is a picture as data: --text and --tree print models")
+        picture = _drawn_scene(source, target, options)
+    else:
+        graph = _model_graph(source, options)
+        if options.text or options.tree:
+            print(graph if options.text else graph.tree(None if options.depth == "auto" else _depth(options.depth)))
+            return 0
+        picture = graph.draw(
+            target,
+            depth=_depth(options.depth),
+            rankdir=options.rankdir,
+            engine=options.engine,
+            title=options.title or graph.name or source.stem,
+            gradient=options.gradient,
+            heat=options.heat,
+            names="all" if options.names else True,
+            fold=False if options.unfolded else "auto",
+            shapes=not options.no_shapes,
+            parameters=not options.no_parameters,
+            legend=not options.no_legend,
+        )
+    print(f"wrote {target} (laid out by {picture.engine})")
+    return 0
+
+
+def _depth(word: str) -> Any:
+    if word in ("auto", "all"):
+        return None if word == "all" else word
+    try:
+        return int(word)
+    except ValueError:
+        raise ValueError(f"--depth is a number, 'all' or 'auto'; received {word!r}") from None
+
+
+def _model_graph(source: Path, options: argparse.Namespace) -> Any:
+    """The graph of a saved model, with the name of the model."""
+    from graphnet import nn
+
+    model = nn.load_model(source, compile=False)  # type: ignore[attr-defined]
+    graph = model.graph(batch_size=options.batch, training=options.training)
+    graph.name = graph.name or model.name
+    return graph
+
+
+def _drawn_scene(source: Path, target: Path, options: argparse.Namespace) -> Any:
+    """The picture of a scene that was written as JSON."""
+    from graphnet.viz.render import drawn
+    from graphnet.viz.scene import Scene
+
+    try:
+        scene = Scene.from_dict(json.loads(source.read_text("utf-8")))
+    except ValueError as error:
+        raise ValueError(f"{source}: {error}") from None
+    if options.title:
+        scene.title = options.title
+    return drawn(lambda: scene, target, options.rankdir, not options.no_legend, options.engine)
 
 
 def demo(options: argparse.Namespace) -> int:
@@ -98,8 +189,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; what is wrong with its input is said in one line."""
     options = _parser().parse_args(arguments)
     try:
-        return demo(options)
-    except (ValueError, OSError) as error:
+        return {"demo": demo, "draw": draw}[options.command](options)
+    except (ValueError, OSError, RuntimeError) as error:
         print(f"graphnet {options.command}: {error}", file=sys.stderr)
         return 2
 

@@ -142,6 +142,7 @@ class Op:
         kind = type(error) if type(error) in (ValueError, TypeError, IndexError, FloatingPointError) else ValueError
         named = kind(f"{layer}{self.name}({', '.join(listed)}): {reason}")
         named._graphnet_named = True  # type: ignore[attr-defined]
+        named._graphnet_failed = (self, tuple(args), where)  # type: ignore[attr-defined]
         return named
 
 

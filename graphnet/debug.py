@@ -34,7 +34,10 @@ class _Watch:
         layer = "/".join(r.name for r in y.region.path) + ": " if y.region is not None else ""
         listed = ", ".join(map(described, inputs))
         trail = "\n" + "".join(traceback.format_stack()[:-2]) if self.stack else ""
-        raise FloatingPointError(f"{layer}{op.name}({listed}){at} made {found} from finite inputs{trail}")
+        error = FloatingPointError(f"{layer}{op.name}({listed}){at} made {found} from finite inputs{trail}")
+        # For the picture of the error.
+        error._graphnet_failed = (op, tuple(inputs), y.region)  # type: ignore[attr-defined]
+        raise error
 
     def check_gradient(self, node: Tensor, place: int, g: np.ndarray, h: np.ndarray) -> None:
         found = _bad(h)

@@ -214,7 +214,11 @@ class Graph:
         return names
 
     def __str__(self) -> str:
-        names = self.names
+        return self.program()
+
+    def program(self, names: dict[Tensor, str] | None = None) -> str:
+        """The graph as text, a line for each node; `names` instead of those of the graph."""
+        names = self.names if names is None else names
         inline = {
             t: repr(t._value.item())
             for t in self._nodes
@@ -324,11 +328,34 @@ class Graph:
             {t: self.argument(i, a) for i, (t, a) in enumerate(zip(self.inputs, arguments, strict=True))}
         )
 
-    def to_networkx(self) -> Any:
-        """A `networkx.MultiDiGraph`: op, shape, dtype and region on its nodes, the input's place on its edges."""
+    def to_networkx(self, **options: Any) -> Any:
+        """A `networkx.MultiDiGraph`: everything known on its nodes, the input's place on its edges.
+
+        `values=True` adds what parameters and constants hold, `profile` the times of a plan's profile.
+        """
         from graphnet.viz import to_networkx
 
-        return to_networkx(self)
+        return to_networkx(self, **options)
+
+    @classmethod
+    def from_networkx(cls, graph: Any) -> Graph:
+        """The graph that `to_networkx(values=True)` gave; it computes the same.
+
+        >>> import graphnet as gn
+        >>> x = gn.input((2,), name="x")
+        >>> n = gn.Graph([x], gn.exp(x) * 2.0).to_networkx(values=True)
+        >>> gn.Graph.from_networkx(n)([0.0, 0.0])
+        Tensor([2., 2.], dtype=float32)
+        """
+        from graphnet.viz.from_network import from_networkx
+
+        return from_networkx(graph)
+
+    def tree(self, depth: int | None = None, ops: bool = True) -> str:
+        """The graph as a tree of its layers, for a terminal; `depth` levels of it, with or without single ops."""
+        from graphnet.viz.outline import tree
+
+        return tree(self, depth, ops)
 
     def to_dot(self, **options: Any) -> str:
         """The text of a Graphviz graph; options as for `draw`."""
@@ -337,7 +364,11 @@ class Graph:
         return to_dot(self, **options)
 
     def draw(self, path: Any = None, **options: Any) -> Any:
-        """A picture, written to `path` if that is given (SVG, PNG, PDF or DOT by its ending)."""
+        """A picture, written to `path` if that is given (SVG, PNG, PDF, DOT or JSON by its ending).
+
+        Options are those of `graphnet.viz.draw`: what is shown (`depth`, `fold`, `gradient`, `names`, ...), what is
+        known about it (`values`, `heat`, `profile`), and how it is laid out (`rankdir`, `engine`, ...).
+        """
         from graphnet.viz import draw
 
         return draw(self, path, **options)

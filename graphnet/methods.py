@@ -238,6 +238,7 @@ def _install_methods() -> None:
         "T": property(shape.transpose),
         "mT": property(_matrix_transpose),
         "draw": _draw,
+        "_repr_html_": _repr_html,
     }
     same = (
         "sum prod mean var std max min argmax argmin cumsum any all ravel swapaxes squeeze astype round take repeat "
@@ -250,6 +251,16 @@ def _install_methods() -> None:
             method.__name__ = name
             method.__qualname__ = f"Tensor.{name}"
         setattr(Tensor, name, method)
+
+
+def _repr_html(self: Tensor) -> str | None:
+    """In a notebook: what `print` shows and, unless it is plain data, a picture of what it was computed from."""
+    if self.op is None:
+        return None
+    from html import escape
+
+    picture = self.draw(limit=60, values=None if self.is_symbolic else True)
+    return f"<pre>{escape(repr(self))}</pre>\n{picture.svg}"
 
 
 def _draw(self: Tensor, path: Any = None, **options: Any) -> Any:

@@ -16,7 +16,7 @@ import numpy as np
 
 import graphnet as gn
 from graphnet.op import OPS
-from graphnet.ops import linalg, reduce
+from graphnet.ops import convolution, linalg, pooling, reduce
 from graphnet.ops.index import getitem
 
 
@@ -413,6 +413,50 @@ composite(
 composite(
     "hard_silu", gn.hard_silu, lambda x: x * np.clip((x + 3) / 6, 0, 1), np.array([-4.0, -1.0, 2.0, 4.0]), rtol=1e-13
 )
+composite("hard_tanh", gn.hard_tanh, lambda x: np.clip(x, -1, 1), _VALUES)
+composite(
+    "celu", lambda x: gn.celu(x, 0.7), lambda x: np.where(x > 0, x, 0.7 * np.expm1(x / 0.7)).astype(x.dtype), _VALUES
+)
+composite(
+    "glu",
+    gn.glu,
+    lambda x, axis=-1: np.multiply(*[f(h) for f, h in zip((np.positive, _sigmoid), np.split(x, 2, axis), strict=True)]),
+    normal(3, 4),
+    Sample((normal(4, 3),), {"axis": 0}),
+    rtol=1e-13,
+)
+composite("hard_shrink", gn.hard_shrink, lambda x: np.where(np.abs(x) > 0.5, x, 0).astype(x.dtype), _VALUES)
+composite(
+    "soft_shrink", gn.soft_shrink, lambda x: (np.sign(x) * np.maximum(np.abs(x) - 0.5, 0)).astype(x.dtype), _VALUES
+)
+composite("tanh_shrink", gn.tanh_shrink, lambda x: x - np.tanh(x), _VALUES, rtol=1e-13)
+composite("squareplus", gn.squareplus, lambda x: (x + np.sqrt(x * x + 4)) / 2, _VALUES, rtol=1e-13)
+composite(
+    "sparse_plus",
+    gn.sparse_plus,
+    lambda x: np.where(x <= -1, 0, np.where(x >= 1, x, (x + 1) ** 2 / 4)).astype(x.dtype),
+    _VALUES,
+    rtol=1e-13,
+)
+composite("sparse_sigmoid", gn.sparse_sigmoid, lambda x: np.clip((x + 1) / 2, 0, 1), _VALUES, rtol=1e-13)
+composite(
+    "threshold",
+    gn.threshold,
+    lambda x, threshold, default_value: np.where(x > threshold, x, x.dtype.type(default_value)),
+    Sample((_VALUES,), {"threshold": 0.5, "default_value": -2.0}),
+)
+
+
+def _sparsemax(x: Any, axis: int = -1) -> Any:
+    low, high = x.max(axis, keepdims=True) - 1, x.max(axis, keepdims=True)
+    for _ in range(60):
+        middle = (low + high) / 2
+        above = np.maximum(x - middle, 0).sum(axis, keepdims=True) > 1
+        low, high = np.where(above, middle, low), np.where(above, high, middle)
+    return np.maximum(x - low, 0).astype(x.dtype)
+
+
+composite("sparsemax", gn.sparsemax, _sparsemax, spread(3, 5) / 3, Sample((spread(4, 3) / 3,), {"axis": 0}), rtol=1e-12)
 composite("sinc", gn.sinc, np.sinc, np.array([0.0, 0.1, -0.3, 0.49, 0.51, 1.0, 2.5, -3.2]), rtol=1e-12)
 composite(
     "norm",
@@ -583,6 +627,180 @@ def _attached(x: Any) -> Any:
 
 
 row("attached", _attached, np.sin, normal(3))
+
+
+def _windows(sizes: Any, window: Any, strides: Any, padding: Any, dilation: Any) -> Any:
+    """For each window its place, and for each of its elements in the array the place in the window and the array."""
+    rank = len(sizes)
+    pairs = [(0, 0)] * rank if padding == "valid" else padding
+    fit = [
+        (n + a + b - (k - 1) * d - 1) // s + 1
+        for n, k, s, (a, b), d in zip(sizes, window, strides, pairs, dilation, strict=True)
+    ]
+    for o in np.ndindex(*fit):
+        met = []
+        for w in np.ndindex(*window):
+            at = tuple(i * s - a + j * d for i, s, (a, _), j, d in zip(o, strides, pairs, w, dilation, strict=True))
+            if all(0 <= i < n for i, n in zip(at, sizes, strict=True)):
+                met.append((w, at))
+        yield o, met
+
+
+def _three(x: Any, kernel: Any, u: Any, strides: Any, padding: Any, dilation: Any, groups: int, wanted: int) -> Any:
+    """The sums of products of two of the three arrays of a convolution, in the place of the third."""
+    arrays = [x, kernel, u]
+    arrays[wanted] = np.zeros(arrays[wanted], np.result_type(*(a for a in arrays if isinstance(a, np.ndarray))))
+    x, kernel, u = arrays
+    inputs, outputs = kernel.shape[-2], kernel.shape[-1] // groups
+    for o, met in _windows(x.shape[1:-1], kernel.shape[:-2], strides, padding, dilation):
+        for w, at in met:
+            for g in range(groups):
+                i, j = slice(g * inputs, (g + 1) * inputs), slice(g * outputs, (g + 1) * outputs)
+                xs, ks, us = x[(slice(None), *at, i)], kernel[(*w, slice(None), j)], u[(slice(None), *o, j)]
+                if wanted == 0:
+                    xs += us @ ks.T
+                elif wanted == 1:
+                    ks += xs.T @ us
+                else:
+                    us += xs @ ks
+    return arrays[wanted]
+
+
+def _fits(sizes: Any, window: Any, strides: Any, padding: Any, dilation: Any) -> Any:
+    *_, (last, _) = _windows(sizes, window, strides, padding, dilation)
+    return tuple(n + 1 for n in last)
+
+
+#: sizes, window, strides, padding, dilation, channels in and out, groups
+_CONVOLUTIONS: list[Any] = [
+    ((5,), (2,), (1,), "valid", (1,), (2, 3), 1),
+    ((6,), (3,), (2,), ((2, 1),), (2,), (1, 2), 1),
+    ((5,), (3,), (3,), "valid", (1,), (4, 6), 2),
+    ((4, 3), (2, 2), (1, 1), "valid", (1, 1), (2, 2), 1),
+    ((5, 4), (3, 2), (2, 1), ((1, 1), (0, 1)), (1, 1), (2, 2), 2),
+    ((4, 5), (1, 2), (1, 3), ((0, 0), (1, 0)), (1, 2), (2, 4), 2),
+    ((1, 1), (1, 1), (2, 2), "valid", (1, 1), (1, 1), 1),
+    ((2, 3, 2), (2, 1, 2), (1, 2, 1), ((0, 1), (0, 0), (1, 0)), (1, 1, 1), (1, 2), 1),
+]
+
+
+def _convolution(wanted: int) -> list[Sample]:
+    listed = []
+    for sizes, window, strides, padding, dilation, (inputs, outputs), groups in _CONVOLUTIONS:
+        fit = _fits(sizes, window, strides, padding, dilation)
+        arrays = [
+            normal(2, *sizes, inputs),
+            normal(*window, inputs // groups, outputs),
+            normal(2, *fit, outputs),
+        ]
+        del arrays[wanted]
+        at = {"strides": strides, "padding": padding, "dilation": dilation, "groups": groups}
+        extra = [{"size": sizes}, {"window": window}, {}][wanted]
+        listed.append(Sample(tuple(arrays if wanted else arrays[::-1]), {**at, **extra}))
+    return listed
+
+
+def _conv_transposed(u: Any, kernel: Any, size: Any, **at: Any) -> Any:
+    return _three((len(u), *size, kernel.shape[-2] * at["groups"]), kernel, u, **at, wanted=0)
+
+
+def _conv_reference(x: Any, kernel: Any, **at: Any) -> Any:
+    fit = _fits(x.shape[1:-1], kernel.shape[:-2], at["strides"], at["padding"], at["dilation"])
+    return _three(x, kernel, (len(x), *fit, kernel.shape[-1]), **at, wanted=2)
+
+
+def _kernel_reference(x: Any, u: Any, window: Any, **at: Any) -> Any:
+    return _three(x, (*window, x.shape[-1] // at["groups"], u.shape[-1]), u, **at, wanted=1)
+
+
+_EMPTY_BATCH = Sample((np.zeros((0, 4, 2)), normal(3, 2, 2)), {**_convolution(2)[0].kwargs})
+row("conv", gn.conv, _conv_reference, *_convolution(2), _EMPTY_BATCH, rtol=1e-12)
+row("conv_transpose", gn.conv_transpose, _conv_transposed, *_convolution(0), rtol=1e-12)
+row("conv_kernel", convolution.conv_kernel, _kernel_reference, *_convolution(1), rtol=1e-12)
+
+
+def _pooled(x: Any, window: Any, strides: Any, padding: Any, f: Any = np.max, dtype: Any = None) -> Any:
+    ones = (1,) * len(window)
+    fit = _fits(x.shape[1:-1], window, strides, padding, ones)
+    y = np.zeros((len(x), *fit, x.shape[-1]), dtype or x.dtype)
+    for o, met in _windows(x.shape[1:-1], window, strides, padding, ones):
+        y[(slice(None), *o)] = f(np.stack([x[(slice(None), *at)] for _, at in met]), axis=0)
+    return y
+
+
+def _place(x: Any, window: Any, strides: Any, padding: Any) -> Any:
+    ones = (1,) * len(window)
+    fit = _fits(x.shape[1:-1], window, strides, padding, ones)
+    y = np.zeros((len(x), *fit, x.shape[-1]), np.uint8)
+    for o, met in _windows(x.shape[1:-1], window, strides, padding, ones):
+        numbers = np.array([np.ravel_multi_index(w, window) for w, _ in met])
+        y[(slice(None), *o)] = numbers[np.argmax(np.stack([x[(slice(None), *at)] for _, at in met]), axis=0)]
+    return y
+
+
+_POOLS: list[Any] = [
+    ((6,), (2,), (2,), "valid"),
+    ((5,), (3,), (1,), ((1, 2),)),
+    ((5, 4), (2, 2), (2, 2), "valid"),
+    ((4, 5), (3, 2), (1, 2), ((1, 1), (0, 1))),
+    ((1, 1), (1, 1), (1, 1), "valid"),
+    ((2, 3, 2), (2, 2, 1), (1, 1, 1), "valid"),
+]
+_pools = [Sample((spread(2, *sizes, 2),), {"window": w, "strides": s, "padding": p}) for sizes, w, s, p in _POOLS] + [
+    Sample((np.zeros((0, 4, 2)),), {"window": (2,), "strides": (2,), "padding": "valid"})
+]
+row("max_pool", gn.max_pool, _pooled, *_pools)
+row("max_pool_at", pooling.max_pool_at, _place, *_pools, differentiable=False)
+row("avg_pool", gn.avg_pool, lambda x, **at: _pooled(x, **at, f=np.mean), *_pools, rtol=1e-13)
+
+
+def _picked(x: Any, places: Any, window: Any, strides: Any, padding: Any) -> Any:
+    y = np.zeros(places.shape, x.dtype)
+    for o, met in _windows(x.shape[1:-1], window, strides, padding, (1,) * len(window)):
+        for w, at in met:
+            here = places[(slice(None), *o)] == np.ravel_multi_index(w, window)
+            y[(slice(None), *o)] += here * x[(slice(None), *at)]
+    return y
+
+
+def _put(g: Any, places: Any, size: Any, window: Any, strides: Any, padding: Any) -> Any:
+    y = np.zeros((len(g), *size, g.shape[-1]), g.dtype)
+    for o, met in _windows(size, window, strides, padding, (1,) * len(window)):
+        for w, at in met:
+            here = places[(slice(None), *o)] == np.ravel_multi_index(w, window)
+            y[(slice(None), *at)] += here * g[(slice(None), *o)]
+    return y
+
+
+def _shared_out(g: Any, size: Any, window: Any, strides: Any, padding: Any) -> Any:
+    y = np.zeros((len(g), *size, g.shape[-1]), g.dtype)
+    for o, met in _windows(size, window, strides, padding, (1,) * len(window)):
+        for _, at in met:
+            y[(slice(None), *at)] += g[(slice(None), *o)] / len(met)
+    return y
+
+
+_placed = [(s, _place(*s.arrays, **s.kwargs)) for s in _pools]
+_backs = [(s, p, normal(*p.shape), {"size": s.arrays[0].shape[1:-1]}) for s, p in _placed if p.size]
+row(
+    "window_pick",
+    lambda x, places, **at: pooling.window_pick(x, places, **at),
+    _picked,
+    *[Sample(s.arrays, {"places": p, **s.kwargs}) for s, p in _placed],
+)
+row(
+    "window_put",
+    lambda g, places, **at: pooling.window_put(g, places, **at),
+    _put,
+    *[Sample((g,), {"places": p, **s.kwargs, **size}) for s, p, g, size in _backs],
+)
+row(
+    "avg_pool_transpose",
+    pooling.avg_pool_transpose,
+    _shared_out,
+    *[Sample((g,), {**s.kwargs, **size}) for s, p, g, size in _backs],
+    rtol=1e-13,
+)
 
 
 def _scanned(h: Any, x: Any, w: Any, reverse: bool = False) -> Any:

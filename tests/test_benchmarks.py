@@ -8,7 +8,7 @@ import pytest
 
 import graphnet as gn
 from benchmarks import __main__ as command
-from benchmarks import chains, coldstart, compiling, fit, harness, memory, networks, report, sequences, works
+from benchmarks import chains, coldstart, compiling, fit, harness, images, memory, networks, report, sequences, works
 from benchmarks.report import Result, Target
 
 FIGURES = {"graphnet": 0.002, "JAX": 0.004, "PyTorch": 0.001}
@@ -232,6 +232,24 @@ def test_peak_memory_grows_by_what_is_held():
     before = memory.peak()
     held = np.ones(50 << 20, np.uint8)
     assert memory.peak() >= max(before, held.nbytes)
+
+
+def test_the_step_of_the_convolutional_network(monkeypatch):
+    monkeypatch.setattr(images, "DROPOUT", 0.0)
+    k1, b1, k2, b2, w, b = map(np.float64, images.weights())
+    (x, y), *_ = images.batches(3)
+
+    def convolved(x, kernel, bias):
+        looks = np.lib.stride_tricks.sliding_window_view(x, (3, 3), axis=(1, 2))  # (batch, h, w, in, 3, 3)
+        z = np.maximum(np.einsum("bhwiuv,uvio->bhwo", looks, kernel) + bias, 0)
+        n = z.shape[1] // 2 * 2
+        return z[:, :n, :n].reshape(len(z), n // 2, 2, n // 2, 2, -1).max((2, 4))
+
+    scores = convolved(convolved(np.float64(x), k1, b1), k2, b2).reshape(3, -1) @ w + b
+    expected = np.mean(np.log(np.exp(scores).sum(1)) - scores[np.arange(3), y])
+    ours = images.graphnet(3)
+    np.testing.assert_allclose([*ours.answer, *ours.loose], expected, rtol=1e-5)
+    assert np.mean([ours.step() for _ in range(16)][8:]) < expected
 
 
 def test_our_step_of_a_sequence():

@@ -35,9 +35,9 @@ def test_flatten_and_activation():
 @pytest.mark.parametrize("word", nn.activations.table.words)
 def test_every_activation_runs_eager_and_symbolic(word):
     f = nn.activations.get(word)
-    x = gn.input((2, 3))
+    x = gn.input((2, 4))
     g = gn.Graph([x], f(x))
-    data = np.linspace(-2, 2, 6, dtype="f").reshape(2, 3)
+    data = np.linspace(-2, 2, 8, dtype="f").reshape(2, 4)
     assert g(data).numpy() == pytest.approx(f(gn.tensor(data)).numpy(), rel=1e-6)
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import graphnet as gn
+from graphnet import nn
 from graphnet.nn import metrics
 
 
@@ -86,3 +87,15 @@ def test_custom_metric():
     assert result(m, ([0.0], gn.tensor([[3.0, 7.0]])), ([0.0], gn.tensor([[5.0]]))) == 7.0
     m.reset_state()
     assert float(m.result()) == -np.inf
+
+
+def test_a_metric_that_is_plain_and_weighted_has_two_names():
+    model = nn.Sequential([nn.Dense(1, activation="sigmoid")])
+    model.compile("sgd", "binary_crossentropy", metrics=["accuracy"], weighted_metrics=["accuracy"])
+    history = model.fit(np.ones((8, 2)), np.arange(8) % 2, sample_weight=np.arange(8.0), verbose=0).history
+    assert list(history) == ["accuracy", "loss", "weighted_accuracy"]
+    assert {history["accuracy"][0], round(history["weighted_accuracy"][0], 6)} <= {
+        0.5,
+        round(12 / 28, 6),
+        round(16 / 28, 6),
+    }

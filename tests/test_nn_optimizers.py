@@ -14,7 +14,7 @@ def walk(optimizer, steps=3, start=(1.0, -2.0)):
     path = []
     for t in range(1, steps + 1):
         g = gn.tensor(np.array([0.5, -0.1], "float32") * t)
-        optimizer.apply([g], optimizer.iterations)
+        optimizer.apply([g])
         path.append(float(w.numpy()[0]))
         assert w.dtype == np.float32
     return path
@@ -56,7 +56,7 @@ def clipped(grads, **limits):
     optimizer = optimizers.SGD(1.0, **limits)
     params = [gn.Parameter(np.zeros_like(g), dtype="float32") for g in grads]
     optimizer.build(params)
-    optimizer.apply([gn.tensor(g) for g in grads], optimizer.iterations)
+    optimizer.apply([gn.tensor(g) for g in grads])
     return [p.numpy().tolist() for p in params]
 
 
@@ -111,7 +111,7 @@ def test_the_update_is_one_definition_for_eager_and_traced():
         w = gn.Parameter(np.array([1.0, -2.0], "f"), name="w")
         optimizer = optimizers.Adam(0.1)
         optimizer.build([w])
-        step = lambda g: optimizer.apply([g], optimizer.iterations)  # noqa: E731
+        step = lambda g: optimizer.apply([g])  # noqa: E731
         g0 = np.array([0.5, -0.1], "f")
         call = gn.trace(lambda g: (step(g), g)[1], g0) if traced else lambda g: step(gn.tensor(g))
         for t in range(1, 4):
@@ -127,7 +127,7 @@ def test_float64_parameters_stay_float64():
     w = gn.Parameter([1.0], dtype="float64")
     optimizer = optimizers.Adam(0.1)
     optimizer.build([w])
-    optimizer.apply([gn.tensor([1.0])], optimizer.iterations)
+    optimizer.apply([gn.tensor([1.0])])
     assert w.dtype == np.float64 and optimizer.state[0][0].dtype == np.float64
 
 

@@ -10,7 +10,7 @@ from backends import BACKENDS, each_backend
 
 import graphnet as gn
 from graphnet import nn
-from graphnet.nn.layers import dropped
+from graphnet.nn.layers.core import dropped
 
 
 class Normalised(nn.Layer):

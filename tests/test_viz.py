@@ -167,8 +167,11 @@ def test_many_layers_close_by_themselves():
     for i in range(200):
         with gn.region(f"layer_{i}", "Dense"):
             h = gn.relu(h @ gn.Parameter(np.zeros((4, 4), "float32")) + 1.0)
-    shown = texts(gn.Graph([x], h).draw(engine="builtin"))
+    g = gn.Graph([x], h)
+    shown = texts(g.draw(engine="builtin", fold=False))
     assert "layer_199 (Dense)" in shown and "relu" not in shown
+    folded = texts(g.draw(engine="builtin"))
+    assert "layer_0 … layer_199 × 200" in folded and folded.count("relu") == 1
 
 
 def test_wide_single_and_empty_graphs_are_drawn():

@@ -150,7 +150,7 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", ["g", "g.bmp", "g.svg.gz"])
 def test_an_unknown_ending_is_refused_before_anything_is_drawn(tmp_path, name, monkeypatch):
-    monkeypatch.setattr(render, "build", None)
+    monkeypatch.setattr(render, "scene_of", None)
     with pytest.raises(ValueError, match=r"a picture ends in \.svg, \.png, \.pdf, \.dot, \.gv, \.json; this"):
         simple().draw(tmp_path / name)
 

@@ -135,6 +135,10 @@ class Code:
         """What the lines call by name, once it is compiled."""
         return {}
 
+    def text_of(self, place: int) -> str:
+        """The lines of one step."""
+        return "\n".join(self.body[line] for step, line in self.lines_of if step == place)
+
     # Memory.
 
     def _store(self) -> None:
@@ -301,4 +305,4 @@ class Code:
 
     @property
     def quiet(self) -> bool:
-        return all(isinstance(step, Group) or step.product for step in self.steps)
+        return all(isinstance(step, Group) or step.product or step.kernel for step in self.steps)

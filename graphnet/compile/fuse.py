@@ -91,10 +91,11 @@ class Group:
 
 @dataclass(eq=False)
 class Single:
-    """One node that runs alone: a product, or a call of its op's own body."""
+    """One node that runs alone: a product, a kernel of its own, or a call of its op's own body."""
 
     node: Tensor
     product: bool = False
+    kernel: bool = False
 
 
 Step = Group | Single

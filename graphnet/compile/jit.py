@@ -58,6 +58,15 @@ class Compiled:
             raise ValueError("there is no source before the first call: what runs depends on the arguments' shapes")
         return self.plan.source
 
+    def draw(self, path: Any = None, **options: Any) -> Any:
+        """A picture of what the last call ran, as `Plan.draw`. Raises `ValueError` before the first."""
+        if self.plan is None:
+            raise ValueError("there is no picture before the first call: what runs depends on the arguments' shapes")
+        return self.plan.draw(path, **options)
+
+    def _repr_svg_(self) -> str | None:
+        return self.plan._repr_svg_() if self.plan is not None else None
+
     def lower(self, *args: Any) -> Plan:
         """The plan for arguments of these shapes and dtypes, traced now if it is not there; nothing is computed."""
         leaves, _ = flatten(args)

@@ -28,7 +28,8 @@ class Kernel:
     """A group as a function. `keys` are its arguments.
 
     Where threads share the first loop, `length` is that of the loop, and the function takes a range of it. Each part
-    then has memory of its own for the results in `partial`, and their functions in there join the parts.
+    then has memory of its own for the results in `partial`, and their functions in there join the parts. `before` are
+    functions, with their arguments, that run first; `rooms` are further arguments, with the bytes that each part has.
     """
 
     text: str
@@ -36,6 +37,8 @@ class Kernel:
     lines: list[str] = field(default_factory=list)
     length: int = 0
     partial: dict[Tensor, str] = field(default_factory=dict)
+    before: list[tuple[str, list[Key]]] = field(default_factory=list)
+    rooms: dict[Key, int] = field(default_factory=dict)
 
 
 class Writer(Reductions):

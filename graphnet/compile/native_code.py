@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from graphnet.compile import blas, crew, native, numpy_code, rows
+from graphnet.compile import blas, crew, native, numpy_code, rows, windows
 from graphnet.compile.arena import Life
 from graphnet.compile.code import Code
 from graphnet.compile.expand import expanded
@@ -63,7 +63,7 @@ class NativeCode(Code):
         super().__init__(graph, apart)
 
     def lowered(self, graph: Graph) -> Graph:
-        return shared_nodes(expanded(riding(graph, scaled=True) if self.blas is not None else graph))
+        return shared_nodes(expanded(windows.with_bias(riding(graph, scaled=True) if self.blas is not None else graph)))
 
     def fuses(self, t: Tensor) -> bool:
         return fusible(t)
@@ -75,20 +75,25 @@ class NativeCode(Code):
         return found is not None
 
     def prepare(self) -> None:
-        self.kernels: list[Kernel | None] = [
-            self._kernel(place, step) if isinstance(step, Group) else None for place, step in enumerate(self.steps)
-        ]
+        self.kernels: list[Kernel | None] = [self._kernel(place, step) for place, step in enumerate(self.steps)]
 
-    def _kernel(self, place: int, group: Group) -> Kernel:
+    def _kernel(self, place: int, step: Step) -> Kernel | None:
         def scratch(nbytes: int) -> Hashable:
             key = ("scratch", len(self.lives))
             self.lives[key] = Life(key, nbytes, place, place, "a row")
             return key
 
-        writer = Writer(
-            group, self.places, self.stored, self.key, scratch, self.library, self.names, numpy_code.comment
-        )
-        kernel = writer.written(shared=writer.nanoseconds() >= SHARED_TIME)
+        if isinstance(step, Group):
+            writer = Writer(
+                step, self.places, self.stored, self.key, scratch, self.library, self.names, numpy_code.comment
+            )
+            kernel = writer.written(shared=writer.nanoseconds() >= SHARED_TIME)
+        elif windows.known(step.node, self.places):
+            step.kernel = True
+            line = f"    {self._called(step.node)}{numpy_code.comment(step.node)}"
+            kernel = windows.kernel(step.node, self.places, self.key, scratch, self.library, line)
+        else:
+            return None
         for t in kernel.partial:
             key = ("partial", t)
             self.lives[key] = Life(key, t.nbytes * (crew.CHUNKS - 1), place, place, self.names[t])
@@ -127,12 +132,16 @@ class NativeCode(Code):
 
     def write_step(self, place: int, step: Step) -> None:
         kernel = self.kernels[place]
+        for text, keys in kernel.before if kernel is not None else ():
+            self._mark(place)
+            listed = ", ".join(f"ptr {self._pointer(key)}" for key in keys)
+            self._run.append(f"call void {self._named(text)}({listed})")
         if kernel is not None and kernel.length:
             self.flush()
             self._shared_call(place, kernel)
         elif kernel is not None:
             self._mark(place)
-            listed = ", ".join(f"ptr {self._pointer(key)}" for key in kernel.keys)
+            listed = ", ".join(f"ptr {self._pointer(key)}" for key in (*kernel.keys, *kernel.rooms))
             self._run.append(f"call void {self._named(kernel.text)}({listed})")
         elif isinstance(step, Single) and step.product:
             self._mark(place)
@@ -209,7 +218,7 @@ class NativeCode(Code):
         """A kernel whose first loop is done in chunks, each with memory of its own for what is added up."""
         name = f"part{len(self.exports)}"
         self.exports.append(name)
-        self._starts[place] = name
+        self._starts.setdefault(place, name)
         pointers = {key: self._pointer(key) for key in kernel.keys}
         lines = ["%first = icmp eq i64 %chunk, 0", "%other = sub i64 %chunk, 1"]
         for n, t in enumerate(kernel.partial):
@@ -218,6 +227,10 @@ class NativeCode(Code):
             lines.append(f"%own{n} = getelementptr {memory_type(t.dtype)}, ptr {room}, i64 %at{n}")
             lines.append(f"%out{n} = select i1 %first, ptr {pointers[self.key(t)]}, ptr %own{n}")
             pointers[self.key(t)] = f"%out{n}"
+        for n, (key, nbytes) in enumerate(kernel.rooms.items()):
+            lines.append(f"%room{n}.at = mul nsw i64 %chunk, {nbytes}")
+            lines.append(f"%room{n} = getelementptr i8, ptr {self._pointer(key)}, i64 %room{n}.at")
+            pointers[key] = f"%room{n}"
         listed = ", ".join(f"ptr {pointer}" for pointer in pointers.values())
         lines.append(f"call void {self._named(kernel.text)}({listed}, i64 %lo, i64 %hi)")
         self._functions.append(crew.loop_text(name, kernel.length, [*self._head, *lines]))
@@ -277,6 +290,20 @@ class NativeCode(Code):
             elif isinstance(step, Single) and step.product:
                 listed.append(f"    {self._shown(step.node)}{numpy_code.comment(step.node)}")
         return "\n".join(listed) + "\n" if listed else ""
+
+    def _called(self, t: Tensor) -> str:
+        """A node, as a call of its op."""
+        assert t.op is not None
+        given = [*(self.names[i] for i in t.inputs), *(f"{k}={v!r}" for k, v in t.attrs.items())]
+        return f"{self.names[t]} = {t.op.name}({', '.join(given)})"
+
+    def text_of(self, place: int) -> str:
+        kernel, step = self.kernels[place], self.steps[place]
+        if kernel is not None:
+            return "\n".join(line.removeprefix("    ") for line in kernel.lines)
+        if isinstance(step, Single) and step.product:
+            return self._shown(step.node) + numpy_code.comment(step.node)
+        return super().text_of(place)
 
     def _shown(self, t: Tensor) -> str:
         """A product, in the words of Python."""

@@ -91,7 +91,8 @@ class Plan:
     * `source`: what runs, as text: the Python, and the loops of native code in the words of Python; each line has the
       layer, op and source line that it came from;
     * `graph`: the simplified graph; `arena`: its buffers; `backend`: "numpy" or "native", what the next call runs;
-    * `profile()`: where the time goes; `wait()` returns when native code is ready, if it is being made.
+    * `profile()`: where the time goes; `draw()`: a picture of what runs;
+    * `wait()` returns when native code is ready, if it is being made.
 
     With `backend="auto"` a plan begins as NumPy calls, and native code takes over when it is compiled, in a thread
     beside. Updates are written into the parameters' own arrays, unless somebody else holds those.
@@ -274,6 +275,19 @@ class Plan:
         from graphnet.compile.profile import profiled
 
         return profiled(self, arrays, repeat)
+
+    def draw(self, path: Any = None, **options: Any) -> Any:
+        """A picture of what runs: fused kernels as boxes, with the code of each step as the text behind it.
+
+        Options are those of `Graph.draw`; `heat="time"` measures, unless `profile` has what `profile()` gave. With
+        `kernels=False` the boxes are those of the layers.
+        """
+        from graphnet.viz.plans import draw_plan
+
+        return draw_plan(self, path, **options)
+
+    def _repr_svg_(self) -> str:
+        return self.draw().svg
 
 
 def _join_compilers() -> None:

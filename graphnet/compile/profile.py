@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from graphnet.compile.convolutions import OPS as CONVOLUTIONS
 from graphnet.compile.fuse import Group, Step
 from graphnet.compile.schedule import members, read_by
 from graphnet.tensor import Tensor, known
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Row:
-    """One step: `seconds` (the median over the runs), `nbytes` read and written, `flops` of a matrix product.
+    """One step: `seconds` (the median over the runs), `nbytes` read and written, `flops` of products and convolutions.
 
-    `kind` is "kernel" (a fused loop), "product" (a call of BLAS) or "numpy". `nodes` are what it computes.
+    `kind` is "kernel" (native loops), "product" (a call of BLAS) or "numpy". `nodes` are what it computes.
     """
 
     step: int
@@ -60,6 +61,7 @@ class Profile:
 
     * `seconds`: the sum over the steps; `backend`: "native" or "numpy";
     * `by_op()`, `by_layer()`, `by_site()`: seconds by name, the most first; nodes share a step's time;
+    * `draw()`: a picture of the graph that ran, with its times as colour;
     * `by_node()`: seconds and bytes by tensor of `graph`, the graph that runs: what a picture shows as heat.
     """
 
@@ -96,6 +98,10 @@ class Profile:
     def by_node(self) -> dict[Tensor, tuple[float, int]]:
         """(seconds, bytes) by node, a step's shared equally by its nodes."""
         return {t: (r.seconds / len(r.nodes), r.nbytes // len(r.nodes)) for r in self.rows for t in r.nodes}
+
+    def draw(self, path: Any = None, **options: Any) -> Any:
+        """A picture of the graph that ran, with the time of its nodes as colour; options as for `Graph.draw`."""
+        return self.graph.draw(path, profile=self, **options)
 
     def __str__(self) -> str:
         total = self.seconds or 1.0
@@ -171,4 +177,10 @@ def _row(code: Code, place: int, step: Step, seconds: float) -> Row:
     flops = 0
     if t.op is not None and t.op.name in ("matmul", "gemm"):
         flops = 2 * t.size * t.inputs[0 if t.op.name == "matmul" else 1].shape[-1]
-    return Row(place, "product" if step.product else "numpy", (t,), seconds, read + written, flops)
+    elif t.op is not None and t.op.name in CONVOLUTIONS:
+        # Each number of the windows' side meets a kernel for its channel.
+        side = {"conv_transpose": t.inputs[0], "conv_kernel": t.inputs[1]}.get(t.op.name, t)
+        kernel = t if t.op.name == "conv_kernel" else t.inputs[1]
+        flops = 2 * side.size * (kernel.size // kernel.shape[-1])
+    kind = "product" if step.product else "kernel" if step.kernel else "numpy"
+    return Row(place, kind, (t,), seconds, read + written, flops)

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -75,6 +75,10 @@ class Library:
         """Declares an intrinsic of a result and arguments, `declare("llvm.sqrt.f32", np.float32, "float")`."""
         self._declarations.add(f"declare {llvm_type(dtype)} @{name}({', '.join(args)})")
         return "@" + name
+
+    def declare_lines(self, lines: Iterable[str]) -> None:
+        """Declarations as they stand in a module."""
+        self._declarations.update(lines)
 
     def table(self, name: str) -> str:
         """The LLVM name of a table of scalar_tables, which is defined."""

@@ -9,23 +9,51 @@ from graphnet.nn.lookup import Table
 
 table = Table("activation")
 
-relu = table.add()(gn.relu)
 sigmoid = table.add()(gn.sigmoid)
 tanh = table.add()(gn.tanh)
 softmax = table.add()(gn.softmax)
+sparsemax = table.add()(gn.sparsemax)
 linear = table.add()(gn.linear)
 log_softmax = table.add()(gn.log_softmax)
 softplus = table.add()(gn.softplus)
 softsign = table.add()(gn.softsign)
 log_sigmoid = table.add()(gn.log_sigmoid)
 elu = table.add()(gn.elu)
+celu = table.add()(gn.celu)
 selu = table.add()(gn.selu)
 gelu = table.add()(gn.gelu)
+glu = table.add()(gn.glu)
 silu = table.add("swish")(gn.silu)
 mish = table.add()(gn.mish)
 relu6 = table.add()(gn.relu6)
 hard_sigmoid = table.add()(gn.hard_sigmoid)
 hard_silu = table.add("hard_swish")(gn.hard_silu)
+hard_tanh = table.add()(gn.hard_tanh)
+hard_shrink = table.add()(gn.hard_shrink)
+soft_shrink = table.add()(gn.soft_shrink)
+tanh_shrink = table.add()(gn.tanh_shrink)
+squareplus = table.add()(gn.squareplus)
+sparse_plus = table.add()(gn.sparse_plus)
+sparse_sigmoid = table.add()(gn.sparse_sigmoid)
+threshold = table.add()(gn.threshold)
+
+
+@table.add()
+def relu(
+    x: gn.Tensor, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0
+) -> gn.Tensor:
+    """`x` above `threshold`, at most `max_value`; `negative_slope * (x - threshold)` up to it.
+
+    >>> import graphnet as gn
+    >>> relu(gn.tensor([-10.0, 0.5, 5.0]), negative_slope=0.1, max_value=3.0)
+    Tensor([-1. ,  0.5,  3. ])
+    """
+    if max_value is None and threshold == 0:
+        return gn.leaky_relu(x, negative_slope) if negative_slope else gn.relu(x)
+    above = gn.relu(x) if threshold == 0 else gn.where(gn.greater(x, threshold), x, 0.0)
+    if max_value is not None:
+        above = gn.relu6(x) if max_value == 6 and threshold == 0 else gn.clip(above, 0.0, max_value)
+    return above - negative_slope * gn.relu(threshold - x) if negative_slope else above
 
 
 @table.add()

@@ -11,17 +11,17 @@ from __future__ import annotations
 from typing import Any
 
 import graphnet as gn
-from graphnet.nn.targets import labels_fit, labels_of, last_mean, one_hot, same_shape
+from graphnet.nn.targets import as_tensor, compared, labels_fit, labels_of, mean_along, one_hot
 
 EPSILON = 1e-7
 
 
-def softmax_input(y: gn.Tensor) -> gn.Tensor | None:
-    """The tensor that `y` is the softmax of (over the last axis), if `y` is exactly that."""
+def softmax_input(y: gn.Tensor, axis: int = -1) -> gn.Tensor | None:
+    """The tensor that `y` is the softmax of (over `axis`), if `y` is exactly that."""
     region = y.region
     if y.op is None or region is None or region.kind != "softmax":
-        return y.inputs[0] if y.op is not None and y.op.name == "softmax" and _last_axis(y, y.attrs) else None
-    if not _last_axis(y, region.attrs):
+        return y.inputs[0] if y.op is not None and y.op.name == "softmax" and _along(y, y.attrs, axis) else None
+    if not _along(y, region.attrs, axis):
         return None
     entering: dict[gn.Tensor, None] = {}
     waiting, seen = [y], {y}
@@ -39,10 +39,10 @@ def softmax_input(y: gn.Tensor) -> gn.Tensor | None:
     return next(iter(entering)) if len(entering) == 1 else None
 
 
-def _last_axis(y: gn.Tensor, attrs: dict[str, Any]) -> bool:
-    axis = attrs.get("axis", -1)
-    axis = axis[0] if isinstance(axis, tuple) and len(axis) == 1 else axis
-    return axis in (-1, y.ndim - 1)
+def _along(y: gn.Tensor, attrs: dict[str, Any], axis: int) -> bool:
+    found = attrs.get("axis", -1)
+    found = found[0] if isinstance(found, tuple) and len(found) == 1 else found
+    return isinstance(found, int) and found % y.ndim == axis % y.ndim
 
 
 def sigmoid_input(y: gn.Tensor) -> gn.Tensor | None:
@@ -55,58 +55,66 @@ def clipped(p: gn.Tensor) -> gn.Tensor:
     return gn.clip(p, EPSILON, 1 - EPSILON)
 
 
-def log_probabilities(y_pred: gn.Tensor, from_logits: bool) -> gn.Tensor:
-    """The logarithms of the class probabilities, over the last axis."""
-    logits = y_pred if from_logits else softmax_input(y_pred)
+def log_probabilities(y_pred: gn.Tensor, from_logits: bool, axis: int = -1) -> gn.Tensor:
+    """The logarithms of the class probabilities along `axis`."""
+    logits = y_pred if from_logits else softmax_input(y_pred, axis)
     if logits is not None:
-        return gn.log_softmax(logits)
-    return gn.log(clipped(y_pred / gn.sum(y_pred, axis=-1, keepdims=True)))
+        return gn.log_softmax(logits, axis=axis)
+    return gn.log(clipped(y_pred / gn.sum(y_pred, axis=axis, keepdims=True)))
+
+
+def smoothed(y: gn.Tensor, label_smoothing: float, classes: int) -> gn.Tensor:
+    """`y * (1 - label_smoothing) + label_smoothing / classes`."""
+    return y * (1 - label_smoothing) + label_smoothing / classes if label_smoothing else y
 
 
 def categorical_crossentropy(
-    y_true: gn.Tensor, y_pred: gn.Tensor, from_logits: bool = False, label_smoothing: float = 0.0
+    y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
 ) -> gn.Tensor:
-    """`-sum(y_true * log(p))` over the last axis, for one-hot targets or any class probabilities.
+    """`-sum(y_true * log(p))` over the class axis, for one-hot targets or any class probabilities.
 
     `label_smoothing` s puts `y * (1 - s) + s / classes` in place of y.
     """
-    y_true = same_shape(y_true, y_pred, "categorical_crossentropy")
-    if label_smoothing:
-        y_true = y_true * (1 - label_smoothing) + label_smoothing / y_pred.shape[-1]
-    return -gn.sum(y_true * log_probabilities(y_pred, from_logits), axis=-1)
+    y, p = compared(y_true, y_pred, "categorical_crossentropy")
+    y = smoothed(y, label_smoothing, p.shape[axis])
+    return -gn.sum(y * log_probabilities(p, from_logits, axis), axis=axis)
 
 
 def sparse_categorical_crossentropy(
-    y_true: gn.Tensor, y_pred: gn.Tensor, from_logits: bool = False, ignore_class: int | None = None
+    y_true: Any, y_pred: Any, from_logits: bool = False, ignore_class: int | None = None, axis: int = -1
 ) -> gn.Tensor:
     """`-log(p[label])`, for integer labels; 0 for rows with the label `ignore_class`."""
-    labels = labels_of(y_true, y_pred)
-    log_p = log_probabilities(y_pred, from_logits)
-    return -gn.sum(gn.where(one_hot(labels, y_pred.shape[-1]), log_p, 0.0), axis=-1) * (
-        1.0 if ignore_class is None else gn.not_equal(labels, ignore_class).astype(y_pred.dtype)
-    )
+    p = as_tensor(y_pred, floating=True)
+    labels = labels_of(as_tensor(y_true), p, axis=axis)
+    log_p = log_probabilities(p, from_logits, axis)
+    values = -gn.sum(gn.where(one_hot(labels, p.shape[axis], axis), log_p, 0.0), axis=axis)
+    return values if ignore_class is None else gn.where(gn.not_equal(labels, ignore_class), values, 0.0)
+
+
+def binary_terms(y: gn.Tensor, y_pred: gn.Tensor, from_logits: bool) -> tuple[gn.Tensor, gn.Tensor]:
+    """`-y * log(p) - (1 - y) * log(1 - p)` for each element, and the probabilities p."""
+    z = y_pred if from_logits else sigmoid_input(y_pred)
+    if z is not None:
+        return gn.softplus(z) - y * z, gn.sigmoid(z) if from_logits else y_pred
+    p = clipped(y_pred)
+    return -(y * gn.log(p) + (1 - y) * gn.log(1 - p)), y_pred
 
 
 def binary_crossentropy(
-    y_true: gn.Tensor, y_pred: gn.Tensor, from_logits: bool = False, label_smoothing: float = 0.0
+    y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
 ) -> gn.Tensor:
-    """`mean(-y * log(p) - (1 - y) * log(1 - p))` over the last axis.
+    """`mean(-y * log(p) - (1 - y) * log(1 - p))` over `axis`.
 
     `label_smoothing` s puts `y * (1 - s) + s / 2` in place of y. From logits z it is `mean(softplus(z) - y * z)`.
     """
-    y = same_shape(y_true, y_pred, "binary_crossentropy")
-    if label_smoothing:
-        y = y * (1 - label_smoothing) + label_smoothing / 2
-    z = y_pred if from_logits else sigmoid_input(y_pred)
-    if z is not None:
-        return last_mean(gn.softplus(z) - y * z)
-    p = clipped(y_pred)
-    return -last_mean(y * gn.log(p) + (1 - y) * gn.log(1 - p))
+    y, p = compared(y_true, y_pred, "binary_crossentropy")
+    return mean_along(binary_terms(smoothed(y, label_smoothing, 2), p, from_logits)[0], axis)
 
 
-def crossentropy(y_true: gn.Tensor, y_pred: gn.Tensor) -> gn.Tensor:
+def crossentropy(y_true: Any, y_pred: Any) -> gn.Tensor:
     """The cross-entropy that fits the shapes."""
-    if y_pred.shape[-1] == 1:
-        return binary_crossentropy(y_true, y_pred)
-    fitting = sparse_categorical_crossentropy if labels_fit(y_true.shape, y_pred.shape) else categorical_crossentropy
-    return fitting(y_true, y_pred)
+    true, pred = as_tensor(y_true), as_tensor(y_pred, floating=True)
+    if pred.shape[-1] == 1:
+        return binary_crossentropy(true, pred)
+    fitting = sparse_categorical_crossentropy if labels_fit(true.shape, pred.shape) else categorical_crossentropy
+    return fitting(true, pred)

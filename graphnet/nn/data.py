@@ -104,13 +104,96 @@ def whole(value: Any, what: str, least: int = 1) -> int:
     return int(value)
 
 
-class Batches:
+class Source:
+    """Batches, epoch by epoch.
+
+    Subclasses define `_pass`: the batches of one pass through the data, of which there are `length` if that is known.
+    With `limit` an epoch is at most that many batches, and the next one goes on where it stopped, up to the end of the
+    pass; `anew` makes each epoch begin with a new pass. Data that can be gone through only `once` has one pass for all.
+    """
+
+    def __init__(self, length: int | None, limit: int | None = None, anew: bool = False, once: bool = False):
+        self.length, self.anew, self.once = length, anew, once
+        self.limit = None if limit is None else whole(limit, "steps")
+        self.taken = 0
+        self.whole_pass = False
+        self._rest: Iterator[Batch] | None = None
+        self._waiting = self._fresh = False
+
+    @property
+    def steps(self) -> int | None:
+        """How many batches an epoch has, if that is known."""
+        return self.length if self.limit is None else self.limit
+
+    def _pass(self) -> Iterator[Batch]:
+        raise NotImplementedError
+
+    def tell(self, hook: str) -> None:
+        """Tell the data, if it listens, that an epoch begins or ends."""
+
+    def more(self) -> bool:
+        """Whether there is another batch; it is fetched, and comes first in the next epoch."""
+        if not self._waiting:
+            self._fresh = self._rest is None or not (self.once or self._goes_on)
+            rest = self._pass() if self._fresh or self._rest is None else self._rest
+            first = next(rest, None)
+            if first is None and not self._fresh and not self.once:
+                rest, self._fresh = self._pass(), True
+                first = next(rest, None)
+            if first is None:
+                return False
+            self._rest, self._waiting = itertools.chain([first], rest), True
+        return True
+
+    @property
+    def _goes_on(self) -> bool:
+        """Whether an epoch begins where the last one stopped."""
+        return self.limit is not None and not self.anew
+
+    def _behind(self, rest: Iterator[Batch], done: int) -> None:
+        """Leave `done` batches of `rest` behind."""
+        for _ in itertools.islice(rest, done):
+            pass
+
+    def epoch(self, done: int = 0) -> Iterator[Batch]:
+        """The batches of the next epoch, without the first `done` of it."""
+        if done and self.steps is not None and done >= self.steps:
+            return
+        self.tell("on_epoch_begin")
+        fresh = self._rest is None or not (self._waiting or self.once or self._goes_on)
+        rest = self._pass() if fresh or self._rest is None else self._rest
+        fresh = self._fresh if self._waiting else fresh
+        self._rest, self._waiting, self.taken = rest, False, done
+        self._behind(rest, done)
+        while self.limit is None or self.taken < self.limit:
+            batch = next(rest, None)
+            if batch is None:
+                if self.taken == 0 and not fresh and not self.once:
+                    rest, fresh = self._pass(), True
+                    self._rest = rest
+                    continue
+                self._rest = rest if self.once else None
+                break
+            self.taken += 1
+            yield batch
+        self.whole_pass = fresh
+        if self.length is None and self.limit is None:
+            self.length = self.taken
+        self.tell("on_epoch_end")
+
+    @property
+    def short(self) -> bool:
+        """Whether the last epoch had fewer batches than were asked for, though it began with a new pass."""
+        return self.limit is not None and self.taken < self.limit and (self.whole_pass or self.once)
+
+
+class Batches(Source):
     """The rows of `x`, `y` and weights in batches, in order or shuffled anew for each pass.
 
     The arrays of a shuffled batch are overwritten by the next one.
 
     `shuffle` is True (all rows), "batch" (the rows inside each run of a batch) or False. The last batch of a pass keeps
-    what is left. With `steps`, an epoch is that many batches and the next epoch goes on where it stopped.
+    what is left.
     """
 
     def __init__(
@@ -122,25 +205,31 @@ class Batches:
         shuffle: bool | str = False,
         rng: np.random.Generator | None = None,
         steps: int | None = None,
+        anew: bool = False,
     ):
         self.x, self.y, self.w = x, y, w
         self.batch_size = 32 if batch_size is None else whole(batch_size, "batch_size")
         if shuffle not in (True, False, "batch"):
             raise ValueError(f"shuffle is True, False or 'batch'; received {shuffle!r}.")
         self.shuffle, self.rng = shuffle, rng
-        self.limited = steps is not None
-        full = -(-len(x) // self.batch_size)
-        self.steps = full if steps is None else whole(steps, "steps")
-        self._stream = itertools.chain.from_iterable(self._pass() for _ in itertools.count())
+        super().__init__(-(-len(x) // self.batch_size), steps, anew)
+        self._began: Any = None
+        self._taken = self._skip = 0
+
+    def more(self) -> bool:
+        return len(self.x) > 0
 
     def _pass(self) -> Iterator[Batch]:
         rows, size = len(self.x), self.batch_size
+        self._began, self._taken = self._order, 0
+        skip, self._skip = self._skip, 0
         order = None
         if self.shuffle and self.rng is not None:
             order = self.rng.permutation(rows) if self.shuffle is True else np.arange(rows)
         arrays = (self.x, self.y, self.w)
         if order is None:
-            for start in range(0, rows, size):
+            for start in range(skip * size, rows, size):
+                self._taken = start // size + 1
                 yield tuple([None if a is None else a[start : start + size] for a in arrays])  # type: ignore[misc]
             return
         # Gathered into the same memory for every batch: a batch is used up before the next one is asked for.
@@ -149,12 +238,39 @@ class Batches:
             chosen = order[start : start + size]
             if self.shuffle == "batch" and self.rng is not None:
                 chosen = self.rng.permutation(chosen)
+            self._taken += 1
+            if self._taken <= skip:
+                continue
             batch = []
             for a, into in zip(arrays, room, strict=True):
                 # "clip" lets NumPy write at once instead of by way of a copy; no index is out of range.
                 batch.append(None if a is None else a.take(chosen, 0, into[: len(chosen)], "clip"))  # type: ignore[index]
             yield tuple(batch)  # type: ignore[misc]
 
-    def epoch(self) -> Iterator[Batch]:
-        """The batches of the next epoch."""
-        return itertools.islice(self._stream, self.steps) if self.limited else self._pass()
+    def _behind(self, rest: Iterator[Batch], done: int) -> None:
+        """Nothing: `go_to` has said where to go on."""
+
+    @property
+    def _order(self) -> Any:
+        """What decides the order of the rows from now on."""
+        return self.rng.bit_generator.state if self.rng is not None else None
+
+    def position(self) -> dict[str, Any]:
+        """Where it stands, as something JSON can hold: the order of this pass, and how many batches of it are taken."""
+        # Without a limit a pass is an epoch, and the next one begins with a pass of its own.
+        over = not self._taken or (not self._goes_on and self._taken >= (self.length or 0))
+        order, taken = (self._order, 0) if over else (self._began, self._taken)
+        return {"rows": len(self.x), "batch_size": self.batch_size, "order": order, "taken": taken}
+
+    def go_to(self, position: dict[str, Any]) -> None:
+        """Go on from a `position` of the same rows. Raises `ValueError` for one of other rows or batches."""
+        own = self.position()
+        for word in ("rows", "batch_size"):
+            if position[word] != own[word]:
+                raise ValueError(f"it was made with {word}={position[word]}, this fit has {own[word]}.")
+        if (position["order"] is None) != (own["order"] is None):
+            raise ValueError("it was made with another shuffle= than this fit has.")
+        if self.rng is not None:
+            self.rng.bit_generator.state = position["order"]
+        self._skip = position["taken"]
+        self._rest, self._waiting = (self._pass() if self._skip else None), False

@@ -3,56 +3,102 @@
 from __future__ import annotations
 
 import csv
+import io
+import math
 from typing import Any
 
-from graphnet.nn.callbacks import Callback
+from graphnet.nn.callbacks.base import Callback
+from graphnet.nn.grid import Grid, ordered
 
 
 class History(Callback):
     """The logs of each epoch: `history.history["loss"]` is a list of numbers, `history.epoch` the epochs' numbers.
 
-    The keys are in alphabetical order, those of training before those of validation (`val_...`).
+    The keys are in alphabetical order, those of training before those of validation (`val_...`). Printed, it is a table
+    of the epochs, the best one marked with *.
+
+    >>> history = History()
+    >>> for epoch, loss in enumerate([0.5, 0.25, 0.375]):
+    ...     history.on_epoch_end(epoch, {"loss": loss})
+    >>> history.history, history.best()
+    ({'loss': [0.5, 0.25, 0.375]}, (1, 0.25))
+    >>> print(history)
+    epoch        loss
+    -----  ----------
+        1      0.5000
+        2      0.2500 *
+        3      0.3750
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.history: dict[str, list[Any]] = {}
         self.epoch: list[int] = []
+        self.logged: list[list[str]] = []
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self.epoch.append(epoch)
-        for key in ordered(logs or {}):
+        self.logged.append(ordered(logs or {}))
+        for key in self.logged[-1]:
             self.history.setdefault(key, []).append((logs or {})[key])
 
     @property
     def rows(self) -> list[dict[str, Any]]:
         """One dict for each epoch; a validation that was skipped leaves its keys out."""
-        table: list[dict[str, Any]] = [{"epoch": e} for e in self.epoch]
-        for key, values in self.history.items():
-            places = self._places.get(key, range(len(values)))
-            for place, value in zip(places, values, strict=True):
-                table[place][key] = value
-        return table
+        values = {key: iter(column) for key, column in self.history.items()}
+        return [
+            {"epoch": epoch, **{key: next(values[key]) for key in keys}}
+            for epoch, keys in zip(self.epoch, self.logged, strict=True)
+        ]
 
-    @property
-    def _places(self) -> dict[str, list[int]]:
-        """For a key with fewer values than epochs, the epochs that had one: every n-th, as `validation_freq` says."""
-        places = {}
-        for key, values in self.history.items():
-            if values and len(values) < len(self.epoch):
-                frequency = (self.params or {}).get("validation_freq") or 1
-                due = [i for i, e in enumerate(self.epoch) if (e + 1) % frequency == 0]
-                places[key] = (
-                    due if len(due) == len(values) else list(range(len(self.epoch) - len(values), len(self.epoch)))
-                )
-        return places
+    def best(self, monitor: str | None = None, mode: str = "auto") -> tuple[int, float] | None:
+        """The epoch, counted from 0, in which `monitor` was best, and its value; None if it never had a number.
+
+        `monitor` is "val_loss" unless given, or "loss" without validation. Raises `ValueError` if it is not known
+        whether it should rise or fall: then say `mode="min"` or `"max"`.
+        """
+        from graphnet.nn.callbacks.watcher import direction_of
+
+        name = monitor or ("val_loss" if "val_loss" in self.history else "loss")
+        way = direction_of(name, self.model) if mode == "auto" else mode
+        if way not in ("min", "max"):
+            raise ValueError(f"it is not known whether {name!r} should rise or fall: give mode='min' or mode='max'.")
+        found = [(row["epoch"], float(row[name])) for row in self.rows if name in row]
+        found = [(epoch, value) for epoch, value in found if not math.isnan(value)]
+        return (min if way == "min" else max)(found, key=lambda pair: pair[1]) if found else None
+
+    def _marked(self) -> int | None:
+        found = self.best()
+        return None if found is None else found[0]
+
+    def table(self) -> str:
+        """The epochs as rows of a table in plain text."""
+        return Grid(ordered(self.history)).as_text(self.rows, self._marked())
+
+    __str__ = table
+
+    def _repr_html_(self) -> str:
+        return Grid(ordered(self.history)).as_html(self.rows, self._marked())
+
+    def to_dict(self) -> dict[str, list[Any]]:
+        """A list for the epochs and for each key, all of one length; None where an epoch has no value."""
+        rows = self.rows
+        return {key: [row.get(key) for row in rows] for key in ("epoch", *ordered(self.history))}
 
     def to_csv(self, path: Any) -> None:
-        """Write one line for each epoch to the file `path`, with a header; a value that is missing stays empty."""
-        with open(path, "w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, ["epoch", *self.history])
-            writer.writeheader()
-            writer.writerows(self.rows)
+        """Write one line for each epoch to the file `path`, with a header; a value that is missing stays empty.
+
+        The file appears whole or not at all.
+        """
+        from pathlib import Path
+
+        from graphnet.viz.render import write_whole
+
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, ["epoch", *ordered(self.history)])
+        writer.writeheader()
+        writer.writerows(self.rows)
+        write_whole(Path(path), text.getvalue().encode())
 
     def plot(self, path: Any = None) -> Any:
         """Draw the loss and the metrics against the epochs, training and validation together.
@@ -64,10 +110,10 @@ class History(Callback):
         return plot_history(self, path)
 
     def __repr__(self) -> str:
-        last = ", ".join(f"{key} {values[-1]:.4g}" for key, values in self.history.items() if values)
+        last = ", ".join(f"{key} {short(values[-1])}" for key, values in self.history.items() if values)
         return f"<History of {len(self.epoch)} epochs{': ' + last if last else ''}>"
 
 
-def ordered(logs: dict[str, Any]) -> list[str]:
-    """The keys of `logs`: training's in alphabetical order, then validation's."""
-    return sorted(logs, key=lambda key: (key.startswith("val_"), key))
+def short(value: Any) -> str:
+    """A value of the history in four digits; several values as they are."""
+    return f"{value:.4g}" if isinstance(value, (int, float)) else str(value)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+import graphnet as gn
 from graphnet.nn import seeds
 from graphnet.nn.lookup import Configured, Table
 
@@ -18,8 +19,10 @@ table = Table("initializer")
 
 
 def get(given: Any) -> Any:
-    """The initializer for a word (`"glorot_uniform"`, `"xavier"`), a class or an object."""
-    return table.get(given)
+    """The initializer for a word (`"glorot_uniform"`, `"xavier"`), a class, an object, or an array of the values."""
+    if isinstance(given, gn.Tensor):
+        given = given.numpy()
+    return Values(given) if isinstance(given, np.ndarray) else table.get(given)
 
 
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:
@@ -82,6 +85,62 @@ class Constant(Initializer):
 
     def values(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
         return np.broadcast_to(np.asarray(self.value, dtype=np.float64), shape)
+
+
+@table.add()
+class Values(Initializer):
+    """The numbers of an array, for a weight of its shape."""
+
+    def __init__(self, value: Any):
+        self.value = np.array(value)
+
+    def values(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        if self.value.shape != shape:
+            raise ValueError(f"initial values of shape {self.value.shape} are given for a weight of shape {shape}")
+        return self.value
+
+
+@table.add("IdentityInitializer")
+class Identity(Initializer):
+    """`gain` on the diagonal of a matrix, 0 elsewhere.
+
+    Raises `ValueError` for a shape that is no matrix.
+    """
+
+    def __init__(self, gain: float = 1.0):
+        self.gain = gain
+
+    def values(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        if len(shape) != 2:
+            raise ValueError(f"Identity: the weight is a matrix; received shape {shape}")
+        return self.gain * np.eye(*shape)
+
+
+@table.add("OrthogonalInitializer")
+class Orthogonal(Initializer):
+    """`gain` times a random matrix with orthonormal columns, or rows if there are fewer of those.
+
+    For a shape of more axes the last is the columns, and all others together are the rows. The matrix is the Q of a
+    normal one, with signs that make it uniform among all such matrices (Saxe et al., ICLR 2014).
+
+    Raises `ValueError` for a shape of fewer than two axes.
+
+    >>> import numpy as np, graphnet as gn
+    >>> q = gn.nn.initializers.Orthogonal(gain=2.0, seed=0)((5, 3), "float64")
+    >>> bool(np.allclose(q.T @ q, 4 * np.eye(3)))
+    True
+    """
+
+    def __init__(self, gain: float = 1.0, seed: int | None = None):
+        self.gain, self.seed = gain, seed
+
+    def values(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        if len(shape) < 2:
+            raise ValueError(f"Orthogonal: the weight has two axes or more; received shape {shape}")
+        rows, columns = math.prod(shape[:-1]), shape[-1]
+        q, r = np.linalg.qr(rng.standard_normal((max(rows, columns), min(rows, columns))))
+        q = q * np.where(np.diag(r) < 0, -1.0, 1.0)
+        return self.gain * (q.T if rows < columns else q).reshape(shape)
 
 
 @table.add("normal")
@@ -206,28 +265,3 @@ class LecunNormal(VarianceScaling):
 
     def __init__(self, seed: int | None = None):
         super().__init__(1.0, "fan_in", "truncated_normal", seed)
-
-
-@table.add("orthogonal")
-class Orthogonal(Initializer):
-    """`gain` times a matrix with orthonormal columns or rows, whichever are fewer (Saxe et al., ICLR 2014).
-
-    All axes but the last are the rows. Raises `ValueError` for fewer than two axes.
-
-    >>> import numpy as np, graphnet as gn
-    >>> q = gn.nn.initializers.Orthogonal(seed=1)((2, 3))
-    >>> bool(np.allclose(q @ q.T, np.eye(2), atol=1e-6))
-    True
-    """
-
-    def __init__(self, gain: float = 1.0, seed: int | None = None):
-        self.gain, self.seed = gain, seed
-
-    def values(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-        if len(shape) < 2:
-            raise ValueError(f"Orthogonal: a matrix, with two axes or more; received shape {shape}")
-        rows, columns = math.prod(shape[:-1]), shape[-1]
-        drawn = rng.standard_normal((max(rows, columns), min(rows, columns)))
-        q, r = np.linalg.qr(drawn)
-        q = q * np.where(np.diagonal(r) < 0, -1.0, 1.0)  # each such matrix is as likely as any other
-        return self.gain * (q if rows >= columns else q.T).reshape(shape)

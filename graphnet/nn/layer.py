@@ -91,9 +91,10 @@ class Layer(Weighted):
     * `add_loss(number)`, in `call`, adds to what training makes small.
 
     Layers and weights that are attributes, alone or in lists and dicts, belong to it. `fixed_axes` lists the input's
-    axes whose sizes are fixed by `build`; `casts` says that inputs are cast to the layer's dtype (float32 unless
-    given). `activity_regularizer` penalises the output, divided by the number of rows. `supports_masking` says that the
-    mask of a sequence goes with the output too (`compute_mask`); a `mask` argument of `call` is given it.
+    axes whose sizes are fixed by `build`, `fixed_ndim` says that the number of axes is; `casts` that inputs are cast to
+    the layer's dtype (float32 unless given). `activity_regularizer` penalises the output, divided by its rows.
+    `supports_masking` says that the mask of a sequence goes with the output too (`compute_mask`); a `mask` argument of
+    `call` is given it.
 
     `Layer(size=..., activation=..., type=...)` itself is a fully connected layer, see `graphnet.nn.classic`.
 
@@ -108,6 +109,7 @@ class Layer(Weighted):
     """
 
     fixed_axes: tuple[int, ...] = ()
+    fixed_ndim = False
     casts = True
     supports_masking = False
     built = False
@@ -154,7 +156,10 @@ class Layer(Weighted):
             raise ValueError(f"{type(self).__name__}: a name is a string without '/'; received {name!r}")
         self._name = name or unique_name(self.kind)
         self._trainable = bool(trainable)
-        self._dtype = np.dtype(dtype or FLOAT)
+        try:
+            self._dtype = np.dtype(dtype or FLOAT)
+        except TypeError:
+            raise ValueError(f"{type(self).__name__}: dtype is 'float32' or 'float64'; received {dtype!r}") from None
         self.autocast = autocast
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self.declared_shape = as_shape(input_shape) if input_shape is not None else None
@@ -223,11 +228,13 @@ class Layer(Weighted):
             self.built, self.built_shape = True, shapes_of(shape)
             return
         built = self.built_shape
-        if self.fixed_axes and isinstance(built, tuple):
+        if (self.fixed_axes or self.fixed_ndim) and isinstance(built, tuple):
             self._check_axes(built, shape)
 
     def _check_axes(self, built: tuple[int | None, ...], shape: tuple[int, ...]) -> None:
         """Refuse an input whose fixed axes are not those that the layer was built for."""
+        if self.fixed_ndim and len(shape) != len(built):
+            raise self.misfit(f"was built for inputs with {len(built)} axes, {built}, but got {tuple(shape)}")
         for axis in self.fixed_axes:
             if len(shape) < (-axis if axis < 0 else axis + 1) or built[axis] not in (None, shape[axis]):
                 fixed = {a % len(built) for a in self.fixed_axes}
@@ -292,6 +299,8 @@ class Layer(Weighted):
                 else:
                     with running(flag, phase.iteration):
                         y = self.call(given, **kwargs)
+                if y is None:
+                    raise self.misfit("gave None: its call needs a return")
                 if self.activity_regularizer is not None:
                     for t in tensors_in(y):
                         self.add_loss(self.activity_regularizer(t) / max(float(t.shape[0]) if t.ndim else 1.0, 1.0))
@@ -315,9 +324,7 @@ class Layer(Weighted):
                 with running(False, losses=[]):
                     y = layer(gn.input(tuple(free if n is None else n for n in sizes), self.dtype))
                 found.append([t.shape for t in tensors_in(y)])
-        shapes = [
-            tuple(n if n == m else None for n, m in zip(a, b, strict=True)) for a, b in zip(*found, strict=True)
-        ]
+        shapes = [tuple(n if n == m else None for n, m in zip(a, b, strict=True)) for a, b in zip(*found, strict=True)]
         return shapes[0] if isinstance(y, gn.Tensor) else shapes
 
     def __repr__(self) -> str:

@@ -1,8 +1,8 @@
 """From a word to an object: every string a user may write (`"adam"`, `"relu"`) is looked up here.
 
 A table holds the classes or functions of one kind under Keras' names. An unknown word gives an error with the nearest
-known one, and so does a misspelt argument of a constructor (`Spelled`). Objects whose constructor arguments are all they
-are (`Configured`) know their own configuration.
+known one, and so does a misspelt argument of a constructor (`Spelled`). Objects whose constructor arguments are all
+they are (`Configured`) know their own configuration.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
+from graphnet.nn.registry import known_as, registered_name
 
 
 def snake(name: str) -> str:
@@ -66,8 +68,8 @@ class Table:
         return sorted(name for name in self.entries if name == name.lower())
 
     def find(self, word: str) -> Any:
-        """The entry for `word`, whatever its case."""
-        found = self.entries.get(word)
+        """The entry for `word`, whatever its case. What users registered under that name comes first."""
+        found = known_as(word) or self.entries.get(word)
         if found is None:
             found = self.entries.get(word.lower())
         if found is None:
@@ -98,10 +100,24 @@ class Table:
         )
 
 
+class Described(dict):  # type: ignore[type-arg]
+    """The class name and configuration of an object, for JSON; `of` is the object."""
+
+    of: Any = None
+
+
+class Named(str):
+    """The name of a function, for JSON; `of` is the function."""
+
+    of: Any = None
+
+
 def plain(value: Any) -> Any:
     """`value` as something JSON can hold: an object as its class name and configuration, a function as its name."""
     if isinstance(value, Configured):
-        return {"class_name": type(value).__name__, "config": value.get_config()}
+        described = Described(class_name=registered_name(type(value)) or type(value).__name__)
+        described["config"], described.of = value.get_config(), value
+        return described
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, np.ndarray):
@@ -113,7 +129,9 @@ def plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {k: plain(v) for k, v in value.items()}
     if callable(value):
-        return getattr(value, "__name__", type(value).__name__)
+        named = Named(registered_name(value) or getattr(value, "__name__", type(value).__name__))
+        named.of = value
+        return named
     return value
 
 
@@ -151,7 +169,6 @@ class Spelled(ABCMeta):
             hint = nearest(word, names) or f" It takes {', '.join(names) or 'none'}."
             raise TypeError(f"{cls.__name__}: unknown argument {word!r}.{hint}") from None
 
-
     def meant(cls, kwargs: dict[str, Any]) -> type:
         """The class that is made of these arguments."""
         return cls
@@ -166,10 +183,13 @@ class Configured(metaclass=Spelled):
 
     _given: dict[str, Any]
     _signature: inspect.Signature
+    __signature__: inspect.Signature
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         cls._signature = inspect.signature(cls.__init__)
+        # What `help` and editors show, which would else be the arguments of `__new__`.
+        cls.__signature__ = cls._signature.replace(parameters=list(cls._signature.parameters.values())[1:])
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         self = object.__new__(cls)

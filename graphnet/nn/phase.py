@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+
 import graphnet as gn
+from graphnet.tensor import state
 
 
 class Phase(threading.local):
@@ -15,7 +18,8 @@ class Phase(threading.local):
 
     `losses` is where `add_loss` puts its numbers during a training or test step; elsewhere it is None, and the layers
     keep them. `depth` counts the calls that are open, `number` the outermost ones so far. `mask` is that of the last
-    Sequential's output, with the model (see `masks.py`).
+    Sequential's output, with the model (see `masks.py`). `start` makes the arrays of new weights, from shape and dtype,
+    where their values come from elsewhere than their initializers.
     """
 
     training: bool = False
@@ -24,6 +28,7 @@ class Phase(threading.local):
     depth: int = 0
     number: int = 0
     mask: tuple[Any, gn.Tensor] | None = None
+    start: Callable[[tuple[int, ...], np.dtype], np.ndarray] | None = None
 
 
 phase = Phase()
@@ -43,3 +48,21 @@ def running(
         yield
     finally:
         phase.training, phase.iteration, phase.losses, phase.mask = before
+
+
+def assignable(value: gn.Tensor) -> bool:
+    """Whether a state can be assigned `value` now: its number is known, or a trace makes the assignment an update.
+
+    It is not where only shapes are asked for, or a graph of symbolic tensors is built: there, nothing may change.
+    """
+    return not value.is_symbolic or state.mode.trace is not None
+
+
+@contextmanager
+def weights_from(start: Callable[[tuple[int, ...], np.dtype], np.ndarray]) -> Iterator[None]:
+    """New weights start from `start(shape, dtype)` instead of what their initializers give."""
+    before, phase.start = phase.start, start
+    try:
+        yield
+    finally:
+        phase.start = before

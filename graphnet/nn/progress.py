@@ -1,68 +1,25 @@
 """Progress as text: one line that is rewritten on a terminal or in a notebook, one plain line per epoch elsewhere.
 
-A file or a pipe gets no carriage return, backspace or escape sequence. A terminal's line is rewritten at most ten times
-a second, fits its width, and has no colour if NO_COLOR is set.
+A terminal's line is rewritten at most ten times a second.
 """
 
 from __future__ import annotations
 
-import os
-import shutil
-import sys
 import time
 from typing import Any
 
-from graphnet.nn.callbacks import Callback
-from graphnet.nn.history import ordered
+from graphnet.nn.callbacks.base import Callback
+from graphnet.nn.grid import Grid, ordered
+from graphnet.nn.line import Line, clock, counts, display, number, pace
 
-WIDTH = 20
+__all__ = ["EpochTable", "Progress", "clock", "display", "metrics_text", "number", "pace", "shown"]
+
 INTERVAL = 0.1
-
-
-def display(stream: Any) -> str:
-    """What `stream` writes to: "terminal", "notebook" or "file"."""
-    if getattr(stream, "isatty", lambda: False)():
-        return "file" if os.environ.get("TERM") == "dumb" else "terminal"
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython is not None else None
-    return "notebook" if type(shell).__name__ == "ZMQInteractiveShell" and stream is sys.stdout else "file"
-
-
-def number(value: Any) -> str:
-    """A metric's value as Keras prints it.
-
-    >>> number(0.03654), number(0.0)
-    ('0.0365', '0.0000e+00')
-    """
-    try:
-        value = float(value)
-    except (TypeError, ValueError):
-        return str(value)
-    return f"{value:.4f}" if abs(value) > 1e-3 or value != value else f"{value:.4e}"
 
 
 def metrics_text(logs: dict[str, Any]) -> str:
     """` - accuracy: 0.9000 - loss: 0.3000`, in the order of a History."""
     return "".join(f" - {key}: {number(logs[key])}" for key in ordered(logs))
-
-
-def clock(seconds: float) -> str:
-    """Seconds as `7s`, `1:07` or `1:01:07`.
-
-    >>> clock(7.9), clock(67), clock(3667)
-    ('7s', '1:07', '1:01:07')
-    """
-    whole = int(seconds)
-    if whole >= 3600:
-        return f"{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d}"
-    return f"{whole // 60}:{whole % 60:02d}" if whole >= 60 else f"{whole}s"
-
-
-def pace(seconds: float) -> str:
-    """Time per step: `2s/step`, `8ms/step`, `95us/step`."""
-    if seconds >= 1:
-        return f"{seconds:.0f}s/step"
-    return f"{seconds * 1e3:.0f}ms/step" if seconds >= 1e-3 else f"{seconds * 1e6:.0f}us/step"
 
 
 class Progress(Callback):
@@ -74,19 +31,16 @@ class Progress(Callback):
 
     def __init__(self, verbose: int = 1, print_every: int = 1, stream: Any = None):
         super().__init__()
-        self.stream = stream if stream is not None else sys.stdout
-        self.display = "file" if verbose == 2 else display(self.stream)
+        self.line = Line(stream, plain=verbose == 2)
         self.print_every = print_every
-        self.colour = self.display == "terminal" and "NO_COLOR" not in os.environ
         self.epoch = 0
         self.fitting = False
         self.last_drawn = 0.0
-        self.last_length = 0
 
     @property
     def live(self) -> bool:
         """Whether its line is rewritten as work goes on."""
-        return self.display != "file"
+        return self.line.live
 
     def due(self) -> bool:
         """Whether it is time to rewrite the line."""
@@ -104,18 +58,17 @@ class Progress(Callback):
         """Start counting steps."""
         self.steps, self.done = steps, 0
         self.started = self.first = time.monotonic()
-        self.training = ""
 
-    def step(self, logs: dict[str, Any] | None) -> None:
-        """One step is done."""
-        self.done += 1
-        if self.done == 1:
+    def step(self, logs: dict[str, Any] | None, batch: int) -> None:
+        """The steps up to `batch` are done."""
+        if not self.done:
             self.first = time.monotonic()
+        self.done = batch + 1
         if logs and self.due():
             self.draw(logs)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self.step(logs)
+        self.step(logs, batch)
 
     def on_test_begin(self, logs: Any = None) -> None:
         if not self.fitting:
@@ -123,9 +76,9 @@ class Progress(Callback):
 
     def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
         if not self.fitting:
-            self.step(logs)
+            self.step(logs, batch)
         elif self.due():
-            self.draw({}, f" - val {batch + 1}/{self.params.get('validation_steps') or '?'}")
+            self.draw({}, f" - val {counts(batch + 1, self.params.get('validation_steps'))}")
 
     def on_test_end(self, logs: Any = None) -> None:
         if not self.fitting:
@@ -135,7 +88,7 @@ class Progress(Callback):
         self.begin(self.params.get("steps"))
 
     def on_predict_batch_end(self, batch: int, logs: Any = None) -> None:
-        self.step({})
+        self.step({}, batch)
         if self.due():
             self.draw({})
 
@@ -149,9 +102,7 @@ class Progress(Callback):
 
     def on_train_end(self, logs: Any = None) -> None:
         self.fitting = False
-        if self.live and self.last_length:
-            self.write("\n")
-            self.last_length = 0
+        self.line.end()
 
     def head(self) -> str:
         """`Epoch 3/20 ` while fitting several."""
@@ -176,54 +127,76 @@ class Progress(Callback):
         left = (epochs - start - past) * (time.monotonic() - begun) / past
         return f"{clock(max(0.0, left))} left, "
 
-    def counts(self) -> str:
-        """` 12/57`, aligned to the right."""
-        total = str(self.steps) if self.steps else "Unknown"
-        return f"{self.done:>{len(total) if self.steps else 1}}/{total}"
-
     def draw(self, logs: dict[str, Any], note: str = "") -> None:
         """Rewrite the line."""
         self.last_drawn = time.monotonic()
-        tail = f" {self.remaining()}{self.per_step()}{metrics_text(logs)}{note}"
-        self.line(f"{self.head()}{self.counts()} ", tail)
+        self.bar(f" {self.remaining()}{self.per_step()}{metrics_text(logs)}{note}")
 
-    def line(self, head: str, tail: str) -> None:
-        """Write `head`, the bar and `tail` over the line that is there."""
-        columns = shutil.get_terminal_size().columns - 1 if self.display == "terminal" else 120
-        share = min(1.0, self.done / self.steps) if self.steps else 0.0
-        full = round(WIDTH * share)
-        done, open_ = "━" * full, ("━" if self.colour else "─") * (WIDTH - full)
-        if len(head) + WIDTH + 8 > columns:
-            done = open_ = ""
-        plain = (head + done + open_ + tail)[:columns]
-        text = plain
-        if self.colour and done + open_:
-            at = len(head)
-            text = f"{plain[:at]}\x1b[32m{done}\x1b[0m\x1b[90m{open_}\x1b[0m{plain[at + WIDTH :]}"
-        if self.display == "terminal":
-            self.write(f"\r{text}\x1b[K")
-        else:
-            self.write("\r" + text.ljust(self.last_length))
-        self.last_length = len(plain)
+    def bar(self, tail: str) -> None:
+        """Write epoch, steps, the bar and `tail` over the line that is there."""
+        share = self.done / self.steps if self.steps else 0.0
+        self.line.bar(f"{self.head()}{counts(self.done, self.steps)} ", share, tail)
 
     def finish(self, logs: dict[str, Any]) -> None:
         """Leave the final line of an epoch, an evaluation or a prediction."""
         elapsed = clock(time.monotonic() - self.started)
         if self.live:
-            self.line(f"{self.head()}{self.counts()} ", f" {elapsed} {self.per_step()}{metrics_text(logs)}")
-            self.write("\n")
-            self.last_length = 0
+            # The end is known now, whether or not it was before.
+            self.steps = self.steps if self.steps and self.done < self.steps else self.done
+            self.bar(f" {elapsed} {self.per_step()}{metrics_text(logs)}")
+            self.line.end()
         else:
             head = self.head()
-            separator = "- " if head else ""
-            self.write(f"{head}{separator}{self.counts()} - {elapsed} - {self.per_step()}{metrics_text(logs)}\n")
+            steps = counts(self.done, self.steps if self.steps and self.done < self.steps else self.done)
+            rest = f"{steps} - {elapsed} - {self.per_step()}{metrics_text(logs)}\n"
+            self.line.write(f"{head}{'- ' if head else ''}{rest}")
 
-    def write(self, text: str) -> None:
-        """Write to the stream; characters it can't encode are replaced."""
-        try:
-            self.stream.write(text)
-        except UnicodeEncodeError:
-            encoding = getattr(self.stream, "encoding", None) or "ascii"
-            plain = text.replace("━", "=").replace("─", "-")
-            self.stream.write(plain.encode(encoding, "replace").decode(encoding))
-        self.stream.flush()
+
+class EpochTable(Progress):
+    """A row of a table for each epoch, with * behind the best so far; below them the bar, where there is a terminal.
+
+    The best is the one with the lowest `val_loss`, or `loss` where there is no validation.
+    """
+
+    grid: Grid | None = None
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        super().on_train_begin(logs)
+        self.grid, self.lowest = None, None
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        found = logs or {}
+        value = found.get("val_loss", None if self.params.get("do_validation") else found.get("loss"))
+        better = value is not None and value == value and (self.lowest is None or value < self.lowest)
+        self.lowest = value if better else self.lowest
+        self.starred = better
+        super().on_epoch_end(epoch, found)
+
+    def finish(self, logs: dict[str, Any]) -> None:
+        if not self.fitting:
+            super().finish(logs)
+            return
+        if self.line.live and self.line.length:
+            self.line.text("")
+            self.line.write("\r")
+            self.line.length = 0
+        if self.grid is None or set(logs) - set(self.grid.keys):
+            keys = set(logs)
+            if self.params.get("do_validation"):
+                keys |= {f"val_{key}" for key in logs if not key.startswith("val_") and key != "learning_rate"}
+            self.grid = Grid(ordered(keys))
+            self.line.write(f"{self.grid.head()}\n{self.grid.rule()}\n")
+        self.line.write(self.grid.row(self.epoch, logs, self.starred) + "\n")
+
+
+def shown(verbose: Any, every: int) -> list[Progress]:
+    """The Progress for `verbose`, in a list; none if silent."""
+    if isinstance(verbose, bool):
+        verbose = int(verbose)
+    if verbose not in (0, 1, 2, "auto", "table"):
+        raise ValueError(
+            f"verbose is 0 (silent), 1 (a bar), 2 (a line per epoch), 'table' or 'auto'; received {verbose!r}."
+        )
+    if verbose == "table":
+        return [EpochTable(1, every)]
+    return [Progress(2 if verbose == 2 else 1, every)] if verbose else []

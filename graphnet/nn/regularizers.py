@@ -7,10 +7,12 @@ the same: `l * sum(|w|)`, with the gradient `l * sign(w)`.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import graphnet as gn
 from graphnet.nn.lookup import Configured, Table
+from graphnet.nn.unit import unit
 
 table = Table("regularizer")
 
@@ -22,7 +24,7 @@ def get(given: Any) -> Any:
 
 def strength(value: Any, what: str) -> float:
     """`value` as a number that is 0 or more, or an error that names `what`."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
         raise ValueError(f"{what} is a number, 0 or more; received {value!r}")
     return float(value)
 
@@ -92,3 +94,34 @@ class Lasso(Regularizer):
 
     def __call__(self, w: gn.Tensor) -> gn.Tensor:
         return self.penalty * gn.sum(gn.abs(w))
+
+
+@table.add("orthogonal")
+class OrthogonalRegularizer(Regularizer):
+    """`factor` times the mean of `|cosine|` over the pairs of rows (or columns) of a matrix: 0 if all are orthogonal.
+
+    Raises `ValueError` for an unknown mode, and for a weight that is no matrix.
+
+    >>> import graphnet as gn
+    >>> float(gn.nn.regularizers.OrthogonalRegularizer(0.5)(gn.tensor([[1.0, 0.0], [3.0, 0.0], [0.0, 2.0]])).round(6))
+    0.166667
+    """
+
+    def __init__(self, factor: float = 0.01, mode: str = "rows"):
+        self.factor = strength(factor, "OrthogonalRegularizer: factor")
+        if mode not in ("rows", "columns"):
+            raise ValueError(f"OrthogonalRegularizer: mode is 'rows' or 'columns'; received {mode!r}")
+        self.mode = mode
+
+    def __call__(self, w: gn.Tensor) -> gn.Tensor:
+        if w.ndim != 2:
+            raise ValueError(f"OrthogonalRegularizer: the weight is a matrix; received one of shape {w.shape}")
+        rows = unit(w if self.mode == "rows" else gn.transpose(w))
+        size = rows.shape[0]
+        if size == 1:
+            return 0.0 * gn.sum(rows)
+        cosines = gn.matmul(rows, gn.transpose(rows)) * (1.0 - gn.eye(size, dtype=w.dtype))  # (rows, rows)
+        return (self.factor / (size * (size - 1))) * gn.sum(gn.abs(cosines))
+
+
+l1, l2, l1_l2 = L1, L2, L1L2

@@ -19,10 +19,11 @@ class Repeated:
 
     After some batches of one shape, `f` is traced and runs as a plan for that shape; each shape has a plan of its own.
     If `f` cannot be traced, it says so once, and goes on as written. `eager` leaves it as it is written for good.
+    `steady` compiles at the first batch, and waits for native code: every run makes the same numbers, bit for bit.
     """
 
-    def __init__(self, f: Callable[..., Any], name: str, eager: bool = False, limit: int = 32):
-        self.f, self.name, self.eager = f, name, eager
+    def __init__(self, f: Callable[..., Any], name: str, eager: bool = False, limit: int = 32, steady: bool = False):
+        self.f, self.name, self.eager, self.steady = f, name, eager, steady
         self.compiled = gn.compile(self._call, limit=limit)
         self._seen: dict[Any, int] = {}
         self._plans: dict[Any, Any] = {}
@@ -38,17 +39,21 @@ class Repeated:
         if plan is not None:
             return plan.run([a for a in batch if a is not None])
         result = self.f(*[None if a is None else gn.tensor(a) for a in batch])
-        return [] if result is None else [result.numpy()]
+        if result is None:
+            return []
+        return [r.numpy() for r in result] if isinstance(result, tuple) else [result.numpy()]
 
     def _planned(self, key: Any, batch: tuple[np.ndarray | None, ...]) -> Any:
         """The plan for these shapes, if they have come often enough."""
         count = self._seen[key] = self._seen.get(key, 0) + 1
-        if count <= COMPILE_AFTER:
+        if count <= COMPILE_AFTER and not self.steady:
             return None
         if len(self._plans) >= self.compiled.limit:
             self._plans.clear()
         try:
             plan = self._plans[key] = self.compiled.lower(*batch)
+            if self.steady:
+                plan.wait()
         except Exception as error:
             self.eager = True
             warnings.warn(
@@ -61,7 +66,13 @@ class Repeated:
 
     def __getstate__(self) -> dict[str, Any]:
         # A copy has plans of its own, for the copies of the parameters that `f` uses.
-        return {"f": self.f, "name": self.name, "eager": self.eager, "limit": self.compiled.limit}
+        return {
+            "f": self.f,
+            "name": self.name,
+            "eager": self.eager,
+            "limit": self.compiled.limit,
+            "steady": self.steady,
+        }
 
     def __setstate__(self, saved: dict[str, Any]) -> None:
-        self.__init__(saved["f"], saved["name"], saved["eager"], saved["limit"])  # type: ignore[misc]
+        self.__init__(**saved)  # type: ignore[misc]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
+from typing import Any
 
 import numpy as np
 
@@ -49,3 +50,30 @@ def unmoved() -> Iterator[None]:
         yield
     finally:
         _generator[:] = before
+
+
+@contextmanager
+def using(seed: int | None) -> Iterator[None]:
+    """Draw from a generator that `seed` starts, in this block alone; None changes nothing."""
+    if seed is None:
+        yield
+        return
+    with unmoved():
+        set_random_seed(seed)
+        yield
+
+
+def generator_state() -> Any:
+    """The state of the generator, as something JSON can hold; None before its first use."""
+    return _generator[0].bit_generator.state if _generator else None
+
+
+def set_generator_state(state: Any) -> None:
+    """Put the generator into a state that `generator_state` gave.
+
+    Raises `ValueError` or `TypeError` for anything else.
+    """
+    if state is not None:
+        made = np.random.default_rng(0)
+        made.bit_generator.state = state
+        _generator[:] = [made]

@@ -11,7 +11,7 @@ from graphnet.nn import masks
 from graphnet.nn.classic import ClassicLayer
 from graphnet.nn.layer import Layer, as_shape, running
 from graphnet.nn.layers import InputLayer, table
-from graphnet.nn.lookup import unknown
+from graphnet.nn.lookup import plain, unknown
 from graphnet.nn.summary import Summary
 from graphnet.nn.training import Model
 
@@ -45,6 +45,8 @@ class Sequential(Model):
         super().__init__(name=name, trainable=trainable)
         self._layers: list[Layer] = []
         self._input: InputLayer | None = None
+        if isinstance(layers, (Layer, type, str, dict)):
+            raise TypeError(f"Sequential takes a list of layers, as in Sequential([Dense(3)]); received {layers!r}.")
         for layer in layers or ():
             self.add(layer)
 
@@ -63,6 +65,8 @@ class Sequential(Model):
                 raise ValueError(f"'{self.name}' has an input or layers already: an Input comes first, and once.")
             self._input = layer
             self.declared_shape = layer.declared_shape
+            if layer._dtype.kind == "f":
+                self._dtype = layer._dtype
             return
         if any(layer.name == other.name for other in self._layers):
             raise ValueError(f"'{self.name}' has a layer named '{layer.name}' already: names in a Sequential differ.")
@@ -97,13 +101,17 @@ class Sequential(Model):
         """The layers, without the Input."""
         return list(self._layers)
 
+    @layers.setter
+    def layers(self, value: Any) -> None:
+        raise AttributeError(f"the layers of '{self.name}' are a list to read: use add(layer) and pop().")
+
     def get_config(self) -> dict[str, Any]:
         """Name and layers, in a form that JSON can hold."""
         front = [self._input] if self._input is not None else []
         return {
             "name": self.name,
             "trainable": self.trainable,
-            "layers": [{"class_name": type(x).__name__, "config": x.get_config()} for x in (*front, *self._layers)],
+            "layers": [plain(x) for x in (*front, *self._layers)],
         }
 
     @classmethod
@@ -220,12 +228,26 @@ class Sequential(Model):
     def summary(
         self,
         line_length: int | None = None,
+        positions: Any = None,
         print_fn: Any = None,
         expand_nested: bool = False,
         show_trainable: bool = False,
+        layer_range: Any = None,
+        *,
+        show_input: bool = False,
+        show_activation: bool = False,
+        show_macs: bool = False,
     ) -> Summary:
-        """Print the table of layers, their output shapes and numbers of weights, and give it as an object."""
-        table_ = Summary(self, expand_nested, show_trainable, line_length)
+        """Print the table of layers, their output shapes and numbers of weights, and give it as an object.
+
+        `show_trainable`, `show_input` (shapes), `show_activation` and `show_macs` (multiplications for one row) add a
+        column each; `expand_nested` adds the layers of layers. `layer_range` is a pair of names (or patterns): the
+        layers from the first to the second. Nothing is cut off: `line_length` and `positions` make columns wider only.
+        `print_fn` is called with the text, in place of `print`.
+        """
+        columns = {"input": show_input, "activation": show_activation, "macs": show_macs, "trainable": show_trainable}
+        shown = tuple(name for name, wanted in columns.items() if wanted)
+        table_ = Summary(self, expand_nested, shown, line_length, positions, layer_range)
         (print if print_fn is None else print_fn)(str(table_))
         return table_
 
@@ -240,6 +262,16 @@ class Sequential(Model):
         with running(True, step):
             return gn.Graph([x, step], self(x))
 
-    def draw(self, path: Any = None, **options: Any) -> Any:
-        """A picture of the model's graph; `path` writes it to a file. Options are those of `Graph.draw`."""
-        return self.graph().draw(path, **options)
+    def draw(self, path: Any = None, batch_size: int = 32, training: bool = False, **options: Any) -> Any:
+        """A picture of the model's graph; `path` writes it to a file. Options are those of `Graph.draw`.
+
+        `gradient=True` draws the gradient for its weights too, `values=x` what a batch `x` gives in each layer.
+        """
+        given = options.get("values")
+        if given is not None and given is not True and not isinstance(given, (list, tuple, dict)):
+            batch_size = len(given)
+        options.setdefault("title", self.name)
+        return self.graph(batch_size, training).draw(path, **options)
+
+    def _repr_svg_(self) -> str | None:
+        return self.draw().svg if self.built else None

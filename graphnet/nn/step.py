@@ -12,6 +12,7 @@ from typing import Any
 import graphnet as gn
 from graphnet.nn import losses, masks, metrics
 from graphnet.nn.losses import Loss
+from graphnet.nn.metrics.base import logged
 from graphnet.nn.optimizers import Optimizer
 from graphnet.nn.phase import phase, running
 from graphnet.nn.repeated import Repeated
@@ -29,15 +30,26 @@ class Steps:
         weighted: list[metrics.Metric],
         penalty: Any = None,
         run_eagerly: bool = False,
+        loss_weight: float | None = None,
+        steps_per_execution: int = 1,
     ):
-        self._eager = run_eagerly
+        self._eager, self._steady = run_eagerly, False
+        self.loss_weight, self.steps_per_execution = loss_weight, steps_per_execution
         self.model, self.optimizer, self.loss, self.penalty = model, optimizer, loss, penalty
         self.loss_tracker = metrics.Mean(name="loss")
         self.metrics, self.weighted = plain, weighted
+        for metric in weighted:
+            if any(metric.name == other.name for other in plain):
+                metric.name = f"weighted_{metric.name}"
         names = ["loss", *(m.name for m in (*plain, *weighted))]
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"two metrics are named {name!r}: give one of them another name=.")
+        self.keys: dict[str, tuple[str, ...]] = {}
+        self.latest: dict[str, Any] = {}
+        self._mask: gn.Tensor | None = None
+        #: called with the arrays of each training batch, before its step
+        self.watchers: list[Any] = []
         self.unsettle()
 
     def unsettle(self) -> None:
@@ -47,14 +59,56 @@ class Steps:
         self.constraints: dict[gn.Parameter, Any] = {}
         self.penalties: list[tuple[Any, gn.Parameter]] = []
         self.checked: dict[Any, tuple[int, ...]] = {}
-        self.train = Repeated(self._train, f"'{self.model.name}'", self._eager)
-        self.test = Repeated(self._test, f"'{self.model.name}'", self._eager)
+        self.train = Repeated(self._train, f"'{self.model.name}'", self._eager, steady=self._steady)
+        self.test = Repeated(self._test, f"'{self.model.name}'", self._eager, steady=self._steady)
 
-    def _train(self, *batch: Any) -> None:
-        self.train_step(*batch)
+    def hold_steady(self) -> None:
+        """From now on the same code runs from the first batch on: a run can be repeated bit for bit."""
+        self._steady = True
+        self.train = Repeated(self._train, f"'{self.model.name}'", self.train.eager, steady=True)
+        self.test = Repeated(self._test, f"'{self.model.name}'", self.test.eager, steady=True)
 
-    def _test(self, *batch: Any) -> None:
-        self.test_step(*batch)
+    def _train(self, *batch: Any) -> Any:
+        if not self._own("train_step"):
+            return self.train_step(*batch)
+        with running(True, self.optimizer.count, losses=[]):
+            return self._named("train", self.model.train_step(tuple(part for part in batch if part is not None)))
+
+    def _test(self, *batch: Any) -> Any:
+        if not self._own("test_step"):
+            return self.test_step(*batch)
+        with running(False, losses=[]):
+            return self._named("test", self.model.test_step(tuple(part for part in batch if part is not None)))
+
+    def _own(self, method: str) -> bool:
+        """Whether the model has this method of its own, in place of the one that all models have."""
+        return not getattr(getattr(type(self.model), method), "is_default", False)
+
+    def _named(self, which: str, results: Any) -> tuple[gn.Tensor, ...] | None:
+        """The values of a dict of results, whose keys are noted; None for no results."""
+        found = dict(results or {})
+        self.keys[which] = tuple(found)
+        values = tuple(v if isinstance(v, gn.Tensor) else gn.tensor(v) for v in found.values())
+        return values or None
+
+    def learn(self, *batch: Any) -> None:
+        """Train on one batch of arrays."""
+        for watch in self.watchers:
+            watch(batch)
+        self._note("train", self.train(*batch))
+
+    def look(self, *batch: Any) -> None:
+        """Test on one batch of arrays."""
+        self._note("test", self.test(*batch))
+
+    def _note(self, which: str, values: Any) -> None:
+        if values:
+            self.latest = {key: logged(v) for key, v in zip(self.keys[which], values, strict=True)}
+
+    @property
+    def measures(self) -> list[metrics.Metric]:
+        """The running loss, then the metrics as `compile` lists them."""
+        return [self.loss_tracker, *self.metrics, *self.weighted]
 
     @property
     def run_eagerly(self) -> bool:
@@ -96,23 +150,23 @@ class Steps:
             total = self.loss(y, y_pred, sample_weight)
             if total.shape != ():
                 total = gn.mean(total)
+            if self.loss_weight is not None:
+                total = total * self.loss_weight
         for regularizer, w in self.penalties:
             total = total + regularizer(w).astype(total.dtype)
         for added in phase.losses or ():
             total = total + added.astype(total.dtype)
         return total
 
-    def update_metrics(
-        self,
-        y: gn.Tensor,
-        y_pred: gn.Tensor,
-        sample_weight: gn.Tensor | None,
-        loss: gn.Tensor,
-        mask: gn.Tensor | None = None,
-    ) -> None:
-        """Add the batch to the running values; its loss counts as often as it has rows. Masked steps do not count."""
+    def follow(self, loss: gn.Tensor, y_pred: gn.Tensor) -> None:
+        """Take the loss of a batch into the running one; it counts as often as the batch has rows."""
         rows = float(y_pred.shape[0])
         self.loss_tracker.add(loss * rows, rows)
+
+    def update_metrics(
+        self, y: gn.Tensor, y_pred: gn.Tensor, sample_weight: gn.Tensor | None, mask: gn.Tensor | None = None
+    ) -> None:
+        """Take a batch into the metrics that `compile` was given. Masked steps do not count."""
         counts = None
         if mask is not None:
             counts, sample_weight = masks.metric_weight(mask), masks.metric_weight(mask, sample_weight)
@@ -121,33 +175,79 @@ class Steps:
         for metric in self.weighted:
             metric.update_state(y, y_pred, sample_weight)
 
-    def train_step(self, x: gn.Tensor, y: gn.Tensor, sample_weight: gn.Tensor | None) -> None:
+    def _measure(
+        self, which: str, x: gn.Tensor, y: Any, y_pred: gn.Tensor, sample_weight: Any, mask: gn.Tensor | None
+    ) -> Any:
+        """Update the metrics; what a model with a `compute_metrics` of its own says of them."""
+        if not self._own("compute_metrics"):
+            self.update_metrics(y, y_pred, sample_weight, mask)
+            return None
+        self._mask = mask
+        try:
+            return self._named(which, self.model.compute_metrics(x, y, y_pred, sample_weight))
+        finally:
+            self._mask = None
+
+    def measured(self, y: gn.Tensor, y_pred: gn.Tensor, sample_weight: gn.Tensor | None) -> dict[str, gn.Tensor]:
+        """Update the metrics that `compile` was given, and give the running values of all."""
+        self.update_metrics(y, y_pred, sample_weight, self._mask)
+        return self.results()
+
+    def results(self) -> dict[str, Any]:
+        """The running values of all, as tensors."""
+        found: dict[str, Any] = {}
+        for metric in self.measures:
+            result = metric.result()
+            found.update(result if isinstance(result, dict) else {metric.name: result})
+        return found
+
+    def train_step(self, x: gn.Tensor, y: Any, sample_weight: gn.Tensor | None) -> Any:
         """One step: predictions, loss, gradients, new values of everything."""
-        params, iteration = self.params, self.optimizer.iterations
+        params, iteration = self.params, self.optimizer.count
         with running(True, iteration, losses=[]):
             y_pred = self.model(x, training=True)
             mask = masks.noted(self.model)
-            loss = self.loss_of(y, y_pred, sample_weight, mask)
+            loss = self.model.compute_loss(x, y, y_pred, sample_weight, training=True)
+            scaled = self.optimizer.scale_loss(loss)
         with gn.no_grad():
-            grads = gn.gradients(loss, params)
-            self.optimizer.apply(grads, iteration, self.constraints)
-            self.update_metrics(y, y_pred, sample_weight, loss, mask)
+            grads = gn.gradients(scaled, params)
+            self.optimizer.apply(grads, constraints=self.constraints)
+            self.follow(loss, y_pred)
+            return self._measure("train", x, y, y_pred, sample_weight, mask)
 
-    def test_step(self, x: gn.Tensor, y: gn.Tensor, sample_weight: gn.Tensor | None) -> None:
+    def test_step(self, x: gn.Tensor, y: Any, sample_weight: gn.Tensor | None) -> Any:
         """Predictions and loss, without learning. History is kept: the loss asks what the prediction was made from."""
         with running(False, losses=[]):
             y_pred = self.model(x, training=False)
             mask = masks.noted(self.model)
-            loss = self.loss_of(y, y_pred, sample_weight, mask)
+            loss = self.model.compute_loss(x, y, y_pred, sample_weight, training=False)
         with gn.no_grad():
-            self.update_metrics(y, y_pred, sample_weight, loss, mask)
+            self.follow(loss, y_pred)
+            return self._measure("test", x, y, y_pred, sample_weight, mask)
+
+    @property
+    def running_values(self) -> list[gn.Parameter]:
+        """What the loss and the metrics have added up since the last reset."""
+        return [v for m in self.measures for v in m.variables]
 
     def reset(self) -> None:
-        """Start the running values anew."""
-        for metric in (self.loss_tracker, *self.metrics, *self.weighted):
+        """Start the running values anew: those of `compile`, and of metrics that the model holds as attributes."""
+        self.latest = {}
+        held = [m for m in vars(self.model).values() if isinstance(m, metrics.Metric)]
+        for metric in (*self.measures, *held):
             metric.reset_state()
 
-    def logs(self) -> dict[str, float]:
-        """The running values, loss first, then the metrics as `compile` lists them."""
+    def logs(self, which: str = "train") -> dict[str, Any]:
+        """The running values, loss first, then the metrics as `compile` lists them; or what a step of the model's own
+        gave last."""
+        if self._own(f"{which}_step"):
+            return dict(self.latest)
         with gn.no_grad():
-            return {m.name: float(m.result()) for m in (self.loss_tracker, *self.metrics, *self.weighted)}
+            values = {k: v for m in self.measures for k, v in m.logged().items()}
+        return {**values, **self.latest}
+
+
+def default(method: Any) -> Any:
+    """Mark a method of Model that steps need not call, as they do the same by themselves."""
+    method.is_default = True
+    return method

@@ -3,68 +3,102 @@
 from __future__ import annotations
 
 import html
+import math
+import re
+from collections.abc import Sequence
 from typing import Any
 
 from graphnet.nn.layer import Layer
 
-HEAD = ("Layer (type)", "Output Shape", "Param #")
+#: the columns, in their order: word, head, whether it stands at the right
+COLUMNS = {
+    "layer": ("Layer (type)", False),
+    "input": ("Input Shape", False),
+    "output": ("Output Shape", False),
+    "activation": ("Activation", False),
+    "params": ("Param #", True),
+    "macs": ("MACs", True),
+    "trainable": ("Trainable", False),
+}
 
 
 class Summary:
     """What `model.summary()` gives.
 
-    `rows` has a dict for each layer (`name`, `kind`, `output_shape`, `params`, `trainable`, `depth`); `total_params`,
-    `trainable_params` and `non_trainable_params` count the model's own weights, each once; `optimizer_params` what the
-    optimizer keeps beside them.
+    `rows` has a dict for each layer (`name`, `kind`, `input_shape`, `output_shape`, `activation`, `params`, `macs`,
+    `trainable`, `depth`); `total_params`, `trainable_params` and `non_trainable_params` count the model's own weights,
+    each once; `optimizer_params` what the optimizer keeps beside them; `total_macs` the multiplications that matrix
+    products and convolutions take for one row (None where that is not known). `columns` are the words of what is shown.
     """
 
     def __init__(
-        self, model: Any, expand_nested: bool = False, show_trainable: bool = False, line_length: int | None = None
+        self,
+        model: Any,
+        expand_nested: bool = False,
+        columns: Sequence[str] = (),
+        line_length: int | None = None,
+        positions: Sequence[float] | None = None,
+        layer_range: Sequence[str] | None = None,
     ):
         self.name = model.name
-        self.show_trainable = show_trainable
-        self.line_length = line_length
+        self.columns = [word for word in COLUMNS if word in ("layer", "output", "params") or word in columns]
+        self.line_length, self.positions = line_length, positions
         self.rows: list[dict[str, Any]] = []
-        self._add(model.layers, 0, expand_nested)
+        self._macs = macs_of(model) if "macs" in self.columns else {}
+        self._add(in_range(model.layers, layer_range), 0, expand_nested, (model.name,), model.built_shape)
         weights, learn = model.weights, set(model.trainable_weights)
         self.total_params = sum(w.size for w in weights)
         self.trainable_params = sum(w.size for w in weights if w in learn)
         self.non_trainable_params = self.total_params - self.trainable_params
         self.total_bytes = sum(w.nbytes for w in weights)
         self.trainable_bytes = sum(w.nbytes for w in weights if w in learn)
+        self.total_macs = self._macs.get((model.name,))
         optimizer = getattr(model, "optimizer", None)
-        slots = [s for slots in optimizer.state for s in slots] if optimizer is not None else []
+        own = optimizer.variables if optimizer is not None else []
+        slots = [v for v in own if v is not optimizer.count and v is not optimizer._rate]  # type: ignore[union-attr]
         self.optimizer_params = sum(s.size for s in slots)
         self.optimizer_bytes = sum(s.nbytes for s in slots)
 
-    def _add(self, layers: list[Layer], depth: int, expand: bool) -> None:
+    def _add(self, layers: list[Layer], depth: int, expand: bool, path: tuple[str, ...], shape: Any) -> None:
         for layer in layers:
+            own = (*path, layer.name)
+            activation = getattr(layer, "activation", None)
             self.rows.append(
                 {
                     "name": layer.name,
                     "kind": layer.kind,
+                    "input_shape": layer.built_shape or shape,
                     "output_shape": getattr(layer, "output_shape", None),
+                    "activation": None if activation is None else getattr(activation, "__name__", str(activation)),
                     "params": layer.count_params() if layer.built else None,
+                    "macs": self._macs.get(own, 0 if self._macs else None),
                     "trainable": layer.trainable if layer.weights else None,
                     "depth": depth,
                 }
             )
+            shape = self.rows[-1]["output_shape"]
             inner = getattr(layer, "layers", None)
             if expand and inner:
-                self._add(inner, depth + 1, expand)
+                self._add(inner, depth + 1, expand, own, self.rows[-1]["input_shape"])
+
+    def cell(self, row: dict[str, Any], column: str) -> str:
+        """What stands in a column of a row."""
+        if column == "layer":
+            return "   " * row["depth"] + "└ " * bool(row["depth"]) + f"{row['name']} ({row['kind']})"
+        if column in ("input", "output"):
+            shape = row[f"{column}_shape"]
+            return "?" if shape is None else str(tuple(shape))
+        if column == "params":
+            return "0 (unbuilt)" if row["params"] is None else f"{row['params']:,}"
+        if column == "macs":
+            return "?" if row["macs"] is None else f"{row['macs']:,}"
+        if column == "activation":
+            return row["activation"] or "-"
+        return "-" if row["trainable"] is None else "Y" if row["trainable"] else "N"
 
     def table(self) -> list[tuple[str, ...]]:
         """The rows as text."""
-        lines: list[tuple[str, ...]] = []
-        for row in self.rows:
-            indent = "   " * row["depth"] + "└ " * bool(row["depth"])
-            shape = "?" if row["output_shape"] is None else str(tuple(row["output_shape"]))
-            params = "0 (unbuilt)" if row["params"] is None else f"{row['params']:,}"
-            line: tuple[str, ...] = (f"{indent}{row['name']} ({row['kind']})", shape, params)
-            if self.show_trainable:
-                line += ("-" if row["trainable"] is None else "Y" if row["trainable"] else "N",)
-            lines.append(line)
-        return lines
+        return [tuple(self.cell(row, column) for column in self.columns) for row in self.rows]
 
     def totals(self) -> list[str]:
         """The lines below the table."""
@@ -78,17 +112,31 @@ class Summary:
             lines.append(
                 f"Optimizer params, beside the model: {self.optimizer_params:,} ({size_text(self.optimizer_bytes)})"
             )
+        if self.total_macs is not None:
+            lines.append(f"Multiplications for one row: {self.total_macs:,}")
         return lines
 
-    def __str__(self) -> str:
-        head = HEAD + ("Trainable",) * self.show_trainable
-        rows = self.table()
-        widths = [max(len(line[i]) for line in (head, *rows)) for i in range(len(head))]
+    def widths(self, rows: list[tuple[str, ...]]) -> list[int]:
+        """How wide the columns are: as wide as what stands in them, or as asked for if that is more."""
+        found = [max(len(line[i]) for line in rows) for i in range(len(self.columns))]
+        if self.positions:
+            length = self.line_length or 88
+            ends = [int(p * length) if p <= 1 else int(p) for p in self.positions]
+            starts = [0, *ends]
+            for i in range(min(len(ends), len(found))):
+                found[i] = max(found[i], ends[i] - starts[i] - 3)
         if self.line_length:
-            widths[0] = max(widths[0], self.line_length - sum(widths[1:]) - 3 * len(widths) - 1)
+            found[0] = max(found[0], self.line_length - sum(found[1:]) - 3 * len(found) - 1)
+        return found
+
+    def __str__(self) -> str:
+        head = tuple(COLUMNS[column][0] for column in self.columns)
+        right = [COLUMNS[column][1] for column in self.columns]
+        rows = self.table()
+        widths = self.widths([head, *rows])
 
         def text(line: tuple[str, ...], bar: str) -> str:
-            cells = [c.rjust(w) if i == 2 else c.ljust(w) for i, (c, w) in enumerate(zip(line, widths, strict=True))]
+            cells = [c.rjust(w) if r else c.ljust(w) for c, w, r in zip(line, widths, right, strict=True)]
             return bar + bar.join(f" {c} " for c in cells) + bar
 
         def rule(left: str, fill: str, middle: str, right: str) -> str:
@@ -102,17 +150,66 @@ class Summary:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        head = HEAD + ("Trainable",) * self.show_trainable
-        cells = "".join(f"<th style='text-align:left'>{html.escape(c)}</th>" for c in head)
+        sides = ["right" if COLUMNS[column][1] else "left" for column in self.columns]
+        head = "".join(
+            f"<th style='text-align:{side}'>{html.escape(COLUMNS[column][0])}</th>"
+            for column, side in zip(self.columns, sides, strict=True)
+        )
         body = ""
         for line in self.table():
             parts = (
-                f"<td style='text-align:{'right' if i == 2 else 'left'}'>{html.escape(c).replace('   ', '&emsp;')}</td>"
-                for i, c in enumerate(line)
+                f"<td style='text-align:{side}'>{html.escape(c).replace('   ', '&emsp;')}</td>"
+                for c, side in zip(line, sides, strict=True)
             )
             body += f"<tr>{''.join(parts)}</tr>"
         totals = "<br>".join(html.escape(line) for line in self.totals())
-        return f"<b>{html.escape(self.name)}</b><table><tr>{cells}</tr>{body}</table><small>{totals}</small>"
+        return f"<b>{html.escape(self.name)}</b><table><tr>{head}</tr>{body}</table><small>{totals}</small>"
+
+
+def in_range(layers: list[Layer], names: Sequence[str] | None) -> list[Layer]:
+    """The layers from the one that the first of `names` matches to the last one that the second matches."""
+    if names is None:
+        return layers
+    if isinstance(names, str) or len(names) != 2:
+        raise ValueError(f"layer_range is a pair of layer names, as in ('dense', 'dense_2'); received {names!r}.")
+    first, last = (
+        [n for n, layer in enumerate(layers) if re.match(name, layer.name) or name == layer.name] for name in names
+    )
+    if not first or not last:
+        missing = names[0] if not first else names[1]
+        raise ValueError(f"layer_range: no layer matches {missing!r}; there are {[layer.name for layer in layers]}.")
+    return layers[min(first[0], last[0]) : max(first[-1], last[-1]) + 1]
+
+
+def macs_of(model: Any) -> dict[tuple[str, ...], int]:
+    """The multiplications of matrix products and convolutions for one row, by the path of layer names.
+
+    Empty for a model that is not built, or that has a loop, whose steps are not nodes.
+    """
+    shape = model.built_shape
+    if not model.built or shape is None or None in shape[1:]:
+        return {}
+    found: dict[tuple[str, ...], int] = {(model.name,): 0}
+    for t in model.graph(1).nodes:
+        if t.op is None:
+            continue
+        if t.op.name in ("scan", "einsum"):
+            return {}
+        count = _multiplications(t)
+        names = tuple(region.name for region in t.region.path) if t.region is not None else (model.name,)
+        for n in range(1, len(names) + 1) if count else ():
+            found[names[:n]] = found.get(names[:n], 0) + count
+    return found
+
+
+def _multiplications(t: Any) -> int:
+    if t.op.name == "matmul":
+        return t.size * t.inputs[0].shape[-1]
+    if t.op.name in ("conv", "conv_transpose"):
+        x, kernel = t.inputs[:2]
+        # Each number of the output (of the input, where it is transposed) meets the kernel of one channel.
+        return (t if t.op.name == "conv" else x).size * math.prod(kernel.shape[:-2]) * kernel.shape[-2]
+    return 0
 
 
 def size_text(count: int) -> str:

@@ -2,34 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 import graphnet as gn
-from graphnet.nn import data, losses, optimizers, regularizers, seeds
+from graphnet.nn import data, feeding, losses, masks, optimizers, regularizers, seeds
 from graphnet.nn import metrics as metric_table
 from graphnet.nn.callbacks import CallbackList, as_list
 from graphnet.nn.checking import check_fit, checked_rows, unchanged_on_error
-from graphnet.nn.data import Batches
+from graphnet.nn.data import Batches, whole
 from graphnet.nn.history import History
 from graphnet.nn.interrupt import Interruption
 from graphnet.nn.layer import Layer, running
 from graphnet.nn.lookup import unknown
-from graphnet.nn.progress import Progress
+from graphnet.nn.loops import look_through, ran_out, too_short, train_epoch
+from graphnet.nn.progress import shown
 from graphnet.nn.repeated import Repeated
-from graphnet.nn.step import Steps
+from graphnet.nn.run import Run
+from graphnet.nn.saveable import Saveable
+from graphnet.nn.step import Steps, default
 
 PENALTIES = {"ridge": regularizers.Ridge, "lasso": regularizers.Lasso}
 
 
-class Model(Layer):
+class Model(Saveable, Layer):
     """A layer that can be compiled, fitted, evaluated and asked for predictions. `Sequential` is one."""
 
     steps: Steps | None = None
     _predictor: Repeated | None = None
     history: History | None = None
-    stop_training = False
+    stop_training = stop_evaluating = stop_predicting = False
+    run: Run | None = None
 
     @property
     def layers(self) -> list[Layer]:
@@ -48,21 +53,31 @@ class Model(Layer):
 
     @property
     def metrics(self) -> list[metric_table.Metric]:
-        """The metrics that `compile` was given."""
-        return [*self.steps.metrics, *self.steps.weighted] if self.steps is not None else []
+        """The running loss, then the metrics that `compile` was given."""
+        steps = self.steps
+        return steps.measures if steps is not None else []
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """Their names, in the order of what `evaluate` gives."""
+        return [metric.name for metric in self.metrics]
 
     def compile(
         self,
         optimizer: Any = "rmsprop",
         loss: Any = None,
+        loss_weights: Any = None,
         metrics: Any = None,
         weighted_metrics: Any = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: bool | str = "auto",
+        auto_scale_loss: bool = True,
         *,
         learning_rate: float | None = None,
         penalty: str | None = None,
         regularization: str | None = None,
         weight_penalty: float | None = None,
-        run_eagerly: bool = False,
     ) -> None:
         """Say how to learn. Calling it again starts the optimizer anew.
 
@@ -77,7 +92,9 @@ class Model(Layer):
         `kernel_regularizer=L2(l)` adds `l * sum(w**2)` instead, with the gradient `2 * l * w`.
 
         After a few steps on batches of one shape the step is compiled (`gn.compile`), with the same results;
-        `run_eagerly=True` leaves it as it is written, for a debugger.
+        `run_eagerly=True` (or `jit_compile=False`) leaves it as it is written, for a debugger. `steps_per_execution` k
+        calls the hooks of batches once for k of them. `loss_weights` multiplies the loss, penalties excepted: a number,
+        or a list or dict of one. `auto_scale_loss` is Keras' word for half precision, and changes nothing.
 
         Raises `ValueError` for an unknown word, with the nearest known one.
         """
@@ -95,13 +112,17 @@ class Model(Layer):
             else:
                 optimizer = optimizers.get(optimizer)
                 optimizer.learning_rate = learning_rate
+        if jit_compile not in (True, False, "auto"):
+            raise ValueError(f"jit_compile is True, False or 'auto'; received {jit_compile!r}.")
+        weight = _one_number(loss_weights)
+        together = whole(steps_per_execution, "steps_per_execution")
         chosen = optimizers.get(optimizer)
         plain = [metric_table.get(m) for m in as_list(metrics)]
         weighted = [metric_table.get(m) for m in as_list(weighted_metrics)]
-        chosen.params, chosen.state = [], []
-        chosen.iterations.assign(np.int64(0))
+        chosen.clear()
         self._predictor = None
-        self.steps = Steps(self, chosen, losses.get(loss), plain, weighted, made, run_eagerly)
+        eager = run_eagerly or jit_compile is False
+        self.steps = Steps(self, chosen, losses.get(loss), plain, weighted, made, eager, weight, together)
 
     def _compiled(self) -> Steps:
         if self.steps is None:
@@ -133,7 +154,7 @@ class Model(Layer):
         steps_per_epoch: int | None = None,
         validation_steps: int | None = None,
         validation_batch_size: int | None = None,
-        validation_freq: int = 1,
+        validation_freq: Any = 1,
         *,
         targets: Any = None,
         iterations: int | None = None,
@@ -143,15 +164,26 @@ class Model(Layer):
 
         Each epoch goes once through all rows, shuffled anew, in batches of `batch_size` (32 unless given; the last one
         keeps what is left). `validation_split` puts the last share of the rows aside before any shuffle;
-        `validation_data` is `(x, y)` or `(x, y, weights)`. With `steps_per_epoch` an epoch is that many batches.
-        `verbose` is 0 (silent), 1 (a bar, or a line per epoch where output is not a terminal) or 2 (a line per epoch).
+        `validation_data` is `(x, y)` or `(x, y, weights)`, in batches of `validation_batch_size`, looked at every
+        `validation_freq` epochs (or in the epochs that it lists, counted from 1). `sample_weight` has a weight for each
+        row, or for each step of each row; `class_weight` one for each label. `verbose` is 0 (silent), 1 (a bar, or a
+        line per epoch where output is not a terminal), 2 (a line per epoch) or "table" (a row per epoch, the best one
+        marked with *).
+
+        `x` and `validation_data` can also be something that gives batches `(x, y)` or `(x, y, weights)`: a generator or
+        iterator, which goes on from epoch to epoch; a DataLoader, a list of batches in an object of its own, anything
+        to iterate over anew; or numbered batches (`__len__` and `__getitem__`, as in `nn.utils.PyDataset`, whose
+        `on_epoch_end` is called), in a new order each epoch if `shuffle`.
+
+        With `steps_per_epoch` an epoch is that many batches, and the next one goes on where it stopped; an epoch ends
+        with the data. `validation_steps` does the same for a validation, which begins anew each time.
 
         In the words of the library this one grew from: `fit(x=, targets=, iterations=)` takes one step on all rows per
         iteration.
 
-        Raises `ValueError` or `TypeError` for data that does not fit, before anything has changed. After Ctrl-C the
-        weights are those of the last whole step, the callbacks are closed, and `KeyboardInterrupt` goes on to the
-        caller; `model.history` has the epochs until then.
+        Raises `ValueError` or `TypeError` for data that does not fit, before anything has changed (a stream is checked
+        batch by batch). After Ctrl-C the weights are those of the last whole step, the callbacks are closed, and
+        `KeyboardInterrupt` goes on to the caller; `model.history` has the epochs until then.
 
         >>> import numpy as np, graphnet as gn
         >>> gn.nn.set_random_seed(0)
@@ -167,98 +199,80 @@ class Model(Layer):
             if y is not None:
                 raise ValueError("y and targets say the same thing: give one.")
             y = targets
+        epochs = whole(
+            epochs if iterations is None else iterations, "epochs" if iterations is None else "iterations", 0
+        )
+        initial_epoch = whole(initial_epoch, "initial_epoch", 0)
+        validates = _frequency(validation_freq)
+        every = whole(print_every, "print_every") if print_every is not None else 1
         if iterations is not None:
-            epochs, shuffle = data.whole(iterations, "iterations"), False
-        epochs = data.whole(epochs, "epochs", 0)
-        initial_epoch = data.whole(initial_epoch, "initial_epoch", 0)
-        validation_freq = data.whole(validation_freq, "validation_freq")
-        every = data.whole(print_every, "print_every") if print_every is not None else 1
-        if print_every is None and iterations is not None:
-            every = max(1, epochs // 10)
-        rows: Any = checked_rows(self, x, y, sample_weight, class_weight)
+            shuffle, every = False, every if print_every is not None else max(1, epochs // 10)
+        rng = np.random.default_rng(seeds.draw_seed()) if shuffle else None
         held: Any = None
         if validation_data is not None:
-            if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
-                raise ValueError(
-                    f"validation_data is (x, y) or (x, y, weights); received {type(validation_data).__name__}."
-                )
-            weights = validation_data[2] if len(validation_data) == 3 else None
-            held = checked_rows(self, validation_data[0], validation_data[1], weights, what="validation ")
+            held = feeding.held_out(validation_data)
         elif validation_split:
-            rows, held = data.split(rows, validation_split)
-        if iterations is not None:
-            batch_size = len(rows[0])
+            (x, y, sample_weight), held = feeding.split_off(self, x, y, sample_weight, validation_split)
+        if iterations is not None and not feeding.is_stream(x):
+            batch_size = max(1, len(data.as_array(x, "x", self.dtype)))
+        options: dict[str, Any] = {"batch_size": batch_size, "steps": steps_per_epoch, "shuffle": shuffle, "rng": rng}
+        train = feeding.fed(self, x, y, sample_weight, class_weight, **options)
+        validation = None
+        if held is not None:
+            own = validation_batch_size or batch_size
+            validation = feeding.fed(self, *held, batch_size=own, steps=validation_steps, anew=True, what="validation ")
         with unchanged_on_error(self):
-            check_fit(self, rows[0], rows[1])
-            if held is not None:
-                check_fit(self, held[0], held[1])
-            rng = np.random.default_rng(seeds.draw_seed()) if shuffle else None
-            train = Batches(rows[0], rows[1], rows[2], batch_size, shuffle, rng, steps_per_epoch)
-            validation = None
-            if held is not None:
-                validation = Batches(
-                    held[0], held[1], held[2], validation_batch_size or train.batch_size, steps=validation_steps
-                )
+            feeding.fit_to(self, train)
+            if validation is not None:
+                feeding.fit_to(self, validation, "validation_data")
             steps.prepare()
 
         self.history = history = History()
-        progress = _progress(verbose, every)
+        progress = shown(verbose, every)
         params = {
             "epochs": epochs,
             "initial_epoch": initial_epoch,
             "steps": train.steps,
             "verbose": verbose,
+            "do_validation": validation is not None,
             "validation_steps": validation.steps if validation is not None else None,
             "validation_freq": validation_freq,
         }
         listed = CallbackList([*as_list(callbacks), history, *progress], self, params)
         self.stop_training = False
+        run = self.run = Run(initial_epoch, train, validation, listed)
         logs: dict[str, float] = {}
         listed.call("on_train_begin", {})
         try:
             with Interruption() as interruption:
-                for epoch in range(initial_epoch, epochs):
-                    steps.reset()
-                    listed.call("on_epoch_begin", epoch, {})
-                    self._train_epoch(steps, train, listed, progress, interruption)
-                    logs = steps.logs()
-                    if validation is not None and (epoch + 1) % validation_freq == 0:
-                        logs.update({f"val_{k}": v for k, v in self._test(steps, validation, listed, progress).items()})
-                    listed.call("on_epoch_end", epoch, logs)
+                for epoch in range(run.epoch, epochs):
                     if self.stop_training:
                         break
+                    if not train.more():
+                        if not train.short:
+                            ran_out(train, epoch - initial_epoch, epochs - initial_epoch)
+                        break
+                    if not run.batch:
+                        steps.reset()
+                    params["steps"] = train.steps
+                    listed.call("on_epoch_begin", epoch, {})
+                    train_epoch(self, steps, train, listed, progress, interruption)
+                    logs = steps.logs()
+                    if not self.stop_training and train.short:
+                        too_short(train, "steps_per_epoch")
+                    if validation is not None and validates(epoch + 1):
+                        found = look_through(self, steps, validation, listed, progress, interruption)
+                        params["validation_steps"] = validation.steps
+                        logs.update({f"val_{k}": v for k, v in found.items()})
+                    run.epoch, run.batch = epoch + 1, 0
+                    listed.call("on_epoch_end", epoch, logs)
+                run.done = True
         finally:
+            if epochs > initial_epoch:
+                steps.optimizer.finalize_variable_values(steps.params)
             listed.call("on_train_end", logs)
+            self.run = None
         return history
-
-    def _train_epoch(
-        self,
-        steps: Steps,
-        batches: Batches,
-        listed: CallbackList,
-        progress: list[Progress],
-        interruption: Interruption,
-    ) -> None:
-        every_batch = listed.listens("on_train_batch_end", besides=progress)
-        for number, (xb, yb, wb) in enumerate(batches.epoch()):
-            listed.call("on_train_batch_begin", number, {})
-            steps.train(xb, yb, wb)
-            listed.call("on_train_batch_end", number, steps.logs() if every_batch or _due(progress) else {})
-            interruption.check()
-            if self.stop_training:
-                break
-
-    def _test(self, steps: Steps, batches: Batches, listed: CallbackList, progress: list[Progress]) -> dict[str, float]:
-        steps.reset()
-        every_batch = listed.listens("on_test_batch_end", besides=progress)
-        listed.call("on_test_begin", {})
-        for number, (xb, yb, wb) in enumerate(batches.epoch()):
-            listed.call("on_test_batch_begin", number, {})
-            steps.test(xb, yb, wb)
-            listed.call("on_test_batch_end", number, steps.logs() if every_batch or _due(progress) else {})
-        logs = steps.logs()
-        listed.call("on_test_end", logs)
-        return logs
 
     def evaluate(
         self,
@@ -271,35 +285,46 @@ class Model(Layer):
         callbacks: Any = None,
         return_dict: bool = False,
     ) -> Any:
-        """The loss on `x` and `y`, or `[loss, metric, ...]` where there are metrics, or a dict of them."""
+        """The loss on `x` and `y`, or `[loss, metric, ...]` where there are metrics, or a dict of them.
+
+        `x` can also give batches, as in `fit`; with `steps` at most so many are taken.
+        """
         compiled = self._compiled()
-        rows = checked_rows(self, x, y, sample_weight)
+        batches = feeding.fed(self, x, y, sample_weight, batch_size=batch_size, steps=steps, anew=True)
         with unchanged_on_error(self):
-            check_fit(self, rows[0], rows[1])
-            batches = Batches(*rows, batch_size, steps=steps)
-        progress = _progress(verbose, 1)
+            feeding.fit_to(self, batches)
+        progress = shown(verbose, 1)
         listed = CallbackList([*as_list(callbacks), *progress], self, {"steps": batches.steps, "verbose": verbose})
-        logs = self._test(compiled, batches, listed, progress)
+        logs = look_through(self, compiled, batches, listed, progress)
         return _answer(logs, return_dict)
 
     def predict(
         self, x: Any, batch_size: int | None = None, verbose: Any = 0, steps: int | None = None, callbacks: Any = None
     ) -> np.ndarray:
-        """The outputs for the rows of `x`, as an array. Silent unless `verbose`; no rows give no rows."""
-        xs = data.as_array(x, "x", self.dtype)
-        batches = Batches(xs, None, None, batch_size, steps=steps)
-        progress = _progress(0 if verbose == "auto" else verbose, 1)
+        """The outputs for the rows of `x`, as an array. Silent unless `verbose`; no rows give no rows.
+
+        `x` can also give batches of rows, alone or with targets, which are not looked at.
+        """
+        batches = feeding.predicted(self, x, batch_size, steps)
+        progress = shown(0 if verbose == "auto" else verbose, 1)
         listed = CallbackList([*as_list(callbacks), *progress], self, {"steps": batches.steps, "verbose": verbose})
-        if len(xs) == 0:
-            spec = self.predicted_spec(xs)
+        if isinstance(batches, Batches) and len(batches.x) == 0:
+            spec = self.predicted_spec(batches.x)
             return np.zeros((0, *spec.shape[1:]), spec.dtype)
         outputs = []
+        self.stop_predicting = False
         listed.call("on_predict_begin", {})
         for number, (xb, _, _) in enumerate(batches.epoch()):
             listed.call("on_predict_batch_begin", number, {})
             outputs.append(self._predicted(xb))
             listed.call("on_predict_batch_end", number, {"outputs": outputs[-1]})
+            if self.stop_predicting:
+                break
         listed.call("on_predict_end", {})
+        if not outputs:
+            raise ValueError("x gave no batch: an iterator or generator can be gone through only once.")
+        if batches.short and not self.stop_predicting:
+            too_short(batches, "steps")
         return np.concatenate(outputs)
 
     def _predicted(self, x: np.ndarray) -> np.ndarray:
@@ -313,6 +338,36 @@ class Model(Layer):
         with gn.no_grad(), running(False, losses=[]):
             return self(x, training=False)
 
+    @default
+    def train_step(self, data: Any) -> dict[str, Any]:
+        """One training step on `(x, y)` or `(x, y, weights)`; gives the running loss and metrics.
+
+        A subclass may put its own in its place. It is tensor code, which becomes a graph after some batches: it
+        computes a loss, takes `gn.gradients(loss, self.trainable_weights)`, hands them to `self.optimizer.apply`, and
+        gives a dict of numbers, which are the logs.
+        """
+        steps = self._compiled()
+        steps.train_step(*(*data, None, None)[:3])
+        return steps.results()
+
+    @default
+    def test_step(self, data: Any) -> dict[str, Any]:
+        """Loss and metrics of `(x, y)` or `(x, y, weights)`, without learning; a subclass may have its own."""
+        steps = self._compiled()
+        steps.test_step(*(*data, None, None)[:3])
+        return steps.results()
+
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> gn.Tensor:
+        """The loss of a batch, with penalties and what layers added. A subclass may have its own."""
+        return self._compiled().loss_of(y, y_pred, sample_weight, masks.noted(self))
+
+    @default
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
+        """Take a batch into the metrics, and give their running values. A subclass may add its own to them."""
+        return self._compiled().measured(y, y_pred, sample_weight)
+
     def score(self, x: Any, target: Any, metric: str = "accuracy") -> float:
         """One number for the predictions of `x`: "accuracy", "loss" (penalties included, as `evaluate` gives it), or
         any other metric's name."""
@@ -323,7 +378,7 @@ class Model(Layer):
         with gn.no_grad():
             for xb, yb, _ in Batches(xs, ys, None, 256).epoch():
                 found.update_state(gn.tensor(yb), gn.tensor(self._predicted(xb)))
-            return float(found.result())
+            return next(iter(found.logged().values()))
 
     def train_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
@@ -335,7 +390,7 @@ class Model(Layer):
             check_fit(self, rows[0], rows[1])
             steps.prepare()
         steps.reset()
-        steps.train(*rows)
+        steps.learn(*rows)
         return _answer(steps.logs(), return_dict)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
@@ -345,8 +400,8 @@ class Model(Layer):
         with unchanged_on_error(self):
             check_fit(self, rows[0], rows[1])
         steps.reset()
-        steps.test(*rows)
-        return _answer(steps.logs(), return_dict)
+        steps.look(*rows)
+        return _answer(steps.logs("test"), return_dict)
 
     def predict_on_batch(self, x: Any) -> np.ndarray:
         """The outputs for these rows, in one batch."""
@@ -365,13 +420,24 @@ def _answer(logs: dict[str, float], return_dict: bool) -> Any:
     return values[0] if len(values) == 1 else values
 
 
-def _due(progress: list[Progress]) -> bool:
-    """Whether a bar wants to be redrawn."""
-    return bool(progress) and progress[0].due()
+def _one_number(loss_weights: Any) -> float | None:
+    """`loss_weights` of a model with one output: a number, or a list or dict of one."""
+    if loss_weights is None:
+        return None
+    given = list(loss_weights.values()) if isinstance(loss_weights, dict) else loss_weights
+    if isinstance(given, (list, tuple)) and len(given) == 1:
+        given = given[0]
+    if isinstance(given, bool) or not isinstance(given, (int, float)):
+        raise ValueError(
+            f"loss_weights is a number, or a list or dict of one, as there is one output; received {loss_weights!r}."
+        )
+    return float(given)
 
 
-def _progress(verbose: Any, every: int) -> list[Progress]:
-    """The Progress for `verbose`, in a list; none if silent."""
-    if verbose not in (0, 1, 2, "auto"):
-        raise ValueError(f"verbose is 0 (silent), 1 (a bar), 2 (a line per epoch) or 'auto'; received {verbose!r}.")
-    return [Progress(2 if verbose == 2 else 1, every)] if verbose else []
+def _frequency(freq: Any) -> Callable[[int], bool]:
+    """Whether an epoch, counted from 1, is one to validate in: every so many, or those that are listed."""
+    if isinstance(freq, (list, tuple, set, range)):
+        wanted = {whole(n, "an epoch in validation_freq") for n in freq}
+        return lambda epoch: epoch in wanted
+    every = whole(freq, "validation_freq")
+    return lambda epoch: epoch % every == 0

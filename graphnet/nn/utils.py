@@ -6,9 +6,23 @@ from typing import Any
 
 import numpy as np
 
+import graphnet as gn
+from graphnet.nn import seeds
+from graphnet.nn.progbar import Progbar
 from graphnet.nn.seeds import set_random_seed
+from graphnet.nn.streams import PyDataset
+from graphnet.nn.streams import PyDataset as Sequence
 
-__all__ = ["set_random_seed", "to_categorical"]
+__all__ = [
+    "Progbar",
+    "PyDataset",
+    "Sequence",
+    "normalize",
+    "set_random_seed",
+    "split_dataset",
+    "to_categorical",
+    "train_validation_split",
+]
 
 
 def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
@@ -32,3 +46,126 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
             f"to {classes - 1}"
         )
     return np.eye(classes, dtype=np.float32)[whole]
+
+
+def normalize(x: Any, axis: int = -1, order: float = 2) -> np.ndarray:
+    """`x / |x|` along `axis`, |x| being the norm of this `order`; what has the norm 0 stays 0.
+
+    >>> normalize([[3.0, 4.0], [0.0, 0.0]]).tolist()
+    [[0.6, 0.8], [0.0, 0.0]]
+    """
+    array = np.asarray(x)
+    if array.dtype.kind not in "fc":
+        array = array.astype(np.float64)
+    norm = np.linalg.norm(array, order, axis, keepdims=True)
+    return array / np.where(norm == 0, 1, norm)
+
+
+def _count(size: Any, rows: int, what: str) -> int:
+    """A share of the rows, or a number of them, as a number."""
+    whole = isinstance(size, (int, np.integer)) and not isinstance(size, bool)
+    count = int(size) if whole else round(size * rows) if isinstance(size, float) and 0 <= size <= 1 else -1
+    if not 0 <= count <= rows:
+        raise ValueError(
+            f"split_dataset: {what} is a share from 0 to 1, or a number of rows up to {rows}; received {size!r}"
+        )
+    return count
+
+
+def split_dataset(
+    dataset: Any,
+    left_size: float | int | None = None,
+    right_size: float | int | None = None,
+    shuffle: bool = False,
+    seed: int | None = None,
+) -> tuple[Any, Any]:
+    """The first rows and the last rows of an array, or of a tuple of arrays: shares of all (0.75) or numbers (100).
+
+    `shuffle` mixes the rows first, the same way in all arrays. What is in neither part is left out.
+
+    Raises `ValueError` for sizes that are missing, or more than the rows there are.
+
+    >>> import numpy as np
+    >>> (x, y), (vx, vy) = split_dataset((np.arange(4), np.arange(4) * 2), left_size=0.75)
+    >>> x.tolist(), y.tolist(), vx.tolist(), vy.tolist()
+    ([0, 1, 2], [0, 2, 4], [3], [6])
+    """
+    alone = not isinstance(dataset, (tuple, list))
+    arrays = [_as_rows(a) for a in ((dataset,) if alone else dataset)]
+    rows = len(arrays[0])
+    if any(len(a) != rows for a in arrays):
+        raise ValueError(f"split_dataset: all arrays have the same rows; received {[len(a) for a in arrays]}")
+    if left_size is None and right_size is None:
+        raise ValueError("split_dataset needs left_size or right_size.")
+    left = _count(left_size, rows, "left_size") if left_size is not None else None
+    right = _count(right_size, rows, "right_size") if right_size is not None else rows - (left or 0)
+    left = rows - right if left is None else left
+    if left + right > rows:
+        raise ValueError(f"split_dataset: {left} and {right} rows are more than the {rows} there are")
+    order = seeds.generator(seed).permutation(rows) if shuffle else np.arange(rows)
+    parts = [tuple(a[chosen] for a in arrays) for chosen in (order[:left], order[rows - right :])]
+    return (parts[0][0], parts[1][0]) if alone else (parts[0], parts[1])
+
+
+def train_validation_split(
+    *arrays: Any,
+    validation_size: float | int = 0.2,
+    stratify: Any = None,
+    shuffle: bool = True,
+    seed: int | None = None,
+) -> tuple[np.ndarray, ...]:
+    """Rows for training and rows for validation of each array: `x, vx, y, vy = train_validation_split(x, y)`.
+
+    The rows are shuffled, the same way in all arrays. With `stratify`, the labels (or one-hot rows) of the rows, each
+    class has its share in both parts, to the nearest row.
+
+    Raises `ValueError` for a size that leaves one part without rows, or a class with fewer than two rows.
+
+    >>> import numpy as np
+    >>> y = np.array([0] * 8 + [1] * 4)
+    >>> y, vy = train_validation_split(y, validation_size=0.25, stratify=y, seed=0)
+    >>> np.bincount(y).tolist(), np.bincount(vy).tolist()
+    ([6, 3], [2, 1])
+    """
+    if not arrays:
+        raise ValueError("train_validation_split needs arrays.")
+    given = [_as_rows(a) for a in arrays]
+    rows = len(given[0])
+    if any(len(a) != rows for a in given):
+        raise ValueError(f"train_validation_split: all arrays have the same rows; received {[len(a) for a in given]}")
+    count = _count(validation_size, rows, "validation_size")
+    if count in (0, rows):
+        raise ValueError(f"validation_size={validation_size!r} of {rows} rows leaves {rows - count} for training.")
+    rng = seeds.generator(seed)
+    order = rng.permutation(rows) if shuffle else np.arange(rows)
+    if stratify is None:
+        held = np.sort(order[rows - count :]) if not shuffle else order[rows - count :]
+    else:
+        held = _share_of_each(_as_rows(stratify), order, count)
+    left_out = np.zeros(rows, bool)
+    left_out[held] = True
+    train, validation = order[~left_out[order]], order[left_out[order]]
+    return tuple(part for a in given for part in (a[train], a[validation]))
+
+
+def _share_of_each(labels: np.ndarray, order: np.ndarray, count: int) -> np.ndarray:
+    """`count` of the rows in `order`, as many of each class as its share of all."""
+    if len(labels) != len(order):
+        raise ValueError(f"stratify has one label for each row: there are {len(order)} rows and {len(labels)} labels.")
+    if labels.ndim > 1:
+        labels = labels.argmax(-1) if labels.shape[-1] > 1 else labels.reshape(len(labels), -1)[:, 0]
+    classes, place, sizes = np.unique(labels, return_inverse=True, return_counts=True)
+    if sizes.min() < 2:
+        raise ValueError(f"stratify: class {classes[sizes.argmin()]!r} has one row, which can't be in both parts.")
+    exact = sizes * count / len(labels)
+    wanted = np.floor(exact).astype(int)
+    for c in np.argsort(wanted - exact, kind="stable")[: count - wanted.sum()]:
+        wanted[c] += 1
+    return np.concatenate([order[place[order] == c][-n:] if n else order[:0] for c, n in enumerate(wanted)])
+
+
+def _as_rows(value: Any) -> np.ndarray:
+    """`value` as an array of rows, which may be texts."""
+    if isinstance(value, gn.Tensor) or hasattr(value, "to_numpy"):
+        value = value.numpy() if isinstance(value, gn.Tensor) else value.to_numpy()
+    return np.asarray(value)

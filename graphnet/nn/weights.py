@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 import graphnet as gn
-from graphnet.nn import initializers, regularizers
+from graphnet.nn import constraints, initializers, regularizers
 from graphnet.nn.lookup import Configured
 from graphnet.nn.phase import phase
 
@@ -33,7 +33,8 @@ SHAPE_FIRST = (
 
 def held(owner: Any, kind: type) -> list[Any]:
     """The objects of this kind among the attributes of `owner`, alone or in lists, tuples, dicts, in order, once."""
-    found, opened = {}, set()
+    found: dict[int, Any] = {}
+    opened: set[int] = set()
     waiting = [value for key, value in reversed(owner.__dict__.items()) if key != "_given"]
     while waiting:
         value = waiting.pop()
@@ -109,19 +110,20 @@ class Weighted(Configured):
             raise ValueError(f"{self.name}: the shape of weight {name!r} must be known; received {sizes}")
         if any(n < 0 for n in sizes):
             raise ValueError(f"{self.name}: the sizes of weight {name!r} are 0 or more; received {sizes}")
-        start = initializers.get(initializer or ("glorot_uniform" if len(sizes) > 1 else "zeros"))
+        start = initializers.get(
+            initializer if initializer is not None else "glorot_uniform" if len(sizes) > 1 else "zeros"
+        )
         label = name or f"weight_{len(self._weights)}"
         kind = np.dtype(dtype or self.dtype)
-        weight = gn.Parameter(
-            start(sizes, dtype=kind), dtype=kind, name=f"{self.name}/{label}", trainable=bool(trainable)
-        )
+        value = start(sizes, dtype=kind) if phase.start is None else phase.start(sizes, kind)
+        weight = gn.Parameter(value, dtype=kind, name=f"{self.name}/{label}", trainable=bool(trainable))
         if weight.shape != sizes:
             raise ValueError(f"{self.name}: the initializer of weight {name!r} gave {weight.shape} instead of {sizes}")
         self._weights.append(weight)
         if regularizer is not None:
             self.regularizers[weight] = regularizers.get(regularizer)
         if constraint is not None:
-            self.constraints[weight] = constraint
+            self.constraints[weight] = constraints.get(constraint)
         return weight
 
     def _children(self) -> list[Any]:
@@ -234,6 +236,10 @@ class Weighted(Configured):
             else:
                 self._forget_losses()
                 self._losses.append(number)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What a call added has a history, which a copy does not share.
+        return {**self.__dict__, "_losses": []}
 
     def _forget_losses(self) -> None:
         """Forget what earlier calls from outside added; one that is still going on keeps what it has."""

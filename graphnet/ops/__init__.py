@@ -1,10 +1,14 @@
 """The operations, by room: elementwise, transcendental, special, activation, reduce, shape, index, linalg, ..."""
 
 from graphnet.ops.activation import (
+    celu,
     elu,
     gelu,
+    glu,
+    hard_shrink,
     hard_sigmoid,
     hard_silu,
+    hard_tanh,
     leaky_relu,
     linear,
     mish,
@@ -12,9 +16,16 @@ from graphnet.ops.activation import (
     relu6,
     selu,
     silu,
+    soft_shrink,
     softsign,
+    sparse_plus,
+    sparse_sigmoid,
+    squareplus,
     swish,
+    tanh_shrink,
+    threshold,
 )
+from graphnet.ops.convolution import conv, conv_transpose
 from graphnet.ops.elementwise import (
     abs,
     absolute,
@@ -63,7 +74,8 @@ from graphnet.ops.elementwise import (
 )
 from graphnet.ops.index import add_at, argsort, diag, diagonal, one_hot, set_at, sort, take, take_along_axis
 from graphnet.ops.linalg import dot, einsum, inner, matmul, norm, outer, tensordot, vdot
-from graphnet.ops.normalize import log_softmax, softmax
+from graphnet.ops.normalize import log_softmax, softmax, sparsemax
+from graphnet.ops.pooling import avg_pool, max_pool
 from graphnet.ops.random import random_normal, random_uniform
 from graphnet.ops.reduce import (
     all,
@@ -172,11 +184,15 @@ __all__ = [
     "argsort",
     "array_split",
     "astype",
+    "avg_pool",
     "broadcast_to",
     "cbrt",
     "ceil",
+    "celu",
     "clip",
     "concatenate",
+    "conv",
+    "conv_transpose",
     "cos",
     "cosh",
     "cumsum",
@@ -205,10 +221,13 @@ __all__ = [
     "full",
     "full_like",
     "gelu",
+    "glu",
     "greater",
     "greater_equal",
+    "hard_shrink",
     "hard_sigmoid",
     "hard_silu",
+    "hard_tanh",
     "hypot",
     "identity",
     "inner",
@@ -235,6 +254,7 @@ __all__ = [
     "logsumexp",
     "matmul",
     "max",
+    "max_pool",
     "maximum",
     "mean",
     "min",
@@ -277,13 +297,18 @@ __all__ = [
     "sin",
     "sinc",
     "sinh",
+    "soft_shrink",
     "softmax",
     "softplus",
     "softsign",
     "sort",
+    "sparse_plus",
+    "sparse_sigmoid",
+    "sparsemax",
     "split",
     "sqrt",
     "square",
+    "squareplus",
     "squeeze",
     "stack",
     "std",
@@ -297,7 +322,9 @@ __all__ = [
     "take_rows",
     "tan",
     "tanh",
+    "tanh_shrink",
     "tensordot",
+    "threshold",
     "tile",
     "transpose",
     "tril",

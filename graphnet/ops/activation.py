@@ -1,4 +1,4 @@
-"""Activation functions: the nonlinear ends of layers. The softmax family is in `graphnet.ops.normalize`."""
+"""Activation functions: the nonlinear ends of layers. Softmax and its kin are in `graphnet.ops.normalize`."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import math
 import numpy as np
 
 from graphnet.op import composite, elementwise
-from graphnet.ops.elementwise import absolute, clip, greater, times, where
+from graphnet.ops.elementwise import absolute, clip, clip_high, greater, greater_equal, less, square, times, where
+from graphnet.ops.shape import split
 from graphnet.ops.special import erfc
-from graphnet.ops.transcendental import exp, sigmoid, softplus, tanh
+from graphnet.ops.transcendental import exp, expm1, hypot, sigmoid, softplus, tanh
 
 _SELU_ALPHA = 1.6732632423543772
 _SELU_SCALE = 1.0507009873554805
@@ -84,7 +85,7 @@ def softsign(x):
 @composite
 def relu6(x):
     """Elementwise `min(max(x, 0), 6)`; its derivative is 0 at both ends."""
-    return where(greater(x, 6), 6, relu(x))
+    return where(greater_equal(x, 6), 6, relu(x))
 
 
 @composite
@@ -97,6 +98,78 @@ def hard_sigmoid(x):
 def hard_silu(x):
     """Elementwise `x * hard_sigmoid(x)`."""
     return x * hard_sigmoid(x)
+
+
+@composite
+def hard_tanh(x):
+    """Elementwise `x`, cut to the interval from -1 to 1; the derivative at both ends is 1."""
+    return clip(x, -1.0, 1.0)
+
+
+@composite
+def celu(x, alpha=1.0):
+    """Elementwise `x` above 0, `alpha * (exp(x / alpha) - 1)` below: smooth at 0 for any `alpha` (Barron, 2017)."""
+    return where(greater(x, 0), x, alpha * expm1(clip_high(x, 0) / alpha))
+
+
+@composite
+def glu(x, axis=-1):
+    """`a * sigmoid(b)`, with a and b the two halves of `x` along `axis` (Dauphin et al., 2017).
+
+    Raises `ValueError` for an odd size.
+
+    >>> import graphnet as gn
+    >>> gn.glu([1.0, 2.0, 0.0, 0.0])
+    Tensor([0.5, 1. ])
+    """
+    if x.shape[axis] % 2:
+        raise ValueError(f"glu: axis {axis} of shape {x.shape} cannot be halved: its size is odd")
+    a, b = split(x, 2, axis=axis)
+    return a * sigmoid(b)
+
+
+@composite
+def hard_shrink(x, threshold=0.5):
+    """Elementwise `x` where `|x| > threshold`, else 0."""
+    return where(greater(absolute(x), threshold), x, 0)
+
+
+@composite
+def soft_shrink(x, threshold=0.5):
+    """Elementwise `x` moved towards 0 by `threshold`, and 0 for what is nearer than that."""
+    return x - clip(x, -threshold, threshold)
+
+
+@composite
+def tanh_shrink(x):
+    """Elementwise `x - tanh(x)`."""
+    return x - tanh(x)
+
+
+@composite
+def squareplus(x, b=4):
+    """Elementwise `(x + sqrt(x**2 + b)) / 2`: like softplus, without exponentials (Barron, 2021)."""
+    root = hypot(x, math.sqrt(b))
+    # Far below 0 the sum would cancel: there it is b / 2 over a sum of two positive numbers.
+    return where(less(x, 0), 0.5 * b / (root - clip_high(x, 0)), 0.5 * (x + root))
+
+
+@composite
+def sparse_plus(x):
+    """Elementwise 0 up to -1, `(x + 1)**2 / 4` up to 1, then `x`: a softplus that ends."""
+    return where(greater(x, 1), x, square(clip(x, -1.0, 1.0) + 1) / 4)
+
+
+@composite
+def sparse_sigmoid(x):
+    """Elementwise `(x + 1) / 2`, cut to the interval from 0 to 1; the derivative at both ends is 1/2."""
+    return 0.5 * clip(x + 1, 0.0, 2.0)
+
+
+@composite
+def threshold(x, threshold=0.0, default_value=0.0):
+    """Elementwise `x` where it is above `threshold`, else `default_value`."""
+    return where(greater(x, threshold), x, default_value)
 
 
 def linear(x):

@@ -1,4 +1,4 @@
-"""Softmax and its logarithm."""
+"""Softmax, its logarithm, and the sparse softmax."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import numpy as np
 from graphnet import shapes
 from graphnet.op import composite, op
 from graphnet.ops import reduce
-from graphnet.ops.shape import stop_gradient
+from graphnet.ops.elementwise import greater, where
+from graphnet.ops.index import sort
+from graphnet.ops.shape import astype, flip, stop_gradient
 from graphnet.ops.transcendental import exp
 
 
@@ -43,3 +45,28 @@ def log_softmax(x, axis=-1):
     """
     shifted = x - np.max(x, axis=axis, keepdims=True)
     return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
+
+
+@composite
+def sparsemax(x, axis=-1):
+    """The nearest point to `x` among numbers of 0 or more whose sum along `axis` is 1 (Martins and Astudillo, 2016).
+
+    Like a softmax, but small numbers give exactly 0, and their gradient is 0.
+
+    >>> import graphnet as gn
+    >>> gn.sparsemax([1.0, 1.5, -1.0])
+    Tensor([0.25, 0.75, 0.  ])
+    """
+    shifted = x - stop_gradient(reduce.max(x, axis=axis, keepdims=True))
+    z = stop_gradient(shifted)
+    down = flip(sort(z, axis=axis), axis=axis)
+    shape = [1] * len(x.shape)
+    shape[axis] = x.shape[axis]
+    count = np.arange(1, x.shape[axis] + 1, dtype=x.dtype).reshape(shape)
+    excess = reduce.cumsum(down, axis=axis) - 1
+    kept = reduce.sum(astype(greater(down * count, excess), x.dtype), axis=axis, keepdims=True)
+    last = reduce.sum(where(count == kept, excess, 0), axis=axis, keepdims=True)
+    support = greater(z * kept, last)
+    inside = reduce.sum(where(support, shifted, 0), axis=axis, keepdims=True) - 1
+    size = reduce.sum(astype(support, x.dtype), axis=axis, keepdims=True)
+    return where(support, shifted - inside / size, 0)

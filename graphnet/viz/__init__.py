@@ -10,13 +10,63 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from graphnet.viz.analysis import checkpoints, critical_path, widest_cut
+    from graphnet.viz.from_network import from_networkx
+    from graphnet.viz.interactive import Page, page
     from graphnet.viz.network import to_networkx
+    from graphnet.viz.outline import tree
+    from graphnet.viz.plot_labels import confusion_matrix, plot_confusion
+    from graphnet.viz.plot_model import plot_activations, plot_decision_boundary, plot_weights
     from graphnet.viz.plots import plot_history
     from graphnet.viz.render import Picture, draw, to_dot
+    from graphnet.viz.sides import compare, diff
+    from graphnet.viz.unfinished import partial
 
-__all__ = ["Picture", "draw", "plot_history", "to_dot", "to_networkx"]
+_HOMES = {
+    "Page": "interactive",
+    "Picture": "render",
+    "checkpoints": "analysis",
+    "compare": "sides",
+    "critical_path": "analysis",
+    "diff": "sides",
+    "draw": "render",
+    "from_networkx": "from_network",
+    "page": "interactive",
+    "partial": "unfinished",
+    "confusion_matrix": "plot_labels",
+    "plot_confusion": "plot_labels",
+    "plot_activations": "plot_model",
+    "plot_decision_boundary": "plot_model",
+    "plot_weights": "plot_model",
+    "plot_history": "plots",
+    "to_dot": "render",
+    "to_networkx": "network",
+    "tree": "outline",
+    "widest_cut": "analysis",
+}
 
-_HOMES = {"Picture": "render", "draw": "render", "plot_history": "plots", "to_dot": "render", "to_networkx": "network"}
+__all__ = [
+    "Page",
+    "Picture",
+    "checkpoints",
+    "compare",
+    "confusion_matrix",
+    "critical_path",
+    "diff",
+    "draw",
+    "from_networkx",
+    "page",
+    "partial",
+    "plot_activations",
+    "plot_confusion",
+    "plot_decision_boundary",
+    "plot_history",
+    "plot_weights",
+    "to_dot",
+    "to_networkx",
+    "tree",
+    "widest_cut",
+]
 
 
 def __getattr__(name: str) -> Any:

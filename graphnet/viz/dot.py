@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from graphnet.viz.layout import Arranger
-from graphnet.viz.scene import LOOKS, Box, Node, Scene
+from graphnet.viz.scene import Box, Node, Scene
 
 RANKDIRS = ("TB", "LR", "BT", "RL")
 FONT = "Helvetica,Arial,sans-serif"
@@ -25,7 +25,7 @@ def dot_source(scene: Scene, rankdir: str = "TB", legend: bool = True) -> Any:
     if rankdir not in RANKDIRS:
         raise ValueError(f"rankdir is TB, LR, BT or RL; received {rankdir!r}")
     font = {"fontname": FONT}
-    title = _label([scene.title] + ([scene.caption] if scene.caption else []))
+    title = _label(scene.heading)
     dot = graphviz.Digraph(
         "graph",
         graph_attr={
@@ -52,7 +52,7 @@ def dot_source(scene: Scene, rankdir: str = "TB", legend: bool = True) -> Any:
 
     def filled(body: Any, box_id: str | None) -> None:
         for node in inside.get(box_id, ()):
-            _, shape, fill, border = LOOKS[node.kind]
+            shape, fill, border = node.look
             style = "rounded,filled" if shape == "box" else "filled,dashed" if node.kind == "folded" else "filled"
             body.node(
                 node.id,
@@ -62,16 +62,17 @@ def dot_source(scene: Scene, rankdir: str = "TB", legend: bool = True) -> Any:
                 style=style,
                 fillcolor=fill,
                 color=border,
+                **({"penwidth": "2.5"} if node.mark else {}),
             )
         for box in children.get(box_id, ()):
             with body.subgraph(name=f"cluster_{box.id}") as inner:
                 inner.attr(
                     label=_label([box.label]),
                     style="rounded",
-                    color="#c98aa0" if box.gradient else "#86b79c",
+                    color=box.colour,
                     fontcolor="#808080",
                     fontsize="10",
-                    tooltip=_label([box.label]),
+                    tooltip=_label((box.tooltip or box.label).split("\n")),
                 )
                 filled(inner, box.id)
 
@@ -95,16 +96,16 @@ def dot_source(scene: Scene, rankdir: str = "TB", legend: bool = True) -> Any:
             dot.edge(edge.head, edge.tail, dir="back", **label, **colour)
         else:
             dot.edge(edge.tail, edge.head, constraint="false", **label, **colour)
-    if legend and len(scene.kinds) > 1:
+    entries = scene.legend() if legend else []
+    if entries:
         with dot.subgraph(name="cluster_legend") as key:
             key.attr(label="legend", style="dotted", color="#a0a0a0", fontcolor="#808080", fontsize="9")
             # Graphviz sets unconnected nodes of a row from right to left.
-            for kind in scene.kinds if rankdir in ("LR", "RL") else reversed(scene.kinds):
-                meaning, shape, fill, border = LOOKS[kind]
+            for meaning, shape, fill, border in entries if rankdir in ("LR", "RL") else reversed(entries):
                 style = "rounded,filled" if shape == "box" else "filled"
                 key.node(
-                    f"legend {kind}",
-                    label=meaning,
+                    f"legend {meaning}".replace(":", ""),
+                    label=_label([meaning]),
                     shape=shape,
                     style=style,
                     fillcolor=fill,
@@ -112,6 +113,6 @@ def dot_source(scene: Scene, rankdir: str = "TB", legend: bool = True) -> Any:
                     fontsize="9",
                     margin="0.08,0.03",
                     height="0.2",
-                    tooltip=meaning,
+                    tooltip=_label([meaning]),
                 )
     return dot

@@ -8,7 +8,7 @@ import warnings
 from typing import Any
 
 from graphnet.viz.geometry import DEPTH, LINE, SMALL, TEXT, Layout
-from graphnet.viz.scene import LOOKS, Scene
+from graphnet.viz.scene import Scene
 from graphnet.viz.svg import legend_entries
 
 _GREY, _INK = "#757d8a", "#1a202c"
@@ -43,7 +43,7 @@ def paint(scene: Scene, layout: Layout, figure_of: Any, legend: bool = True) -> 
 
     entries = legend_entries(scene, layout.width) if legend else []
     rows = int(entries[-1][1]) + 1 if entries else 0
-    heading = [scene.title] + ([scene.caption] if scene.caption else [])
+    heading = scene.heading
     head = 10.0 + 14 * len(heading)
     width, height = max(layout.width, 260.0), layout.height + head + rows * 16 + 10
     figure = figure_of(figsize=(width / 72, height / 72), facecolor="white")
@@ -58,10 +58,12 @@ def paint(scene: Scene, layout: Layout, figure_of: Any, legend: bool = True) -> 
         shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in content).replace("$", r"\$")
         axes.text(x, y, shown, fontsize=size * 0.9, color=colour, ha=align, va="baseline", zorder=order)
 
-    def frame(x: float, y: float, wide: float, high: float, radius: float, fill: str, edge: str, order: int) -> None:
+    def frame(
+        x: float, y: float, wide: float, high: float, radius: float, fill: str, edge: str, order: int, line: float = 0.9
+    ) -> None:
         style = f"round,pad=0,rounding_size={min(radius, wide / 2, high / 2)}"
         axes.add_patch(
-            FancyBboxPatch((x, y), wide, high, boxstyle=style, facecolor=fill, edgecolor=edge, lw=0.9, zorder=order)
+            FancyBboxPatch((x, y), wide, high, boxstyle=style, facecolor=fill, edgecolor=edge, lw=line, zorder=order)
         )
 
     codes = {"M": [Path.MOVETO], "L": [Path.LINETO], "Q": [Path.CURVE3] * 2, "C": [Path.CURVE4] * 3}
@@ -89,8 +91,7 @@ def paint(scene: Scene, layout: Layout, figure_of: Any, legend: bool = True) -> 
         text(width / 2, 16 + 14 * i, line, 12, _GREY, "center")
     labels = {b.id: b for b in scene.boxes}
     for box, (x0, y0, x1, y1) in layout.boxes.items():
-        colour = "#c98aa0" if labels[box].gradient else "#86b79c"
-        frame(x0 + shift, y0 + head, x1 - x0, y1 - y0, 8, "#7f8ea310", colour, 1)
+        frame(x0 + shift, y0 + head, x1 - x0, y1 - y0, 8, "#7f8ea310", labels[box].colour, 1)
         text(x0 + shift + 7, y0 + head + 13, labels[box].label, 10, _GREY)
     backward = {n.id for n in scene.nodes if n.kind.startswith("gradient")}
     for _, _, steps in layout.ties:
@@ -101,7 +102,7 @@ def paint(scene: Scene, layout: Layout, figure_of: Any, legend: bool = True) -> 
         curve(steps, colour, edge.tie, not edge.tie)
     for node in scene.nodes:
         p = layout.places[node.id]
-        _, shape, fill, border = LOOKS[node.kind]
+        shape, fill, border = node.look
         x, y = p.x - p.width / 2 + shift, p.y - p.height / 2 + head
         wide, high = DEPTH.get(shape, (0.0, 0.0))
         if shape == "box3d":
@@ -109,7 +110,7 @@ def paint(scene: Scene, layout: Layout, figure_of: Any, legend: bool = True) -> 
         elif shape == "folder":
             frame(x, y, min(26.0, p.width / 3), 8, 1, fill, border, 3)
         radius = {"oval": p.height / 2, "box": 6.0}.get(shape, 2.0)
-        frame(x, y + high, p.width - wide, p.height - high, radius, fill, border, 3)
+        frame(x, y + high, p.width - wide, p.height - high, radius, fill, border, 3, 2.2 if node.mark else 0.9)
         for place, line in enumerate(node.lines):
             base = p.y + head + (place - (len(node.lines) - 1) / 2) * LINE + 4 + high / 2
             text(p.x + shift - wide / 2, base, line, TEXT, _INK, "center")

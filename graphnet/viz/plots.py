@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-_COLOURS = ("#2b6cb0", "#c05621", "#2f855a", "#6b46c1", "#b83260", "#4a5568")
-_GREY = "#5f6773"
+from graphnet.viz.figures import COLOURS, GREY, new_figure, target_of, write
 
 
 def plot_history(history: Any, path: Any = None) -> Any:
@@ -22,24 +20,19 @@ def plot_history(history: Any, path: Any = None) -> Any:
 
     >>> figure = plot_history({"loss": [1.0, 0.5], "val_loss": [1.1, 0.7]})  # doctest: +SKIP
     """
-    target = None if path is None else Path(path)
-    if target is not None and target.suffix.lower() not in (".png", ".svg", ".pdf"):
-        raise ValueError(f"{target}: a plot ends in .png, .svg or .pdf")
+    target = target_of(path)
     curves = _curves(history)
     names = sorted({name.removeprefix("val_") for name in curves}, key=lambda n: (n != "loss", n))
     if not names:
         raise ValueError("plot_history: nothing to draw yet: the history has no epochs with a loss or a metric")
-    try:
-        from matplotlib.figure import Figure
-        from matplotlib.ticker import MaxNLocator
-    except ImportError:
-        raise ImportError("plots need matplotlib: pip install 'graphnet[plot]'") from None
     across = min(3, len(names))
     down = -(-len(names) // across)
-    figure = Figure(figsize=(4.8 * across, 3.5 * down), layout="constrained", facecolor="white")
+    figure = new_figure(4.8 * across, 3.5 * down)
+    from matplotlib.ticker import MaxNLocator
+
     for place, name in enumerate(names):
         axes = figure.add_subplot(down, across, place + 1)
-        colour = _COLOURS[place % len(_COLOURS)]
+        colour = COLOURS[place % len(COLOURS)]
         for key, style, label in ((name, "-", "training"), ("val_" + name, (0, (4, 2)), "validation")):
             points = curves.get(key, ())
             if points:
@@ -47,16 +40,14 @@ def plot_history(history: Any, path: Any = None) -> Any:
                 axes.plot(*zip(*points, strict=True), ls=style, color=colour, label=label, lw=1.8, marker=marker)
         _mark_best(axes, curves.get("val_" + name, ()), name, colour)
         axes.set_title(name.replace("_", " "), fontsize=11)
-        axes.set_xlabel("epoch", color=_GREY)
+        axes.set_xlabel("epoch", color=GREY)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
-        axes.tick_params(colors=_GREY)
+        axes.tick_params(colors=GREY)
         if "val_" + name in curves:
             axes.legend(frameon=False, fontsize=9)
-    if target is not None:
-        _write(figure, target)
-    return figure
+    return write(figure, target)
 
 
 def _curves(history: Any) -> dict[str, list[tuple[int, float]]]:
@@ -94,21 +85,7 @@ def _mark_best(axes: Any, points: Sequence[tuple[int, float]], name: str, colour
         xytext=(-4 if left else 4, -13 if low else 6),
         ha="right" if left else "left",
         fontsize=9,
-        color=_GREY,
+        color=GREY,
         bbox={"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.8},
     )
     axes.margins(y=0.12)
-
-
-def _write(figure: Any, target: Path) -> None:
-    import io
-
-    from graphnet.viz.render import write_whole
-
-    if not target.parent.is_dir():
-        raise FileNotFoundError(f"{target}: the folder {target.parent} does not exist")
-    form = target.suffix.lower()[1:]
-    buffer = io.BytesIO()
-    stamp = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(form)
-    figure.savefig(buffer, format=form, dpi=150, metadata=stamp)
-    write_whole(target, buffer.getvalue())

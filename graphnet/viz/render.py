@@ -5,19 +5,20 @@ from __future__ import annotations
 import json
 import os
 import re
-import secrets
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphnet.viz.build import build
+from graphnet.files import write_whole
 from graphnet.viz.dot import RANKDIRS, dot_source
 from graphnet.viz.geometry import Layout
 from graphnet.viz.layout import Arranger, arrange
 from graphnet.viz.scene import Scene
+from graphnet.viz.scenes import scene_of
 from graphnet.viz.svg import to_svg
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 _ENGINES = ("auto", "dot", "pygraphviz", "builtin")
 _FORMATS = {".svg": "svg", ".png": "png", ".pdf": "pdf", ".dot": "dot", ".gv": "dot", ".json": "json"}
 _DPI = {"png": 144}
+#: options that mean nothing on a page, where everything can be seen
+STILL = ("fold", "limit", "shapes", "dtypes", "names", "parameters")
 #: seconds for a layout: when another engine can step in, and when one was asked for by name
 _PATIENCE, _LONG_PATIENCE = 3.0, 60.0
 #: nodes from which on our own layout, which takes time in proportion, comes first
@@ -171,7 +174,7 @@ class Picture:
 
     def __repr__(self) -> str:
         at = f" in {self.path}" if self.path else ""
-        said = f" ({self.scene.caption})" if self.scene.caption else ""
+        said = f" ({'; '.join(self.scene.heading[1:])})" if self.scene.caption else ""
         return f"<Picture of {self.scene.title}, drawn by {self.engine}{at}{said}>"
 
 
@@ -192,43 +195,42 @@ def format_of(path: Path) -> str:
     return form
 
 
-def write_whole(target: Path, content: bytes) -> None:
-    """Write a file so that it is there whole or as it was before, whatever happens in between."""
-    temporary = target.with_name(f".{target.name[:40]}.{secrets.token_hex(6)}.part")
-    try:
-        with open(temporary, "xb") as f:
-            f.write(content)
-            f.flush()
-            os.fsync(f.fileno())
-        os.replace(temporary, target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
 def draw(
     graph: Graph,
     path: str | os.PathLike[str] | None = None,
     *,
-    depth: int | str | None = "auto",
-    backward: bool = True,
-    shapes: bool = True,
     rankdir: str = "TB",
     legend: bool = True,
-    title: str | None = None,
-    limit: int = 300,
     engine: str = "auto",
     timeout: float | None = None,
-) -> Picture:
+    **options: Any,
+) -> Any:
     """A picture of a graph, written to `path` if that is given: SVG, PNG, PDF, DOT or JSON by its ending.
 
+    A path that ends in .html gives the interactive page, a `Page`; see `graphnet.viz.page`.
+
+    What is shown:
+
     * `depth`: how many levels of layers and composites are open; None for all, "auto" for what stays readable;
-    * `backward`: whether nodes of a gradient are shown, beside what they are the gradient of;
-    * `shapes`: whether edges carry dtype and shape; `rankdir`: "TB" (downwards), "LR" (to the right), "BT" or "RL";
+    * `fold`: whether one of 3 or more equal blocks stands for all ("× 12"); "auto" for more than 100 nodes;
     * `limit`: how many nodes are shown at most before boxes close and long graphs fold (then the picture says so);
+    * `backward`: whether nodes of a gradient are shown, beside what they are the gradient of; `gradient`: add the
+      gradient of the first output for the parameters, or for the inputs where there are none;
+    * `shapes`, `dtypes`: whether edges carry these; `names`: True for those that were given, "all" for those of the
+      graph's text too, False for none; `parameters`: False writes parameters into the ops that use them.
+
+    What is known about it:
+
+    * `values`: arrays for the inputs (a list, a dict by name, or the one array), with which the graph is run: nodes
+      show values and norms of gradients, and the op that first made a NaN is marked; True for what is known already;
+    * `heat`: "time" or "memory" as colour; `profile`: what `plan.profile()` gave, for `plan.draw`.
+
+    How:
+
+    * `rankdir`: "TB" (downwards), "LR" (to the right), "BT" or "RL"; `legend`, `title`;
     * `engine`: "dot" (the program), "pygraphviz", "builtin" (no Graphviz at all) or "auto" for the first of them that
-      works; where forward and backward are shown together, "auto" begins with "builtin", which sets them side by side,
-      and so it does for more than 2,000 nodes;
+      works; where forward and backward are shown together, "auto" begins with "builtin", which sets them side by
+      side, and so it does for more than 2,000 nodes;
     * `timeout`: the seconds that a layout may take, 3 for "auto" and 60 for an engine asked for by name.
 
     Raises `ValueError` for an unknown ending or option, `FileNotFoundError` for a folder that is not there,
@@ -240,19 +242,33 @@ def draw(
     >>> picture.svg[:4], picture
     ('<svg', <Picture of graph, drawn by builtin>)
     """
+    if path is not None and Path(path).suffix.lower() in (".html", ".htm"):
+        from graphnet.viz.interactive import page
+
+        return page(graph, path, **{k: v for k, v in options.items() if k not in STILL})
+    return drawn(lambda: scene_of(graph, **options), path, rankdir, legend, engine, timeout)
+
+
+def drawn(
+    scene: Callable[[], Scene],
+    path: str | os.PathLike[str] | None = None,
+    rankdir: str = "TB",
+    legend: bool = True,
+    engine: str = "auto",
+    timeout: float | None = None,
+) -> Picture:
+    """The picture of a scene, which is made once the other options are known to be right."""
     if engine not in _ENGINES:
         raise ValueError(f"engine is one of {', '.join(_ENGINES)}; received {engine!r}")
     if rankdir not in RANKDIRS:
         raise ValueError(f"rankdir is TB, LR, BT or RL; received {rankdir!r}")
     if path is not None:
         format_of(Path(path))
-    scene = build(graph, depth=depth, backward=backward, shapes=shapes, limit=limit, title=title)
-    picture = Picture(scene, engine, timeout, rankdir, legend)
+    picture = Picture(scene(), engine, timeout, rankdir, legend)
     return picture if path is None else picture.save(path)
 
 
 def to_dot(graph: Graph, **options: Any) -> str:
-    """The DOT text of a graph, which needs no Graphviz; options `depth`, `backward`, `shapes`, `limit`, `title`,
-    `rankdir`, `legend` as for `draw`."""
+    """The DOT text of a graph, which needs no Graphviz; options as for `draw`, without `engine` and `timeout`."""
     rankdir, legend = options.pop("rankdir", "TB"), options.pop("legend", True)
-    return dot_source(build(graph, **options), rankdir, legend).source
+    return dot_source(scene_of(graph, **options), rankdir, legend).source

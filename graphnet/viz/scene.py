@@ -9,7 +9,10 @@ from typing import Any
 
 @dataclass
 class Node:
-    """A shape with a few lines of text. `kind` decides how it looks, `data` says in words and numbers what it is."""
+    """A shape with a few lines of text. `kind` decides how it looks, `data` says in words and numbers what it is.
+
+    `heat`, from 0 to 1, colours it instead of its kind; `mark` is a key of `MARKS` and gives it a thick border.
+    """
 
     id: str
     kind: str
@@ -17,6 +20,16 @@ class Node:
     tooltip: str = ""
     box: str | None = None
     data: dict[str, Any] = field(default_factory=dict)
+    heat: float | None = None
+    mark: str = ""
+
+    @property
+    def look(self) -> tuple[str, str, str]:
+        """Shape, fill and border."""
+        _, shape, fill, border = LOOKS[self.kind]
+        if self.heat is not None:
+            fill = heat_colour(self.heat)
+        return shape, fill, MARKS[self.mark][1] if self.mark else border
 
     def says(self, label: str) -> bool:
         """Whether its own text says already what its edge would: leaves show their dtype and shape themselves."""
@@ -44,13 +57,24 @@ class Edge:
 
 @dataclass
 class Box:
-    """A frame around nodes: a layer, a composite, or the gradients of one, which is then `of`."""
+    """A frame around nodes: a layer, a composite, or the gradients of one, which is then `of`.
+
+    `kind` is "" for these, "kernel" for what runs in one loop, "repeat" for a block that stands for several, "graph"
+    for one of two graphs side by side.
+    """
 
     id: str
     label: str
     parent: str | None
     gradient: bool = False
     of: str | None = None
+    kind: str = ""
+    tooltip: str = ""
+
+    @property
+    def colour(self) -> str:
+        """The colour of the frame."""
+        return "#c98aa0" if self.gradient else FRAMES.get(self.kind, "#86b79c")
 
 
 @dataclass
@@ -62,6 +86,13 @@ class Scene:
     edges: list[Edge] = field(default_factory=list)
     boxes: list[Box] = field(default_factory=list)
     caption: str = ""
+    #: what the heat means, and its least and greatest value, in words
+    heat: tuple[str, str, str] | None = None
+
+    @property
+    def heading(self) -> list[str]:
+        """The title, and what is written under it."""
+        return [self.title, *filter(None, self.caption.split("\n"))]
 
     @property
     def kinds(self) -> list[str]:
@@ -69,9 +100,38 @@ class Scene:
         here = {n.kind for n in self.nodes}
         return [k for k in LOOKS if k in here]
 
+    def say(self, text: str) -> None:
+        """Add a line under the title."""
+        self.caption = "\n".join(filter(None, (self.caption, text)))
+
+    def legend(self) -> list[tuple[str, str, str, str]]:
+        """(meaning, shape, fill, border) of every entry: kinds, marks, and the ends of the heat."""
+        entries = [LOOKS[kind] for kind in self.kinds]
+        marks = {n.mark for n in self.nodes}
+        entries += [(meaning, "box", "#ffffff", colour) for mark, (meaning, colour) in MARKS.items() if mark in marks]
+        if any(b.kind == "kernel" for b in self.boxes):
+            entries.append(("fused kernel", "box", "#ffffff", FRAMES["kernel"]))
+        if self.heat is not None:
+            what, low, high = self.heat
+            entries += [(f"{what}: from {low}", "box", heat_colour(0), "#c05621")]
+            entries += [(f"to {high}", "box", heat_colour(1), "#c05621")]
+        return entries if len(entries) > 1 else []
+
     def to_dict(self) -> dict[str, Any]:
         """The scene in lists, dicts, strings and numbers, as it goes into JSON."""
         return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Any) -> Scene:
+        """The scene that `to_dict` wrote. Ids are made anew, so nothing in the data can become markup.
+
+        Raises `ValueError` if the data is no scene.
+        """
+        try:
+            return _read(data)
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            what = f"no {error}" if isinstance(error, KeyError) else str(error)
+            raise ValueError(f"this is not a picture that draw('....json') wrote: {what}") from None
 
 
 #: kind: (meaning, shape, fill, border). Dark text on light fills is readable on any background.
@@ -84,9 +144,62 @@ LOOKS: dict[str, tuple[str, str, str, str]] = {
     "region": ("layer or function, closed", "box3d", "#d9f2e3", "#2f855a"),
     "gradient": ("op of the gradient", "box", "#fde2ea", "#b83260"),
     "gradient region": ("gradient, closed", "box3d", "#fbd0de", "#b83260"),
+    "kernel": ("fused kernel, closed", "box3d", "#fff3d6", "#b7791f"),
+    "failed": ("failed", "box", "#fed7d7", "#c53030"),
     "folded": ("folded", "box", "#f7f7f7", "#9a9a9a"),
     "output": ("output", "oval", "#e3dcff", "#5a3fc0"),
 }
+
+#: mark: (meaning, border)
+MARKS: dict[str, tuple[str, str]] = {
+    "nan": ("first NaN or infinity", "#c53030"),
+    "gone": ("only before", "#c05621"),
+    "new": ("only after", "#2f855a"),
+}
+
+#: the frames of boxes that are neither layers nor gradients
+FRAMES = {"kernel": "#c9a15a", "repeat": "#7f9cc9", "graph": "#9a9a9a"}
+
+
+def heat_colour(heat: float) -> str:
+    """White at 0, orange at 1: dark text is readable on all of it.
+
+    >>> heat_colour(0), heat_colour(1)
+    ('#ffffff', '#f58a4b')
+    """
+    share = min(1.0, max(0.0, heat))
+    return "#" + "".join(f"{round(255 + (end - 255) * share):02x}" for end in (0xF5, 0x8A, 0x4B))
+
+
+def _read(data: dict[str, Any]) -> Scene:
+    heat = data.get("heat")
+    scene = Scene(one_line(str(data["title"]), 120))
+    scene.caption = "\n".join(one_line(line, 200) for line in str(data.get("caption", "")).split("\n")[:9])
+    scene.heat = tuple(one_line(str(part)) for part in heat) if heat else None  # type: ignore[assignment]
+    boxes = {b["id"]: f"box{i}" for i, b in enumerate(data["boxes"])}
+    nodes = {n["id"]: f"n{i}" for i, n in enumerate(data["nodes"])}
+    for b in data["boxes"]:
+        kind = b.get("kind", "")
+        parent, of = (boxes[b[k]] if b.get(k) is not None else None for k in ("parent", "of"))
+        own = Box(boxes[b["id"]], one_line(str(b["label"]), 120), parent, bool(b.get("gradient")), of, kind)
+        if (kind and kind not in FRAMES) or (parent is not None and all(parent != c.id for c in scene.boxes)):
+            raise ValueError(f"the box {own.label!r} has an unknown kind, or stands before the one around it")
+        own.tooltip = str(b.get("tooltip", ""))
+        scene.boxes.append(own)
+    for n in data["nodes"]:
+        box, mark, heat_of = n.get("box"), n.get("mark", ""), n.get("heat")
+        node = Node(nodes[n["id"]], n["kind"], [one_line(str(line), 200) for line in n["lines"]] or [""])
+        if node.kind not in LOOKS or (mark and mark not in MARKS):
+            raise ValueError(f"a node has the unknown kind {node.kind!r} or mark {mark!r}")
+        node.tooltip, node.data, node.mark = str(n.get("tooltip", "")), dict(n.get("data", {})), mark
+        node.box = boxes[box] if box is not None else None
+        node.heat = float(heat_of) if heat_of is not None else None
+        scene.nodes.append(node)
+    for e in data["edges"]:
+        texts = (one_line(str(e.get(k, ""))) for k in ("label", "argument"))
+        label, argument = texts
+        scene.edges.append(Edge(nodes[e["tail"]], nodes[e["head"]], label, bool(e.get("tie")), argument))
+    return scene
 
 
 #: control characters, those that turn the direction of writing, and halves of characters

@@ -8,7 +8,7 @@ from html import escape
 
 from graphnet.viz.geometry import DEPTH, LINE, SMALL, TEXT, Layout, Step
 from graphnet.viz.metrics import text_width
-from graphnet.viz.scene import LOOKS, Scene
+from graphnet.viz.scene import LOOKS, Node, Scene
 
 #: every rule is tied to the picture's own class: a page that holds it keeps its own looks
 _RULES = (
@@ -21,7 +21,7 @@ _RULES = (
     ("", ".f", "fill:none;stroke:#7b8494"),
     ("", ".c", "fill:none;stroke:#c2688b"),
     ("", ".d", "fill:none;stroke:#d08aa4;stroke-dasharray:4 3"),
-    ("dark", ".e,.k,.b text,.t", "fill:#9aa4b2"),
+    ("dark", ".e,.k,.b text,.t", "fill:#8b94a2"),
     ("dark", ".f", "stroke:#8d97a6"),
 )
 
@@ -56,10 +56,7 @@ def legend_entries(scene: Scene, width: float) -> list[tuple[float, float, str, 
     """(x, row, meaning, fill, border) of each entry, in rows as wide as the picture."""
     entries: list[tuple[float, float, str, str, str]] = []
     x, row = 12.0, 0.0
-    if len(scene.kinds) < 2:
-        return []
-    for kind in scene.kinds:
-        meaning, _, fill, border = LOOKS[kind]
+    for meaning, _, fill, border in scene.legend():
         step = 34 + text_width(meaning, SMALL)
         if entries and x + step > max(width, 240):
             x, row = 12.0, row + 1
@@ -68,10 +65,10 @@ def legend_entries(scene: Scene, width: float) -> list[tuple[float, float, str, 
     return entries
 
 
-def _shape(kind: str, x: float, y: float, width: float, height: float) -> str:
+def _shape(node: Node, x: float, y: float, width: float, height: float) -> str:
     """The outline of a node: its kind can be told without colours too."""
-    _, shape, fill, border = LOOKS[kind]
-    paint = f'fill="{fill}" stroke="{border}"'
+    shape, fill, border = node.look
+    paint = f'fill="{fill}" stroke="{border}"' + (' stroke-width="2.5"' if node.mark else "")
     right, bottom = x + width, y + height
     if shape == "folder":  # a tab on top
         tab = min(26.0, width / 3)
@@ -85,7 +82,7 @@ def _shape(kind: str, x: float, y: float, width: float, height: float) -> str:
     deep = 4.0 if shape == "box3d" else 0.0
     box = f'width="{number(width - deep)}" height="{number(height - deep)}"'
     radius = {"oval": height / 2, "box": 6.0}.get(shape, 2.0)
-    dash = ' stroke-dasharray="4 3"' if kind == "folded" else ""
+    dash = ' stroke-dasharray="4 3"' if node.kind == "folded" else ""
     behind = f'<rect x="{number(x + deep)}" y="{number(y)}" {box} rx="3" {paint}/>' if deep else ""
     return f'{behind}<rect x="{number(x)}" y="{number(y + deep)}" {box} rx="{number(radius)}" {paint}{dash}/>'
 
@@ -93,7 +90,7 @@ def _shape(kind: str, x: float, y: float, width: float, height: float) -> str:
 def to_svg(scene: Scene, layout: Layout, legend: bool = True) -> str:
     """The picture as text, that names `builtin` as what drew it."""
     entries = legend_entries(scene, layout.width) if legend else []
-    heading = [scene.title] + ([scene.caption] if scene.caption else [])
+    heading = scene.heading
     reach = max(
         [
             layout.width,
@@ -126,9 +123,9 @@ def to_svg(scene: Scene, layout: Layout, legend: bool = True) -> str:
     for box_id, (x0, y0, x1, y1) in layout.boxes.items():
         box = by_id[box_id]
         out.append(
-            f'<g id="{box_id}" class="b"><title>{clean(box.label)}</title><rect x="{number(x0)}" y="{number(y0)}" '
-            f'width="{number(x1 - x0)}" height="{number(y1 - y0)}" rx="8" '
-            f'stroke="{"#c98aa0" if box.gradient else "#86b79c"}"/>'
+            f'<g id="{box_id}" class="b"><title>{clean(box.tooltip or box.label)}</title>'
+            f'<rect x="{number(x0)}" y="{number(y0)}" width="{number(x1 - x0)}" height="{number(y1 - y0)}" rx="8" '
+            f'stroke="{box.colour}"/>'
             f'<text x="{number(x0 + 7)}" y="{number(y0 + 13)}">{clean(box.label)}</text></g>'
         )
     backward = {n.id for n in scene.nodes if n.kind.startswith("gradient")}
@@ -149,7 +146,7 @@ def to_svg(scene: Scene, layout: Layout, legend: bool = True) -> str:
         tied = f' data-gradient-of="{origin[node.id]}"' if node.id in origin else ""
         out.append(
             f'<g id="{node.id}" class="n {node.kind.replace(" ", "-")}"{tied}><title>{clean(node.tooltip)}</title>'
-            + _shape(node.kind, p.x - p.width / 2, p.y - p.height / 2, p.width, p.height)
+            + _shape(node, p.x - p.width / 2, p.y - p.height / 2, p.width, p.height)
         )
         wide, high = DEPTH.get(LOOKS[node.kind][1], (0.0, 0.0))
         for place, line in enumerate(node.lines):

@@ -11,6 +11,7 @@ from graphnet.compile.passes.algebra import exact
 from graphnet.compile.passes.constants import folding, numbers
 from graphnet.compile.passes.crossentropy import join_softmax
 from graphnet.compile.passes.layout import products, rearranging, sums
+from graphnet.compile.passes.pooling import pooled_sums, pooling
 from graphnet.compile.passes.rewriting import NodeRule, Rules, frozen, rewritten, rooted
 from graphnet.compile.passes.stability import stable
 from graphnet.graph import Graph
@@ -33,7 +34,7 @@ __all__ = [
 
 _ALGEBRA = exact + numbers + rearranging
 _EXACT = folding + _ALGEBRA
-_ALL = _EXACT + sums + stable
+_ALL = _EXACT + sums + pooling + pooled_sums + stable
 
 
 def fold(graph: Graph) -> Graph:

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 import graphnet as gn
-from graphnet.nn import activations, initializers, regularizers, seeds
+from graphnet.nn import activations, constraints, initializers, regularizers, seeds
 from graphnet.nn.layer import FLOAT, Layer, as_shape, phase
 from graphnet.nn.lookup import Table
 
@@ -18,6 +18,14 @@ def whole(value: Any, what: str) -> int:
     if isinstance(value, bool) or not hasattr(value, "__index__") or value < 1:
         raise ValueError(f"{what} is a whole number, 1 or more; received {value!r}")
     return int(value)
+
+
+def fraction(value: Any, what: str, below: bool = False) -> float:
+    """`value` as a number from 0 to 1 (1 excluded if `below`), or an error that begins with `what`."""
+    ok = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not ok or not 0 <= value <= 1 or (below and value == 1):
+        raise ValueError(f"{what}, from 0 to 1{', 1 excluded' if below else ''}; received {value!r}")
+    return value
 
 
 @table.add()
@@ -73,11 +81,12 @@ class Dense(Layer):
         bias_initializer: Any = "zeros",
         kernel_regularizer: Any = None,
         bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
         **kwargs: Any,
     ):
-        super().__init__(**kwargs)
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.units = whole(units, "Dense: units")
         self.activation = activations.get(activation)
         self.use_bias = use_bias
@@ -85,8 +94,8 @@ class Dense(Layer):
         self.bias_initializer = initializers.get(bias_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
         self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.kernel_constraint = kernel_constraint
-        self.bias_constraint = bias_constraint
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
         self.kernel: gn.Parameter | None = None
         self.bias: gn.Parameter | None = None
 
@@ -128,14 +137,48 @@ class Activation(Layer):
 
 @table.add()
 class Flatten(Layer):
-    """`(batch, a, b, ...)` as `(batch, a * b * ...)`, in C order."""
+    """`(batch, a, b, ...)` as `(batch, a * b * ...)`, in C order.
+
+    With `data_format="channels_first"` the first axis after the batch goes last before that, so that the result is
+    what the same data with channels last would give.
+    """
+
+    def __init__(self, data_format: str | None = None, **kwargs: Any):
+        super().__init__(**kwargs)
+        if data_format not in (None, "channels_last", "channels_first"):
+            raise ValueError(f"Flatten: data_format is 'channels_last' or 'channels_first'; received {data_format!r}")
+        self.data_format = data_format or "channels_last"
 
     def call(self, x: gn.Tensor) -> gn.Tensor:
+        if self.data_format == "channels_first" and x.ndim > 2:
+            x = gn.moveaxis(x, 1, -1)
         return gn.reshape(x, (x.shape[0], math.prod(x.shape[1:])))
 
 
+class Noisy(Layer):
+    """A layer that draws random numbers in training: a function of its seed and the count of training steps.
+
+    Called by hand with `training=True`, each call counts as a step.
+    """
+
+    supports_masking = True
+
+    def __init__(self, seed: int | None = None, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.seed = seed
+        self.key = seeds.draw_seed() if seed is None else int(seed)
+        self._calls = 0
+
+    def step_key(self) -> Any:
+        """The key of this step: the seed plus the count of steps, or of calls outside of a training step."""
+        if phase.iteration is not None:
+            return phase.iteration + self.key
+        self._calls += 1
+        return self.key + self._calls - 1
+
+
 @table.add()
-class Dropout(Layer):
+class Dropout(Noisy):
     """In training `x / (1 - rate)` for a share `1 - rate` of the elements and 0 for the others; else `x` itself.
 
     The mask is a function of the layer's seed and the training step, so a run can be repeated bit for bit (Srivastava
@@ -152,35 +195,31 @@ class Dropout(Layer):
     [0.0, 1.3333333730697632]
     """
 
-    supports_masking = True
-
     def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any):
-        super().__init__(**kwargs)
-        if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 <= rate <= 1:
-            raise ValueError(f"Dropout: rate is the share of elements to drop, from 0 to 1; received {rate!r}")
-        self.rate = rate
+        super().__init__(seed, **kwargs)
+        self.rate = fraction(rate, f"{self.kind}: rate is the share of elements to drop")
         self.noise_shape = noise_shape
-        self.seed = seed
-        self.key = seeds.draw_seed() if seed is None else int(seed)
-        self._calls = 0
 
     def call(self, x: gn.Tensor, training: bool = False) -> gn.Tensor:
         if not training or self.rate == 0:
             return x
         return dropped(x, self.rate, self.step_key(), self.noise_shape)
 
-    def step_key(self) -> Any:
-        """The key of this step: the seed plus the count of steps, or of calls outside of a training step."""
-        if phase.iteration is not None:
-            return phase.iteration + self.key
-        self._calls += 1
-        return self.key + self._calls - 1
-
 
 def dropped(x: gn.Tensor, rate: float, key: Any, noise_shape: Any = None) -> gn.Tensor:
     """`x / (1 - rate)` where a uniform number, fixed by `key`, is `rate` or more, and 0 elsewhere."""
     if rate == 1:
         return x * 0.0
-    shape = x.shape if noise_shape is None else tuple(n or m for n, m in zip(noise_shape, x.shape, strict=True))
-    keep = gn.greater_equal(gn.random_uniform(key, shape, dtype=x.dtype.name), rate)
+    drawn = gn.random_uniform(key, noise_sizes(x, noise_shape), dtype=x.dtype.name)
+    keep = gn.greater_equal(drawn, rate)
     return gn.where(keep, x * (1 / (1 - rate)), 0.0)
+
+
+def noise_sizes(x: gn.Tensor, noise_shape: Any = None) -> tuple[int, ...]:
+    """The shape of the random numbers for `x`: its own where `noise_shape` has None or is not given."""
+    if noise_shape is None:
+        return x.shape
+    sizes = tuple(m if n is None else int(n) for n, m in zip(noise_shape, x.shape, strict=False))
+    if len(noise_shape) != x.ndim or any(n not in (1, m) for n, m in zip(sizes, x.shape, strict=True)):
+        raise ValueError(f"noise_shape has 1 or the input's size, or None, for each axis of {x.shape}: {noise_shape}")
+    return sizes

@@ -6,7 +6,8 @@ from typing import Any
 
 import graphnet as gn
 from graphnet.nn.layer import Layer
-from graphnet.nn.layers.core import table, whole
+from graphnet.nn.layers.core import table
+from graphnet.nn.lookup import plain
 
 MERGES = ("concat", "sum", "mul", "ave", None)
 
@@ -41,11 +42,12 @@ class Bidirectional(Layer):
                 f"Bidirectional: merge_mode is one of {', '.join(map(repr, MERGES))}; received {merge_mode!r}"
             )
         self.merge_mode = merge_mode
+        self.layer = None
         config = layer.get_config()
         name = config["name"]
         self.forward_layer = type(layer).from_config({**config, "name": f"forward_{name.removeprefix('forward_')}"})
         if backward_layer is None:
-            config = {**config, "go_backwards": not config["go_backwards"], "name": f"backward_{name}"}
+            config = {**config, "go_backwards": not layer.go_backwards, "name": f"backward_{name}"}
             backward_layer = type(layer).from_config(config)
         self.backward_layer: Any = backward_layer
         self._check()
@@ -68,7 +70,7 @@ class Bidirectional(Layer):
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         for word, layer in (("layer", self.forward_layer), ("backward_layer", self.backward_layer)):
-            config[word] = {"class_name": type(layer).__name__, "config": layer.get_config()}
+            config[word] = plain(layer)
         return config
 
     @classmethod
@@ -139,23 +141,3 @@ class TimeDistributed(Layer):
         rows, steps = x.shape[:2]
         y = self.layer(gn.reshape(x, (rows * steps, *x.shape[2:])), training=training)
         return gn.reshape(y, (rows, steps, *y.shape[1:]))
-
-
-@table.add()
-class RepeatVector(Layer):
-    """`(batch, features)` as `(batch, n, features)`: each row `n` times.
-
-    >>> import graphnet as gn
-    >>> gn.nn.RepeatVector(2)([[1.0, 2.0]])
-    Tensor([[[1., 2.],
-             [1., 2.]]], dtype=float32)
-    """
-
-    def __init__(self, n: int, **kwargs: Any):
-        super().__init__(**kwargs)
-        self.n = whole(n, "RepeatVector: n")
-
-    def call(self, x: gn.Tensor) -> gn.Tensor:
-        if x.ndim != 2:
-            raise self.misfit(f"takes (batch, features); it got {x.shape}")
-        return gn.broadcast_to(gn.expand_dims(x, 1), (x.shape[0], self.n, x.shape[1]))

@@ -1,0 +1,84 @@
+"""From what `fit`, `evaluate` and `predict` are given to a source of checked batches: from arrays, or from a stream."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from graphnet.nn import data
+from graphnet.nn.checking import check_fit, checked_rows
+from graphnet.nn.data import Batch, Batches, Source
+from graphnet.nn.streams import Stream, is_stream
+
+
+def fed(
+    model: Any,
+    x: Any,
+    y: Any = None,
+    sample_weight: Any = None,
+    class_weight: Any = None,
+    *,
+    batch_size: int | None = None,
+    steps: int | None = None,
+    shuffle: bool | str = False,
+    rng: np.random.Generator | None = None,
+    anew: bool = False,
+    what: str = "",
+) -> Source:
+    """The batches of `x`, `y` and weights, or of the stream `x`. The model is not built for them yet: see `fit_to`."""
+    if is_stream(x):
+        for name, value in ((f"{what}y", y), (f"{what}sample_weight", sample_weight)):
+            if value is not None:
+                raise ValueError(
+                    f"{what}x gives batches (it is a {type(x).__name__}), so {name} is part of them: let it give "
+                    f"(x, y) or (x, y, weights), and leave {name} out."
+                )
+
+        def check(xb: Any, yb: Any, wb: Any, name: str) -> Batch:
+            rows = checked_rows(model, xb, yb, wb, class_weight, what=f"{name}: ")
+            check_fit(model, rows[0], rows[1])
+            return rows
+
+        return Stream(x, check, steps, anew, rng if shuffle else None, f"{what}x")
+    if y is None and isinstance(x, tuple) and len(x) in (2, 3) and all(hasattr(part, "shape") for part in x):
+        names = ", ".join(["x", "y", "sample_weight=w"][: len(x)])
+        raise ValueError(f"{what}x is a tuple of {len(x)} arrays: give them one by one, as in fit({names}).")
+    rows = checked_rows(model, x, y, sample_weight, class_weight, what=what)
+    return Batches(*rows, batch_size, shuffle, rng, steps, anew)
+
+
+def split_off(model: Any, x: Any, y: Any, sample_weight: Any, share: float) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """Rows without and with their last `share`, as checked arrays. A stream can't be split."""
+    if is_stream(x):
+        raise ValueError(
+            f"validation_split needs arrays; x gives batches (it is a {type(x).__name__}): use validation_data."
+        )
+    return data.split(checked_rows(model, x, y, sample_weight), share)
+
+
+def held_out(validation_data: Any) -> tuple[Any, Any, Any]:
+    """`validation_data` as x, y, weights."""
+    if is_stream(validation_data):
+        return validation_data, None, None
+    if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
+        raise ValueError(
+            "validation_data is (x, y) or (x, y, weights), or gives such batches; received "
+            f"{type(validation_data).__name__}."
+        )
+    return (*validation_data, None)[:3]  # type: ignore[return-value]
+
+
+def predicted(model: Any, x: Any, batch_size: int | None, steps: int | None) -> Source:
+    """The batches of `x` alone, for predictions."""
+    if is_stream(x):
+        return Stream(x, lambda xb, yb, wb, name: (data.as_array(xb, name, model.dtype), None, None), steps, True)
+    return Batches(data.as_array(x, "x", model.dtype), None, None, batch_size, steps=steps, anew=True)
+
+
+def fit_to(model: Any, source: Source, what: str = "x") -> None:
+    """Build the model for the source, and check that its targets fit. Raises `ValueError` if it has no batch."""
+    if isinstance(source, Batches):
+        check_fit(model, source.x, *[y for y in (source.y,) if y is not None])
+    elif not source.more():
+        raise ValueError(f"{what} gave no batch: an iterator or generator can be gone through only once.")

@@ -1,0 +1,99 @@
+"""What `compile` was given, as nested dicts, and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphnet.nn.saving import keras_words as keras
+from graphnet.nn.saving.errors import Refused
+from graphnet.nn.saving.state import fitting, optimizer_variables
+from graphnet.nn.saving.tree import OWN, Maker, NoWord, written
+
+
+def compile_config(model: Any, dialect: str) -> dict[str, Any] | None:
+    """The arguments of the model's `compile` in a dialect, or None if it was not compiled."""
+    steps = model.steps
+    if steps is None:
+        return None
+    if dialect == keras.MODULE and steps.penalty is not None:
+        raise NoWord(
+            f"Keras has no penalty={type(steps.penalty).__name__.lower()!r} in compile; kernel_regularizer= of the "
+            "layers is its word for that."
+        )
+    found = {
+        "optimizer": written(steps.optimizer, dialect),
+        "loss": written(steps.loss, dialect),
+        "loss_weights": None,
+        "metrics": [written(m, dialect) for m in steps.metrics] or None,
+        "weighted_metrics": [written(m, dialect) for m in steps.weighted] or None,
+        "run_eagerly": steps.run_eagerly,
+        "steps_per_execution": 1,
+        "jit_compile": "auto",
+    }
+    if dialect == OWN:
+        found["penalty"] = written(steps.penalty, dialect)
+    return found
+
+
+def compile_from(model: Any, config: Any, maker: Maker) -> None:
+    """Compile `model` as `config` says, and give the optimizer its slots if the model has its weights."""
+    if not config:
+        return
+    if not isinstance(config, dict):
+        raise Refused("what it says of compile is no dict.")
+    if config.get("loss_weights") is not None:
+        raise Refused(f"its loss_weights are {config['loss_weights']!r}; graphnet has one loss.")
+    loss, penalty = config.get("loss"), maker.value(config.get("penalty"), "regularizers")
+    if isinstance(loss, list) and len(loss) == 1:
+        loss = loss[0]
+    loss = maker.value(loss)
+    if isinstance(loss, (list, dict)):
+        raise Refused("it has several losses; graphnet has one.")
+    model.compile(
+        maker.value(config.get("optimizer"), "optimizers"),
+        loss,
+        metrics=_metrics(config.get("metrics"), maker),
+        weighted_metrics=_metrics(config.get("weighted_metrics"), maker),
+        run_eagerly=config.get("run_eagerly") is True,
+    )
+    model.steps.penalty = penalty
+    if model.built and model.trainable_weights:
+        model.optimizer.build(model.trainable_weights)
+
+
+def _metrics(given: Any, maker: Maker) -> Any:
+    """Metrics as `compile` takes them; Keras may list them once for each output."""
+    if given is None:
+        return None
+    if isinstance(given, list) and len(given) == 1 and isinstance(given[0], list):
+        given = given[0]
+    if not isinstance(given, list) or any(isinstance(m, list) for m in given):
+        raise Refused("it has metrics for several outputs; graphnet has one.")
+    return [maker.value(m) for m in given if m is not None]
+
+
+def set_optimizer(optimizer: Any, arrays: list[Any], exact: dict[str, Any] | None = None) -> None:
+    """Put the optimizer's state back: nothing changes unless all of it fits.
+
+    A file of a model that has not been trained has the count of steps and the learning rate only.
+    """
+    variables = optimizer_variables(optimizer)
+    first = 1 if optimizer.schedule else 2
+    if len(arrays) not in (0, first, len(variables)):
+        raise Refused(
+            f"it has {len(arrays)} arrays of state for the optimizer {type(optimizer).__name__}, which has "
+            f"{len(variables)}."
+        )
+    values = []
+    for number, (variable, array) in enumerate(zip(variables, arrays, strict=False)):
+        kept = (exact or {}).get(str(number))
+        if array.shape == () and array.dtype.kind in "iu" and variable.dtype.kind == "f":
+            array = array.astype(variable.dtype)  # a place that some of Keras' optimizers leave unused
+        value = fitting(variable, array, f"number {number} of the optimizer's state")
+        if isinstance(kept, (int, float)) and array.dtype.type(kept) == array:
+            value = variable.dtype.type(kept)  # the same number, before the file's dtype rounded it
+        elif variable is optimizer._rate:
+            value = variable.dtype.type(str(array))
+        values.append(value)
+    for variable, value in zip(variables, values, strict=False):
+        variable.assign(value)

@@ -1,0 +1,108 @@
+"""HDF5 as Keras writes it, through h5py: a group for each holder of weights, with a dataset for each of its weights.
+
+Only plain numbers in plain datasets are read. Links that lead into other files, virtual datasets and filters that are
+not part of HDF5 itself are refused, and so is a dataset whose size the file has not the bytes for.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from typing import Any
+
+import numpy as np
+
+from graphnet.nn.saving.archives import EXPANSION, FLOOR
+from graphnet.nn.saving.errors import Refused
+
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
+OBJECTS, DEEP = 200_000, 64
+#: deflate, shuffle, Fletcher's checksum
+FILTERS = {1, 2, 3}
+
+
+def h5py_module() -> Any:
+    """h5py, or an error that says how to get it."""
+    try:
+        import h5py
+    except ImportError:
+        raise ImportError(
+            "Keras' files hold HDF5, which h5py reads and writes: pip install 'graphnet[keras]'. "
+            "Files that end in .graphnet, .safetensors or .npz need nothing."
+        ) from None
+    return h5py
+
+
+def to_hdf5(groups: dict[str, tuple[str | None, list[np.ndarray]]]) -> bytes:
+    """For each path of a group the name of its holder, and its arrays, numbered from 0."""
+    buffer = io.BytesIO()
+    with h5py_module().File(buffer, "w") as file:
+        for path, (name, arrays) in groups.items():
+            group = file.create_group(f"{path}/vars" if path else "vars")
+            if name is not None:
+                group.attrs["name"] = name
+            for place, array in enumerate(arrays):
+                group[str(place)] = array
+    return buffer.getvalue()
+
+
+def from_hdf5(data: bytes) -> dict[str, np.ndarray]:
+    """All datasets of a file, by their paths."""
+    if not data.startswith(SIGNATURE):
+        raise Refused("it is no HDF5 file.")
+    h5py = h5py_module()
+    arrays: dict[str, np.ndarray] = {}
+    try:
+        with h5py.File(io.BytesIO(data), "r") as file:
+            waiting = [("", file, 0)]
+            seen = total = 0
+            while waiting:
+                path, group, depth = waiting.pop()
+                for key in group:
+                    seen += 1
+                    if seen > OBJECTS or depth > DEEP:
+                        raise Refused("its groups have no end.")
+                    if not isinstance(group.get(key, getlink=True), h5py.HardLink):
+                        raise Refused(f"{path}/{key} is a link that leads elsewhere.")
+                    item = group[key]
+                    where = f"{path}/{key}" if path else key
+                    if isinstance(item, h5py.Group):
+                        waiting.append((where, item, depth + 1))
+                    elif isinstance(item, h5py.Dataset):
+                        total += _check(where, item)
+                        if total > max(FLOOR, EXPANSION * len(data)):
+                            raise Refused(f"its datasets claim {total:,} bytes; the file has {len(data):,}.")
+                        arrays[where] = _array(item)
+    except Refused:
+        raise
+    except Exception as error:  # what h5py raises depends on where the damage is
+        raise Refused(f"its HDF5 is damaged: {error}") from error
+    return arrays
+
+
+def _check(where: str, item: Any) -> int:
+    """The bytes of a dataset, once it is known that they are there."""
+    kind = item.dtype
+    if (kind.kind not in "biuf" or kind.itemsize > 16) and not _bfloat16(item):
+        raise Refused(f"{where} holds {kind}, not numbers.")
+    if item.is_virtual or item.external:
+        raise Refused(f"{where} lies in another file.")
+    layout = item.id.get_create_plist()
+    if any(layout.get_filter(n)[0] not in FILTERS for n in range(layout.get_nfilters())):
+        raise Refused(f"{where} is packed by a filter that is not HDF5's own.")
+    if item.shape is None:
+        raise Refused(f"{where} is empty.")
+    size, stored = math.prod(item.shape) * kind.itemsize, item.id.get_storage_size()
+    if size > (stored if item.chunks is None else max(FLOOR, EXPANSION * stored)):
+        raise Refused(f"{where} claims {size:,} bytes, of which {stored:,} are there.")
+    return size
+
+
+def _bfloat16(item: Any) -> bool:
+    """Whether a dataset holds the upper halves of float32 numbers, as Keras marks them."""
+    return item.dtype == np.dtype("V2") and item.attrs.get("dtype") == "bfloat16"
+
+
+def _array(item: Any) -> np.ndarray:
+    values = np.asarray(item[()])
+    return (values.view("<u2").astype("<u4") << 16).view("<f4") if _bfloat16(item) else values

@@ -1,0 +1,112 @@
+"""What a model is besides its configuration: weights, the optimizer's state, the seeds of layers that draw numbers."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+import graphnet as gn
+from graphnet.nn.saving.errors import Refused
+from graphnet.nn.saving.paths import places
+
+#: numbers of layers that decide which random numbers come next, and that no constructor is given
+SEEDS = ("key", "_calls")
+
+
+def seeds_of(model: Any) -> dict[str, dict[str, int]]:
+    """For each layer that draws random numbers, by its readable path, what decides the next ones."""
+    found = {}
+    for place in places(model):
+        values = vars(place.holder)
+        numbers = {word: int(values[word]) for word in SEEDS if type(values.get(word)) is int}
+        if numbers:
+            found[place.readable] = numbers
+    return found
+
+
+def set_seeds(model: Any, seeds: Any) -> None:
+    """Put back what `seeds_of` gave; layers that are not named keep theirs."""
+    if not isinstance(seeds, dict):
+        raise Refused("its seeds are no dict.")
+    for place in places(model):
+        numbers = seeds.get(place.readable, {})
+        for word in SEEDS:
+            value = numbers.get(word) if isinstance(numbers, dict) else None
+            if type(value) is int and 0 <= value < 1 << 63 and type(vars(place.holder).get(word)) is int:
+                vars(place.holder)[word] = value
+
+
+def optimizer_variables(optimizer: Any) -> list[gn.Parameter]:
+    """The optimizer's state in Keras' order: a learning rate that a schedule gives is none of it."""
+    hidden = optimizer._rate if optimizer.schedule else None
+    return [v for v in optimizer.variables if v is not hidden]
+
+
+def fitting(w: gn.Parameter, value: np.ndarray, what: str) -> np.ndarray:
+    """`value` in the dtype of `w`, if its shape and kind are those of `w`.
+
+    Raises `Refused`, naming both, if not.
+    """
+    if value.shape != w.shape:
+        raise Refused(f"{what} is {value.shape} in the file and {w.shape} in the model.")
+    if value.dtype.kind != w.dtype.kind and not (value.dtype.kind in "iu" and w.dtype.kind in "iu"):
+        raise Refused(f"{what} is {value.dtype} in the file and {w.dtype} in the model.")
+    if value.dtype == w.dtype:
+        return value
+    with np.errstate(over="ignore"):
+        cast = value.astype(w.dtype)
+    if w.dtype.kind in "iu" and (cast != value).any():
+        raise Refused(f"{what} holds numbers that {w.dtype} can't.")
+    return cast
+
+
+def matched(
+    wanted: dict[str, gn.Parameter], arrays: dict[str, np.ndarray], skip_mismatch: bool = False
+) -> tuple[list[tuple[gn.Parameter, np.ndarray]], list[str]]:
+    """Each weight with its array of the file, and what does not fit (empty unless `skip_mismatch`).
+
+    Raises `Refused` for a weight that is not there or does not fit, and for arrays that no weight takes.
+    """
+    pairs, wrong = [], []
+    for path, w in wanted.items():
+        try:
+            if path not in arrays:
+                raise Refused(f"{path}, {w.shape}, is not in the file.")
+            pairs.append((w, fitting(w, arrays[path], path)))
+        except Refused as error:
+            if not skip_mismatch:
+                raise Refused(f"{error}{_hint(wanted, arrays)}") from None
+            wrong.append(str(error))
+    left = [path for path in arrays if path not in wanted]
+    if left and not skip_mismatch:
+        raise Refused(f"the model has no place for {_some(left)} of the file.{_hint(wanted, arrays)}")
+    return pairs, wrong + [f"{path} has no place in the model." for path in left]
+
+
+def _hint(wanted: dict[str, Any], arrays: dict[str, Any]) -> str:
+    return (
+        f" The file has {len(arrays)} arrays, the model {len(wanted)} weights; load_weights(..., skip_mismatch=True) "
+        "takes those that fit."
+    )
+
+
+def _some(words: list[str]) -> str:
+    listed = ", ".join(words[:4])
+    return f"{listed} and {len(words) - 4} more" if len(words) > 4 else listed
+
+
+class Budget:
+    """Makes new weights of zeros, as long as they are no larger together than what a file holds."""
+
+    def __init__(self, elements: int):
+        self.left = self.elements = elements
+
+    def __call__(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+        self.left -= math.prod(shape)
+        if self.left < 0:
+            raise Refused(
+                f"its configuration asks for a weight of shape {shape}; the file holds {self.elements:,} numbers."
+            )
+        return np.zeros(shape, dtype)

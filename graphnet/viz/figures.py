@@ -1,0 +1,53 @@
+"""What all plots share: a figure without a window, colours, and files that are written whole."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+COLOURS = ("#2b6cb0", "#c05621", "#2f855a", "#6b46c1", "#b83260", "#4a5568")
+GREY = "#5f6773"
+
+
+def target_of(path: Any) -> Path | None:
+    """The file to write, if any. Raises `ValueError` for an ending that is no plot's."""
+    target = None if path is None else Path(path)
+    if target is not None and target.suffix.lower() not in (".png", ".svg", ".pdf"):
+        raise ValueError(f"{target}: a plot ends in .png, .svg or .pdf")
+    return target
+
+
+def new_figure(width: float, height: float) -> Any:
+    """A matplotlib Figure on white. Raises `ImportError` with one line where matplotlib is missing."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise ImportError("plots need matplotlib: pip install 'graphnet[plot]'") from None
+    return Figure(figsize=(width, height), layout="constrained", facecolor="white")
+
+
+def write(figure: Any, target: Path | None) -> Any:
+    """The figure, written to its file if it has one: whole or not at all, the same bytes for the same figure."""
+    if target is None:
+        return figure
+    from matplotlib import rc_context
+
+    from graphnet.viz.render import write_whole
+
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"{target}: the folder {target.parent} does not exist")
+    form = target.suffix.lower()[1:]
+    buffer = io.BytesIO()
+    stamp = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(form)
+    with rc_context({"svg.hashsalt": "graphnet"}):
+        figure.savefig(buffer, format=form, dpi=150, metadata=stamp)
+    write_whole(target, buffer.getvalue())
+    return figure
+
+
+def bare(axes: Any) -> None:
+    """No ticks and no frame: for images."""
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.spines[:].set_visible(False)
