@@ -411,3 +411,11 @@ def test_sequences_of_any_length():
     with pytest.raises(ValueError, match=r"build needs the sizes that weights follow from; received \(None, None, 3\)"):
         nn.Sequential([nn.Input((None, 3)), nn.Flatten(), nn.Dense(2)])
     assert model.graph().outputs[0].shape == (32, 16, 2)
+
+
+def test_the_mean_of_the_steps_that_count():
+    x = np.array([[3, 1, 0], [0, 0, 0]])
+    embedding = nn.Embedding(5, 2, mask_zero=True)
+    found = nn.Sequential([embedding, nn.GlobalAveragePooling1D()])(x).numpy()
+    np.testing.assert_allclose(found[0], embedding.embeddings.numpy()[[3, 1]].mean(0), rtol=1e-6)
+    assert not found[1].any()
