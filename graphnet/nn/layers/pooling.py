@@ -139,10 +139,25 @@ class GlobalMaxPooling3D(_GlobalPooling):
 
 @table.add("GlobalAvgPool1D", "global_avg_pool1d")
 class GlobalAveragePooling1D(_GlobalPooling):
-    """The mean over all steps, in each channel: `(batch, steps, channels)` as `(batch, channels)`."""
+    """The mean over all steps, in each channel: `(batch, steps, channels)` as `(batch, channels)`.
+
+    With a mask, `(batch, steps)`, it is the mean of the steps that count; 0 where none does.
+    """
 
     rank = 1
+    supports_masking = True
     function = staticmethod(gn.mean)
+
+    def call(self, x: gn.Tensor, mask: Any = None) -> gn.Tensor:
+        if mask is None:
+            return super().call(x)
+        axis = 1 if self.data_format == "channels_last" else 2
+        counts = gn.expand_dims(mask, 3 - axis)
+        total = gn.sum(gn.where(counts, x, 0.0), axis=axis, keepdims=self.keepdims)
+        return total / gn.maximum(gn.sum(counts.astype(x.dtype), axis=axis, keepdims=self.keepdims), 1.0)
+
+    def compute_mask(self, x: Any, mask: Any = None) -> Any:
+        return None
 
 
 @table.add("GlobalAvgPool2D", "global_avg_pool2d")
