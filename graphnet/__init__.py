@@ -16,6 +16,7 @@ from graphnet.version import __version__
 # These use the names above.
 from graphnet.graph import Graph, trace  # isort: skip
 from graphnet.compile.jit import compile  # isort: skip
+from graphnet.compile.plan import repeatable  # isort: skip
 from graphnet.loops import scan  # isort: skip
 from graphnet import datasets, nn, viz  # isort: skip
 
@@ -50,6 +51,7 @@ __all__ = [
     "ops",
     "reduction",
     "region",
+    "repeatable",
     "scan",
     "tensor",
     "toposort",

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import graphnet as gn
-from graphnet.compile import blas, native, rows
+from graphnet.compile import blas, native, plan, rows
 from graphnet.compile.arena import LINE, Life, arranged
 
 # One element of each row.
@@ -392,3 +392,25 @@ def test_an_update_without_a_penalty_scales_nothing(rate):
             if t.op is not None and t.op.name == "multiply" and any(i is w for i in t.inputs)
         ]
         assert not scalings
+
+
+@NEEDS_LLVM
+def test_repeatable_plans_change_to_native_code_at_a_call_that_the_graph_decides(monkeypatch):
+    monkeypatch.delenv("GRAPHNET_NATIVE", raising=False)
+    x = gn.input((40,))
+    before = gn.repeatable()
+    try:
+        graph = gn.Graph([x], gn.tanh(gn.exp(x * 0.5)).sum())
+        plans = [graph.compile(), graph.compile()]
+    finally:
+        gn.repeatable(before)
+    calls = plan.calls_on_numpy(plans[0].graph)
+    monkeypatch.setattr(plans[0], "_numpy_calls", 20)
+    seen = []
+    for _ in range(plan.NATIVE_AFTER + 22):
+        plans[0](np.zeros(40, np.float32))
+        seen.append(plans[0].backend)
+    at = seen.index("native")
+    assert at == plan.NATIVE_AFTER + 20 and set(seen[at:]) == {"native"}
+    assert 16 <= calls <= 5000
+    assert plans[1].backend == "numpy" and plans[1].wait().backend == "native"

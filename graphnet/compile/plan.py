@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import logging
+import math
 import os
 import threading
 import time
@@ -28,9 +29,54 @@ ndarray = np.ndarray
 
 #: calls on NumPy before native code is made beside them: what runs once or twice does not pay for it
 NATIVE_AFTER = 2
+#: seconds on NumPy after which native code takes over where runs are repeatable: about what making it takes
+TAKEOVER = 0.4
 BACKENDS = ("auto", "numpy", "native")
 
 _plans: weakref.WeakSet[Plan] = weakref.WeakSet()
+
+
+class _Repeatable:
+    """Whether plans that are made now take over native code at a call that the clock has no say in."""
+
+    on = False
+
+
+def repeatable(on: bool = True) -> bool:
+    """Whether it was so before. From now on the same program gives the same numbers, bit for bit, on one machine: plans that are made after this
+    change from NumPy to native code at a call whose number follows from the graph alone, and wait for it there.
+
+    Without it they change when native code is ready, and so a value may differ in its last bit from run to run.
+    `nn.set_random_seed` asks for it. `repeatable(False)` goes back.
+
+    >>> import graphnet as gn
+    >>> before = gn.repeatable()
+    >>> gn.repeatable(before)
+    True
+    """
+    before, _Repeatable.on = _Repeatable.on, bool(on)
+    return before
+
+
+def calls_on_numpy(graph: Graph) -> int:
+    """How many calls of `graph` take about `TAKEOVER` seconds on NumPy, by a rough count of its work."""
+    return max(16, min(5000, int(TAKEOVER / max(_seconds(graph), 1e-6))))
+
+
+def _seconds(graph: Graph) -> float:
+    total = 0.0
+    for t in graph.nodes:
+        if t.op is None:
+            continue
+        total += 1.5e-6 + t.size * t.dtype.itemsize / 8e9
+        if t.op.name in ("matmul", "gemm") or t.op.name.startswith("conv"):
+            # The product of the three sizes is that of the three lengths, squared.
+            a, b, *_ = sorted([i.size for i in t.inputs], reverse=True)
+            total += 2 * math.sqrt(a * b * t.size) / 5e10
+        body = getattr(t.attrs.get("body"), "graph", None)
+        if body is not None:
+            total += int(t.attrs.get("length") or 1) * _seconds(body)
+    return total
 
 
 def backend_wanted(given: str | None = None) -> str:
@@ -115,6 +161,8 @@ class Plan:
         self._wanted = [(t.shape, t.dtype) for t in self.graph.inputs]
         self._turn = turn_of([*self.updated, *self._read])
         self._waiting = NATIVE_AFTER if wanted == "auto" else -1
+        self._numpy_calls = calls_on_numpy(self.graph) if wanted == "auto" and _Repeatable.on else 0
+        self._made: _Running | None = None
         self._thread: threading.Thread | None = None
         code: Code = self._native() if wanted == "native" else Code(self.graph)
         self._running = _Running.of(code, code.load())
@@ -202,12 +250,15 @@ class Plan:
 
     # Native code, made beside the calls.
 
-    def _look_for_native(self) -> None:
-        """Begin to make native code after a few calls."""
+    def _look_for_native(self, calls: int = 1) -> None:
+        """Begin to make native code after a few calls; where runs are repeatable, begin to use it after some more."""
         if self._waiting > 0:
-            self._waiting -= 1
+            self._waiting = max(0, self._waiting - calls)
             return
-        self._waiting = -1
+        if self._thread is not None:
+            self._take_over()
+            return
+        self._waiting = self._numpy_calls or -1
         # Imported here: its hooks for forks must not be registered while a fork waits for the other thread.
         from graphnet.compile import crew  # noqa: F401
 
@@ -221,21 +272,32 @@ class Plan:
             with native.lock:
                 code = self._native()
                 # Not in turn: a plan that has the turn may wait for this lock.
-                self._running = _Running.of(code, code.load())
+                made = _Running.of(code, code.load())
+                if self._numpy_calls:
+                    self._made = made
+                else:
+                    self._running = made
         except Exception as error:
             log.warning("native code for %r could not be made, NumPy goes on: %s", self, error, exc_info=True)
             return
         log.info("native code for %r after %.3f s", self, time.perf_counter() - start)
 
-    def wait(self) -> Plan:
-        """This plan, when native code is ready (at once where there is none to wait for)."""
-        if self._waiting >= 0:
-            with self._turn:
-                self._waiting = 0
-                self._look_for_native()
+    def _take_over(self) -> None:
+        """Wait for native code, and use it."""
         thread = self._thread
         if thread is not None:
             thread.join()
+        self._waiting = -1
+        if self._made is not None:
+            self._running, self._made = self._made, None
+
+    def wait(self) -> Plan:
+        """This plan, when native code is ready (at once where there is none to wait for)."""
+        if self._waiting >= 0 and self._thread is None:
+            with self._turn:
+                self._waiting = 0
+                self._look_for_native()
+        self._take_over()
         for t in self.graph.nodes:
             for value in t.attrs.values():
                 # A loop inside is a plan of its own.
@@ -247,7 +309,7 @@ class Plan:
         """In a forked process: the lock is free, and a compiler thread of the parent is not here."""
         self._turn.forked()
         if self._thread is not None and self.code.kind == "numpy":
-            self._thread, self._waiting = None, NATIVE_AFTER
+            self._thread, self._made, self._waiting = None, None, NATIVE_AFTER
 
     def __repr__(self) -> str:
         arena, steps = self.code.arena, self.code.steps

@@ -70,7 +70,7 @@ class Loop(Plan):
                 written.append(repeat(blocks[place]))
         with self._turn:
             if self._waiting >= 0:
-                self._look_for_native()
+                self._look_for_native(length)
             running = self._running
             columns += [written[self.place_of[p]] for p in running.parameters]
 

@@ -12,11 +12,15 @@ from typing import Any
 
 import numpy as np
 
+import graphnet as gn
+
 _generator: list[np.random.Generator] = []
 
 
 def set_random_seed(seed: int) -> None:
     """Start the generator anew: with the same seed the same script gives the same numbers, bit for bit.
+
+    That holds on one machine with as many threads; for it, `gn.repeatable` is turned on.
 
     >>> import graphnet as gn
     >>> gn.nn.set_random_seed(7)
@@ -27,6 +31,7 @@ def set_random_seed(seed: int) -> None:
     """
     if not isinstance(seed, (int, np.integer)) or isinstance(seed, bool) or seed < 0:
         raise ValueError(f"a random seed is a whole number, 0 or more; received {seed!r}")
+    gn.repeatable()
     _generator[:] = [np.random.default_rng(int(seed))]
 
 
@@ -58,9 +63,13 @@ def using(seed: int | None) -> Iterator[None]:
     if seed is None:
         yield
         return
-    with unmoved():
-        set_random_seed(seed)
-        yield
+    before = gn.repeatable()
+    try:
+        with unmoved():
+            set_random_seed(seed)
+            yield
+    finally:
+        gn.repeatable(before)
 
 
 def generator_state() -> Any:
