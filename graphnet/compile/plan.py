@@ -43,8 +43,10 @@ class _Repeatable:
 
 
 def repeatable(on: bool = True) -> bool:
-    """Whether it was so before. From now on the same program gives the same numbers, bit for bit, on one machine: plans that are made after this
-    change from NumPy to native code at a call whose number follows from the graph alone, and wait for it there.
+    """Ask for the same numbers, bit for bit, from the same program on one machine; gives whether that was so before.
+
+    Plans that are made from now on change from NumPy to native code at a call whose number follows from the graph
+    alone, and wait for it there.
 
     Without it they change when native code is ready, and so a value may differ in its last bit from run to run.
     `nn.set_random_seed` asks for it. `repeatable(False)` goes back.
