@@ -10,6 +10,8 @@ import pytest
 from backends import everywhere  # noqa: F401
 
 from graphnet.compile import blas
+from graphnet.loops import body
+from graphnet.loops.running import Loop
 
 hypothesis.settings.register_profile("default", max_examples=25, deadline=None, derandomize=True)
 hypothesis.settings.register_profile("deep", max_examples=500, deadline=None)
@@ -31,6 +33,16 @@ def pytest_configure():
 def pytest_unconfigure():
     for folder in _made:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def loops_on_numpy():
+    """Loops do not go over to native code: for tests that compare bits of one call with those of another."""
+    before = Loop._look_for_native
+    Loop._look_for_native = lambda self: None
+    body._known.clear()
+    yield
+    Loop._look_for_native = before
 
 
 @pytest.fixture

@@ -10,6 +10,8 @@ from samples import COMPOSITES, ROWS, Row, Sample
 import graphnet as gn
 from graphnet.op import OPS
 
+pytestmark = pytest.mark.usefixtures("loops_on_numpy")
+
 TABLE = {**ROWS, **{f"{name} (composite)": r for name, r in COMPOSITES.items()}}
 ELEMENTWISE = {name: r for name, r in TABLE.items() if r.domains}
 OTHERS = {name: r for name, r in TABLE.items() if not r.domains}

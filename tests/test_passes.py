@@ -12,6 +12,8 @@ from graphnet.compile.passes import algebra, fold, layout, optimise, rewritten, 
 from graphnet.op import OPS, made
 from graphnet.ops.elementwise import over, times
 
+pytestmark = pytest.mark.usefixtures("loops_on_numpy")
+
 EXACT = [fold, share, algebra, simplify]
 ROUNDING = [layout, stabilise, passes.join_softmax, optimise]
 TABLE = {**ROWS, **{f"{name} (composite)": r for name, r in COMPOSITES.items()}}

@@ -80,7 +80,7 @@ def test_settings_come_back(ending, tmp_path):
     assert [layer.trainable for layer in again.layers] == [False, True, True, True]
     assert again.optimizer.get_config() == model.optimizer.get_config()
     assert again.loss.get_config() == model.loss.get_config()
-    assert [m.name for m in again.steps.metrics] == ["accuracy"] and again.steps.run_eagerly
+    assert again.metrics_names == ["loss", "accuracy"] and again.steps.run_eagerly
     assert again.layers[0].kernel_regularizer.l2 == 0.01
     assert gn.nn.load_model(tmp_path / f"m{ending}", compile=False).optimizer is None
 

@@ -49,7 +49,7 @@ def test_training_goes_on_as_there(name, results):
 def test_compile_settings_are_those_of_the_file():
     model = opened("mlp")
     assert type(model.optimizer).__name__ == "Adam" and float(model.optimizer.learning_rate) == 0.001
-    assert [m.name for m in model.steps.metrics] == ["accuracy"]
+    assert model.metrics_names == ["loss", "accuracy"]
     assert model.layers[0].kernel_regularizer.l2 == 0.01
     assert model.layers[-1].name == "out"
     assert opened("mlp", compile=False).optimizer is None

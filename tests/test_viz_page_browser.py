@@ -229,6 +229,24 @@ def test_drag_and_wheel_move_and_zoom(opened):
     assert p.js(f"{camera}.a") > b[0] * 1.2
 
 
+def test_two_fingers_zoom(opened):
+    p = opened(network(1))
+    scale = "return document.querySelector('#graph > g').transform.baseVal.consolidate().matrix.a"
+    before = p.js(scale)
+
+    def touch(kind, *xs):
+        points = [{"x": x, "y": 400, "id": i} for i, x in enumerate(xs)]
+        p.browser.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    touch("touchStart", 100)
+    touch("touchStart", 100, 200)
+    for far in range(10, 101, 10):
+        touch("touchMove", 100 - far / 2, 200 + far / 2)
+    touch("touchEnd")
+    p.settled()
+    assert p.js(scale) == pytest.approx(before * 2, rel=0.1)
+
+
 def test_nothing_overlaps(opened):
     p = opened(network(3), depth=None)
     boxes = p.js(

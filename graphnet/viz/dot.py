@@ -72,6 +72,7 @@ def dot_source(scene: Scene, rankdir: str = "TB", legend: bool = True) -> Any:
                     color=box.colour,
                     fontcolor="#808080",
                     fontsize="10",
+                    labeljust="l",
                     tooltip=_label((box.tooltip or box.label).split("\n")),
                 )
                 filled(inner, box.id)
@@ -100,11 +101,10 @@ def dot_source(scene: Scene, rankdir: str = "TB", legend: bool = True) -> Any:
     if entries:
         with dot.subgraph(name="cluster_legend") as key:
             key.attr(label="legend", style="dotted", color="#a0a0a0", fontcolor="#808080", fontsize="9")
-            # Graphviz sets unconnected nodes of a row from right to left.
-            for meaning, shape, fill, border in entries if rankdir in ("LR", "RL") else reversed(entries):
+            for place, (meaning, shape, fill, border) in enumerate(entries):
                 style = "rounded,filled" if shape == "box" else "filled"
                 key.node(
-                    f"legend {meaning}".replace(":", ""),
+                    f"legend {place}",
                     label=_label([meaning]),
                     shape=shape,
                     style=style,
@@ -115,4 +115,9 @@ def dot_source(scene: Scene, rankdir: str = "TB", legend: bool = True) -> Any:
                     height="0.2",
                     tooltip=_label([meaning]),
                 )
+            if rankdir in ("TB", "BT"):
+                # One below the other: a row would be wider than most graphs.
+                for place in range(1, len(entries)):
+                    ends = (place - 1, place) if rankdir == "TB" else (place, place - 1)
+                    key.edge(*(f"legend {end}" for end in ends), style="invis")
     return dot

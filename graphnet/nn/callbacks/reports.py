@@ -124,7 +124,7 @@ class HTMLReport(Callback):
         if self._seconds:
             spent = sum(self._seconds)
             each = f"{spent / len(self._seconds):.3g} s an epoch"
-            self.report.facts.append(("time", f"{clock(spent)} ({each})"))
+            self.report.facts.append(("time", f"{clock(spent) if spent >= 10 else f'{spent:.2g} s'} ({each})"))
         best = self._best()
         if best:
             self.report.facts.append(("best", best))

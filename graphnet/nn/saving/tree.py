@@ -175,17 +175,18 @@ def _function(name: Named, dialect: str) -> Any:
         raise ValueError(
             f"{function!r} can't be written to a file: it is neither a function nor has it a configuration."
         )
+    called: str = function.__name__
     registered = registered_name(function)
     if registered is None:
         for kind in FUNCTIONS:
-            if tables()[kind].entries.get(function.__name__) is function:
-                return function.__name__
-        if function.__name__ == "<lambda>":
+            if tables()[kind].entries.get(called) is function:
+                return called
+        if called == "<lambda>":
             raise ValueError(
                 "a lambda can't be written to a file, since code is never read from one: write it as a function with a "
                 "name (def f(x): ...), decorated with @gn.nn.register_serializable()."
             )
-    word = registered or function.__name__
+    word = registered or called
     return {"module": "builtins", "class_name": "function", "config": word, "registered_name": word}
 
 
