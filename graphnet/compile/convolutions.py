@@ -218,7 +218,7 @@ class Writer(Text):
                     target = self.at(self.kind, panel, self.mul(k, width))
                     self.store(vector(width, self.kind), value, target, self.align)
                 return
-            with self.nest((taps, width, g.outputs)) as (tap, c, o):
+            with self.nest((taps, g.outputs, width)) as (tap, o, c):
                 at = self.total(self.mul(tap, g.inputs * g.outputs), self.mul(self.add(start, c), g.outputs), o)
                 value = self.load(self.kind, self.at(self.kind, source, at), self.align)
                 place = self.total(self.mul(self.total(self.mul(tap, g.outputs), o), width), c)

@@ -162,8 +162,8 @@ def patches(x: np.ndarray, window: Sizes, strides: Sizes, dilation: Sizes, fit: 
     )
 
 
-def blocks(rows: int, nbytes: int, most: int = 1 << 20) -> Iterator[slice]:
-    """`rows` rows in slices of some `most` bytes, if each has `nbytes`: what is made of them stays in the cache."""
+def blocks(rows: int, nbytes: int, most: int = 1 << 22) -> Iterator[slice]:
+    """`rows` rows in slices of some `most` bytes, if each has `nbytes`: what is made of them stays small."""
     step = max(1, most // max(nbytes, 1))
     for start in range(0, rows, step):
         yield slice(start, min(start + step, rows))
