@@ -123,6 +123,7 @@ def data_for(kind, shape):
 
 def networks(kind, options, shape):
     """The same network in Keras and here, with the same weights."""
+    keras.utils.set_random_seed(0)
     nets = []
     for library, space in ((keras, keras.layers), (nn, nn.layers)):
         if not hasattr(space, kind):
