@@ -21,7 +21,7 @@ def image(size=5, channels=1):
 # Figures of Keras: numbers 34, 36 and 37 of the behaviours that were measured.
 
 
-def test_a_convolution_is_a_cross_correlation():
+def test_36_a_convolution_is_a_cross_correlation():
     layer = nn.Conv1D(1, 2)
     x = np.array([1.0, 2, 3, 4], "f").reshape(1, 4, 1)
     layer(x)
@@ -29,23 +29,23 @@ def test_a_convolution_is_a_cross_correlation():
     assert layer(x).numpy().ravel().tolist() == [21, 32, 43]
 
 
-def test_same_puts_the_odd_zero_after():
+def test_36_same_puts_the_odd_zero_after():
     x = np.array([1.0, 2, 3, 4], "f").reshape(1, 4, 1)
     assert with_ones(nn.Conv1D(1, 2, padding="same"), x).ravel().tolist() == [3, 5, 7, 4]
 
 
-def test_strides_with_same():
+def test_36_strides_with_same():
     y = with_ones(nn.Conv2D(1, 3, strides=2, padding="same"), image())
     assert y[0, :, :, 0].tolist() == [[12, 27, 24], [63, 108, 81], [72, 117, 84]]
 
 
-def test_causal_looks_back_only():
+def test_36_causal_looks_back_only():
     x = np.array([1.0, 2, 3, 4], "f").reshape(1, 4, 1)
     assert with_ones(nn.Conv1D(1, 2, padding="causal"), x).ravel().tolist() == [1, 3, 5, 7]
     assert with_ones(nn.Conv1D(1, 2, padding="causal", dilation_rate=2), x).ravel().tolist() == [1, 2, 4, 6]
 
 
-def test_pooling():
+def test_37_pooling():
     x = image()
     same = nn.AveragePooling2D(2, padding="same")(x).numpy()[0, :, :, 0]
     assert same.tolist() == [[3, 5, 6.5], [13, 15, 16.5], [20.5, 22.5, 24]]
@@ -55,7 +55,7 @@ def test_pooling():
     assert nn.MaxPooling1D(2, 1)(x[:, 0]).numpy().ravel().tolist() == [1, 2, 3, 4]
 
 
-def test_fans_are_the_window_times_the_channels():
+def test_34_fans_are_the_window_times_the_channels():
     assert nn.initializers.fans((3, 3, 16, 32)) == (144, 288)
     layer = nn.Conv2D(32, 3)
     layer.build((None, 8, 8, 16))

@@ -28,7 +28,7 @@ def test_categorical_crossentropy_reduces_as_keras():
     assert none.dtype == np.float32
 
 
-def test_probabilities_are_normalised_and_clipped():
+def test_13_probabilities_are_normalised_and_clipped():
     cce = losses.CategoricalCrossentropy()
     assert value(cce, [[0, 1, 0]], [[1.0, 3.0, 0.0]]) == pytest.approx(0.2876821, rel=1e-6)
     assert value(cce, [[0, 0, 1]], [[0.5, 0.5, 0.0]]) == pytest.approx(16.118095, rel=1e-6)
@@ -37,14 +37,14 @@ def test_probabilities_are_normalised_and_clipped():
     assert value(sparse, [[1], [2]], PROBABILITIES) == pytest.approx(1.1769392, rel=1e-6)
 
 
-def test_binary_crossentropy_clips_in_float32():
+def test_14_binary_crossentropy_clips_in_float32():
     bce = losses.BinaryCrossentropy()
     assert value(bce, [[1.0]], [[0.0]]) == pytest.approx(16.118095, rel=1e-6)
     assert value(bce, [[0.0]], [[1.0]]) == pytest.approx(15.942385, rel=1e-6)
     assert value(bce, [[0, 1]], [[0.6, 0.9]]) == pytest.approx(0.5108256, rel=1e-6)
 
 
-def test_logits():
+def test_15_logits():
     cce = losses.CategoricalCrossentropy(from_logits=True)
     assert value(cce, [[1, 0]], [[-1000.0, 1000.0]]) == 2000.0
     assert value(losses.SparseCategoricalCrossentropy(from_logits=True), [0], [[-1000.0, 1000.0]]) == 2000.0
@@ -94,7 +94,7 @@ def test_gradients_match_differences(name, from_logits):
     gn.check_grads(lambda q: loss(y, q, [1.0, 2.0, 0.5, 0.0]), gn.tensor(p, dtype="float64"), order=2)
 
 
-def test_gradient_of_softmax_is_right_where_keras_has_none():
+def test_16_gradient_of_softmax_is_right_where_keras_has_none():
     for activation, loss, target, slope in (
         ("softmax", "categorical_crossentropy", [[1.0, 0.0]], 30.0),
         ("softmax", "sparse_categorical_crossentropy", [0], 30.0),

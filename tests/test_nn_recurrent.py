@@ -59,7 +59,7 @@ def built(kind, **options):
     ("kind", "single", "pair"),
     [(nn.LSTM, 0.70377535, 0.8166920), (nn.GRU, 0.04719133, 0.2813154), (nn.SimpleRNN, 0.9950548, 0.9920456)],
 )
-def test_figures_of_keras(kind, single, pair):
+def test_39_figures_of_keras(kind, single, pair):
     layer = kind(1, kernel_initializer="ones", recurrent_initializer="ones")
     assert float(layer([[[1.0], [2.0]]])[0, 0]) == pytest.approx(pair, abs=1e-6)
     layer = kind(1, kernel_initializer="ones", recurrent_initializer="ones")
@@ -89,7 +89,7 @@ def test_gru_with_the_reset_before_the_product():
     np.testing.assert_allclose(layer(X).numpy(), written_out(layer, X)[0], rtol=2e-5, atol=2e-6)
 
 
-def test_shapes_and_starts_of_weights():
+def test_39_shapes_and_starts_of_weights():
     lstm, gru, simple = (built(kind) for kind in (nn.LSTM, nn.GRU, nn.SimpleRNN))
     assert [w.shape for w in lstm.weights] == [(3, 20), (5, 20), (20,)]
     assert [w.shape for w in gru.weights] == [(3, 15), (5, 15), (2, 15)]

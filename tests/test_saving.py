@@ -189,7 +189,7 @@ def test_skip_mismatch_takes_what_fits(tmp_path):
     assert same(other.get_weights()[:2], model.get_weights()[:2]) and same(other.get_weights()[2:], last)
 
 
-def test_endings_are_listed(tmp_path):
+def test_56_endings_are_listed(tmp_path):
     model = network()
     for call in (model.save, gn.nn.load_model):
         with pytest.raises(ValueError, match=r"\.keras, \.graphnet; this ends in \.h6"):

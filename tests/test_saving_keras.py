@@ -84,7 +84,7 @@ def test_what_is_written_has_the_paths_and_shapes_of_keras(name, tmp_path):
         assert ours[key] == entry, key
 
 
-def test_configurations_have_keras_words(tmp_path):
+def test_56_configurations_have_keras_words(tmp_path):
     model = gn.nn.Sequential([gn.nn.Input((6,)), gn.nn.Dense(2, activation="relu", kernel_regularizer="l2")])
     model.compile(gn.nn.optimizers.Adam(0.01), "mse", metrics=["mae", "accuracy"])
     model.save(tmp_path / "m.keras")
