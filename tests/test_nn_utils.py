@@ -155,3 +155,12 @@ def test_the_optimizers_numbers_are_on_a_line_of_their_own():
     model.fit(np.ones((4, 8, 8, 2)), np.ones((4, 2)), verbose=0)
     summary = model.summary(print_fn=lambda text: None)
     assert summary.total_params == model.count_params() and summary.optimizer_params == 3 * model.count_params()
+
+
+def test_plot_model_draws_a_box_for_each_layer(tmp_path):
+    model = gn.nn.Sequential([gn.nn.Input((4,)), gn.nn.Dense(3, activation="relu", name="first"), gn.nn.Dropout(0.5)])
+    gn.nn.utils.plot_model(model, tmp_path / "plain.svg")
+    gn.nn.utils.plot_model(model, tmp_path / "shapes.svg", show_shapes=True, expand_nested=True, rankdir="LR")
+    plain, shapes = ((tmp_path / name).read_text("utf-8") for name in ("plain.svg", "shapes.svg"))
+    assert ">first (Dense)" in plain and ">matmul" not in plain and ">[32, 3]" not in plain
+    assert ">first" in shapes and ">matmul" in shapes and ">[32, 3]" in shapes

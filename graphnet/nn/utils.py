@@ -18,6 +18,7 @@ __all__ = [
     "PyDataset",
     "Sequence",
     "normalize",
+    "plot_model",
     "set_random_seed",
     "split_dataset",
     "to_categorical",
@@ -169,3 +170,39 @@ def _as_rows(value: Any) -> np.ndarray:
     if isinstance(value, gn.Tensor) or hasattr(value, "to_numpy"):
         value = value.numpy() if isinstance(value, gn.Tensor) else value.to_numpy()
     return np.asarray(value)
+
+
+def plot_model(
+    model: Any,
+    to_file: Any = "model.png",
+    show_shapes: bool = False,
+    show_dtype: bool = False,
+    show_layer_names: bool = False,
+    rankdir: str = "TB",
+    expand_nested: bool = False,
+    dpi: int = 200,
+    show_layer_activations: bool = False,
+    show_trainable: bool = False,
+    **options: Any,
+) -> Any:
+    """A picture of the model with a box for each layer, written to `to_file`: Keras' name for `model.draw`.
+
+    `expand_nested` opens the boxes, and shows the ops in them. Layers' names, activations and parameters are always
+    there, and `dpi` is that of `draw`; these arguments are taken for the sake of scripts. `options` are those of
+    `model.draw`, whose defaults show more.
+
+    Raises `ValueError` for a model that has no shapes yet, or an unknown ending; see `Graph.draw`.
+
+    >>> import graphnet as gn
+    >>> model = gn.nn.Sequential([gn.nn.Input((4,)), gn.nn.Dense(2)])
+    >>> "dense" in gn.nn.utils.plot_model(model, None).svg
+    True
+    """
+    chosen = {
+        "depth": None if expand_nested else 1,
+        "shapes": show_shapes,
+        "dtypes": show_shapes and show_dtype,
+        "rankdir": rankdir,
+        **options,
+    }
+    return model.draw(to_file, **chosen)
