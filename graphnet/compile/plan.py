@@ -70,11 +70,11 @@ def _seconds(graph: Graph) -> float:
     for t in graph.nodes:
         if t.op is None:
             continue
-        total += 1.5e-6 + t.size * t.dtype.itemsize / 8e9
+        total += 3e-6 + t.size * t.dtype.itemsize / 8e9
         if t.op.name in ("matmul", "gemm") or t.op.name.startswith("conv"):
             # The product of the three sizes is that of the three lengths, squared.
             a, b, *_ = sorted([i.size for i in t.inputs], reverse=True)
-            total += 2 * math.sqrt(a * b * t.size) / 5e10
+            total += 2 * math.sqrt(a * b * t.size) / (1e10 if t.op.name.startswith("conv") else 5e10)
         body = getattr(t.attrs.get("body"), "graph", None)
         if body is not None:
             total += int(t.attrs.get("length") or 1) * _seconds(body)
