@@ -2,26 +2,7 @@
 
 from graphnet.nn.layer import Layer
 from graphnet.nn.layers.activation import ELU, LeakyReLU, PReLU, ReLU, Softmax
-from graphnet.nn.layers.convolution import (
-    Conv1D,
-    Conv1DTranspose,
-    Conv2D,
-    Conv2DTranspose,
-    Conv3D,
-    Conv3DTranspose,
-    Convolution1D,
-    Convolution1DTranspose,
-    Convolution2D,
-    Convolution2DTranspose,
-    Convolution3D,
-    Convolution3DTranspose,
-    DepthwiseConv1D,
-    DepthwiseConv2D,
-    SeparableConv1D,
-    SeparableConv2D,
-    SeparableConvolution1D,
-    SeparableConvolution2D,
-)
+from graphnet.nn.layers.convolution import Conv1D, Conv2D, Conv3D, Convolution1D, Convolution2D, Convolution3D
 from graphnet.nn.layers.core import Activation, Dense, Dropout, Flatten, Input, InputLayer
 from graphnet.nn.layers.core import table as table
 from graphnet.nn.layers.embedding import Embedding, Masking
@@ -81,7 +62,23 @@ from graphnet.nn.layers.resizing import (
     ZeroPadding3D,
 )
 from graphnet.nn.layers.scaling import Normalization, Rescaling
+from graphnet.nn.layers.separable import (
+    DepthwiseConv1D,
+    DepthwiseConv2D,
+    SeparableConv1D,
+    SeparableConv2D,
+    SeparableConvolution1D,
+    SeparableConvolution2D,
+)
 from graphnet.nn.layers.shaping import Permute, RepeatVector, Reshape
+from graphnet.nn.layers.transposed import (
+    Conv1DTranspose,
+    Conv2DTranspose,
+    Conv3DTranspose,
+    Convolution1DTranspose,
+    Convolution2DTranspose,
+    Convolution3DTranspose,
+)
 from graphnet.nn.layers.wrappers import Bidirectional, TimeDistributed
 
 __all__ = [
