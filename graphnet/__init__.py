@@ -3,6 +3,9 @@
 Three ways in, over one graph: `graphnet.nn.Sequential` in Keras' words; tensors and ops in NumPy's; pictures of both.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from graphnet import methods, ops
 from graphnet.check import check_grads
 from graphnet.custom import checkpoint, custom_gradient
@@ -18,7 +21,11 @@ from graphnet.graph import Graph, trace  # isort: skip
 from graphnet.compile.jit import compile  # isort: skip
 from graphnet.compile.plan import repeatable  # isort: skip
 from graphnet.loops import scan  # isort: skip
-from graphnet import datasets, nn, viz  # isort: skip
+from graphnet import viz  # isort: skip
+
+if TYPE_CHECKING:
+    from graphnet import datasets, nn
+
 
 __all__ = [
     "OPS",
@@ -61,3 +68,10 @@ __all__ = [
     "vjp",
 ]
 __all__ += ops.__all__
+
+
+def __getattr__(name: str) -> Any:
+    # Looked up when they are asked for: whoever builds graphs need not wait for networks.
+    if name in ("datasets", "nn"):
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

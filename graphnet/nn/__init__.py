@@ -1,6 +1,7 @@
 """Networks in Keras' words: layers, a Sequential, and training."""
 
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from graphnet import ops
 from graphnet.nn import (
@@ -11,10 +12,8 @@ from graphnet.nn import (
     layers,
     losses,
     metrics,
-    models,
     optimizers,
     regularizers,
-    saving,
     utils,
 )
 from graphnet.nn.callbacks import Callback
@@ -22,18 +21,21 @@ from graphnet.nn.history import History
 from graphnet.nn.layer import Layer
 from graphnet.nn.layers import *
 from graphnet.nn.optimizers import schedules
-from graphnet.nn.saving import (
-    clone_model,
-    custom_object_scope,
-    load_model,
-    model_from_json,
-    register_keras_serializable,
-    register_serializable,
-    save_model,
-)
 from graphnet.nn.sequential import Sequential
 from graphnet.nn.training import Model
 from graphnet.nn.utils import set_random_seed, to_categorical
+
+if TYPE_CHECKING:
+    from graphnet.nn import models, saving
+    from graphnet.nn.saving import (
+        clone_model,
+        custom_object_scope,
+        load_model,
+        model_from_json,
+        register_keras_serializable,
+        register_serializable,
+        save_model,
+    )
 
 __all__ = [
     "Callback",
@@ -67,16 +69,29 @@ __all__ = [
 ]
 __all__ += layers.__all__
 
-_NEED_SKLEARN = ("GraphnetClassifier", "GraphnetRegressor")
+#: names that are looked up when they are asked for: what a script may do without, or what needs another package
+_HOMES = {
+    "GraphnetClassifier": "estimators",
+    "GraphnetRegressor": "estimators",
+    "clone_model": "saving",
+    "custom_object_scope": "registry",
+    "load_model": "saving",
+    "model_from_json": "saving",
+    "models": "",
+    "register_keras_serializable": "registry",
+    "register_serializable": "registry",
+    "save_model": "saving",
+    "saving": "",
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name in _NEED_SKLEARN:
-        from graphnet.nn import estimators
-
-        return getattr(estimators, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if not _HOMES[name]:
+        return import_module(f"{__name__}.{name}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_NEED_SKLEARN])
+    return sorted({*globals(), *_HOMES})

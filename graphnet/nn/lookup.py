@@ -169,6 +169,19 @@ class Spelled(ABCMeta):
             hint = nearest(word, names) or f" It takes {', '.join(names) or 'none'}."
             raise TypeError(f"{cls.__name__}: unknown argument {word!r}.{hint}") from None
 
+    @property
+    def _signature(cls) -> inspect.Signature:
+        """The constructor's, found when it is first asked for: that takes longer than making the class."""
+        found = cls.__dict__.get("_signature_found")
+        if found is None:
+            found = cls._signature_found = inspect.signature(cls.__init__)  # type: ignore[misc]
+        return found
+
+    @property
+    def __signature__(cls) -> inspect.Signature:
+        """What `help` and editors show, which would else be the arguments of `__new__`."""
+        return cls._signature.replace(parameters=list(cls._signature.parameters.values())[1:])
+
     def meant(cls, kwargs: dict[str, Any]) -> type:
         """The class that is made of these arguments."""
         return cls
@@ -182,14 +195,6 @@ class Configured(metaclass=Spelled):
     """
 
     _given: dict[str, Any]
-    _signature: inspect.Signature
-    __signature__: inspect.Signature
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        cls._signature = inspect.signature(cls.__init__)
-        # What `help` and editors show, which would else be the arguments of `__new__`.
-        cls.__signature__ = cls._signature.replace(parameters=list(cls._signature.parameters.values())[1:])
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         self = object.__new__(cls)
@@ -198,7 +203,7 @@ class Configured(metaclass=Spelled):
 
     def _note(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         given: dict[str, Any] = {}
-        signature = self._signature
+        signature = type(self)._signature
         try:
             bound = signature.bind(self, *args, **kwargs)
         except TypeError:
