@@ -6,7 +6,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from backends import BACKENDS, each_backend
+from backends import BACKENDS, NEEDS_LLVM, each_backend
 
 import graphnet as gn
 from graphnet import nn
@@ -134,3 +134,25 @@ def test_a_training_step_allocates_nothing_of_size(backend, monkeypatch):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < (30_000 if backend == "native" else 60_000)
+
+
+@NEEDS_LLVM
+def test_the_same_seed_gives_the_same_bits_across_the_change_to_native_code(monkeypatch):
+    monkeypatch.delenv("GRAPHNET_NATIVE", raising=False)
+    monkeypatch.setattr("graphnet.compile.plan.TAKEOVER", 0.0)
+    x, y = np.random.default_rng(0).normal(size=(200, 6)), np.arange(200) % 3
+    before, runs = gn.repeatable(False), []
+    try:
+        for _ in range(2):
+            nn.set_random_seed(5)
+            model = nn.Sequential([nn.Dense(7, activation="tanh"), nn.Dropout(0.2), nn.Dense(3, activation="softmax")])
+            model.compile("adam", "sparse_categorical_crossentropy")
+            model.fit(x, y, batch_size=10, epochs=3, verbose=0)
+            (plan,) = model.steps.train._plans.values()
+            runs.append((plan.backend, *model.get_weights()))
+    finally:
+        gn.repeatable(before)
+    (first, *ours), (second, *others) = runs
+    assert first == second == "native"
+    for one, other in zip(ours, others, strict=True):
+        np.testing.assert_array_equal(one, other)

@@ -6,6 +6,8 @@ from made_data import mnist
 from graphnet import nn as keras
 from graphnet.nn import layers
 
+keras.utils.set_random_seed(1)
+
 (train_data, _), (test_data, _) = mnist.load_data()
 
 
@@ -38,7 +40,7 @@ autoencoder.compile(optimizer="adam", loss="binary_crossentropy")
 history = autoencoder.fit(
     x=noisy_train_data,
     y=train_data,
-    epochs=4,
+    epochs=6,
     batch_size=32,
     shuffle=True,
     validation_data=(noisy_test_data, test_data),

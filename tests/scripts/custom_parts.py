@@ -6,6 +6,8 @@ from made_data import mnist
 from graphnet import nn as keras
 from graphnet.nn import layers, ops
 
+keras.utils.set_random_seed(1)
+
 (x_train, y_train), (x_test, y_test) = mnist.load_data()
 x_train = x_train.reshape((-1, 784)).astype("float32") / 255
 x_test = x_test.reshape((-1, 784)).astype("float32") / 255

@@ -5,6 +5,8 @@ import numpy as np
 from graphnet import nn as keras
 from graphnet.nn import layers
 
+keras.utils.set_random_seed(1)
+
 rng = np.random.default_rng(0)
 direction = rng.normal(size=(20,))
 

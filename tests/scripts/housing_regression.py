@@ -6,6 +6,8 @@ from made_data import california_housing
 from graphnet import nn as keras
 from graphnet.nn import layers
 
+keras.utils.set_random_seed(1)
+
 (x_train, y_train), (x_test, y_test) = california_housing.load_data()
 
 mean = x_train.mean(axis=0)

@@ -5,6 +5,9 @@ from made_data import imdb, pad_sequences
 from graphnet.nn import Sequential
 from graphnet.nn.callbacks import EarlyStopping
 from graphnet.nn.layers import Conv1D, Dense, Dropout, Embedding, GlobalMaxPooling1D
+from graphnet.nn.utils import set_random_seed
+
+set_random_seed(1)
 
 max_words, maxlen = 200, 40
 (train_reviews, y_train), (test_reviews, y_test) = imdb.load_data(num_words=max_words, seed=1)

@@ -5,6 +5,8 @@ from made_data import imdb, pad_sequences
 from graphnet import nn as keras
 from graphnet.nn import layers
 
+keras.utils.set_random_seed(1)
+
 max_features = 200
 maxlen = 30
 

@@ -6,6 +6,8 @@ from made_data import mnist
 from graphnet import nn as keras
 from graphnet.nn import layers
 
+keras.utils.set_random_seed(1)
+
 num_classes = 10
 input_shape = (28, 28, 1)
 

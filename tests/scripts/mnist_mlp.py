@@ -7,6 +7,8 @@ from graphnet.nn.layers import Dense, Dropout
 from graphnet.nn.models import Sequential
 from graphnet.nn.optimizers import RMSprop
 
+keras.utils.set_random_seed(1)
+
 batch_size = 128
 num_classes = 10
 epochs = 15

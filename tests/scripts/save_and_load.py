@@ -9,6 +9,8 @@ from made_data import mnist
 from graphnet import nn as keras
 from graphnet.nn import layers
 
+keras.utils.set_random_seed(1)
+
 (train_images, train_labels), (test_images, test_labels) = mnist.load_data()
 train_images = train_images[:500].reshape(-1, 28 * 28) / 255.0
 test_images = test_images.reshape(-1, 28 * 28) / 255.0

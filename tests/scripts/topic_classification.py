@@ -6,6 +6,8 @@ from graphnet import nn as keras
 from graphnet.nn import layers
 from graphnet.nn.utils import to_categorical
 
+keras.utils.set_random_seed(1)
+
 rng = np.random.default_rng(0)
 topics = rng.dirichlet(np.full(100, 0.2), size=6)
 labels = rng.integers(0, 6, 900)
