@@ -75,3 +75,7 @@ def __getattr__(name: str) -> Any:
     if name in ("datasets", "nn"):
         return import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), "datasets", "nn"})
