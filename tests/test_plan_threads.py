@@ -313,3 +313,23 @@ def test_a_shared_loop_runs_alone_when_no_thread_can_be_had(shared, arrays, monk
     monkeypatch.setattr(crew, "_Helper", refusing)
     for found, other in zip(shared(*arrays), expected, strict=True):
         np.testing.assert_array_equal(found.numpy(), other)
+
+
+@NEEDS_LLVM
+def test_several_threads_wait_for_a_repeatable_plan(monkeypatch):
+    monkeypatch.delenv("GRAPHNET_NATIVE", raising=False)
+    x = gn.input((30,))
+    before = gn.repeatable()
+    try:
+        plans = [gn.Graph([x], gn.tanh(x * (n + 1.0)).sum()).compile() for n in range(4)]
+    finally:
+        gn.repeatable(before)
+    for plan in plans:
+        threads = [threading.Thread(target=plan.wait) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for _ in range(5):
+            plan(np.zeros(30, np.float32))
+        for thread in threads:
+            thread.join()
+        assert plan.backend == "native" and plan(np.zeros(30, np.float32)).item() == 0.0

@@ -264,8 +264,10 @@ class Plan:
         # Imported here: its hooks for forks must not be registered while a fork waits for the other thread.
         from graphnet.compile import crew  # noqa: F401
 
-        self._thread = threading.Thread(target=self._make_native, name="graphnet compiler", daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=self._make_native, name="graphnet compiler", daemon=True)
+        thread.start()
+        # Shown to others when it runs: who waits joins it.
+        self._thread = thread
 
     def _make_native(self) -> None:
         start = time.perf_counter()
@@ -290,15 +292,18 @@ class Plan:
         if thread is not None:
             thread.join()
         self._waiting = -1
-        if self._made is not None:
-            self._running, self._made = self._made, None
+        # Taken out once: another thread may wait as well.
+        made = self._made
+        if made is not None:
+            self._running, self._made = made, None
 
     def wait(self) -> Plan:
         """This plan, when native code is ready (at once where there is none to wait for)."""
         if self._waiting >= 0 and self._thread is None:
             with self._turn:
-                self._waiting = 0
-                self._look_for_native()
+                if self._thread is None:
+                    self._waiting = 0
+                    self._look_for_native()
         self._take_over()
         for t in self.graph.nodes:
             for value in t.attrs.values():

@@ -42,6 +42,7 @@ class Bidirectional(Layer):
                 f"Bidirectional: merge_mode is one of {', '.join(map(repr, MERGES))}; received {merge_mode!r}"
             )
         self.merge_mode = merge_mode
+        # Two copies run, not the layer that was given: it must not count as a part.
         self.layer = None
         config = layer.get_config()
         name = config["name"]
