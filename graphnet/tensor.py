@@ -367,6 +367,14 @@ class Parameter(Tensor):
         self._value = np.array(array, dtype=self.dtype, copy=True, order="C")
         self._changed = tick()
 
+    def assign_add(self, value: Any) -> None:
+        """`assign(self + value)`."""
+        self.assign(self + value)
+
+    def assign_sub(self, value: Any) -> None:
+        """`assign(self - value)`."""
+        self.assign(self - value)
+
     def _mismatch(self, shape: Shape) -> str:
         return f"assign to {self.name or 'a Parameter'}: its shape is {self.shape}; received {shape}"
 

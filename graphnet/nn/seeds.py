@@ -1,10 +1,12 @@
 """Where randomness in `nn` comes from: one generator of its own, which `set_random_seed` starts anew.
 
-Initial weights, the seeds of layers and the order of rows are drawn from it. NumPy's global generator is never touched.
+Initial weights, the seeds of layers and the order of rows are drawn from it. Nothing here draws from the generators of
+`np.random` and `random`; `set_random_seed` starts them too, for the script's own numbers.
 """
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
@@ -18,9 +20,10 @@ _generator: list[np.random.Generator] = []
 
 
 def set_random_seed(seed: int) -> None:
-    """Start the generator anew: with the same seed the same script gives the same numbers, bit for bit.
+    """Start the generators anew: with the same seed the same script gives the same numbers, bit for bit.
 
-    That holds on one machine with as many threads; for it, `gn.repeatable` is turned on.
+    They are the one that layers and training draw from and, as in Keras, those of `np.random` and `random`. That holds
+    on one machine with as many threads; for it, `gn.repeatable` is turned on.
 
     >>> import graphnet as gn
     >>> gn.nn.set_random_seed(7)
@@ -29,10 +32,21 @@ def set_random_seed(seed: int) -> None:
     >>> bool((first == gn.nn.initializers.GlorotUniform()((2, 2))).all())
     True
     """
+    _start(seed)
+    random.seed(int(seed))
+    np.random.seed(int(seed) % 2**32)
+
+
+def _start(seed: int) -> None:
     if not isinstance(seed, (int, np.integer)) or isinstance(seed, bool) or seed < 0:
         raise ValueError(f"a random seed is a whole number, 0 or more; received {seed!r}")
     gn.repeatable()
     _generator[:] = [np.random.default_rng(int(seed))]
+
+
+def key_of(seed: int | None) -> int:
+    """The number that a layer with this seed counts its steps from: far from that of the next seed."""
+    return draw_seed() if seed is None else int(np.random.default_rng(int(seed) % 2**64).integers(2**62))
 
 
 def draw_seed() -> int:
@@ -66,7 +80,7 @@ def using(seed: int | None) -> Iterator[None]:
     before = gn.repeatable()
     try:
         with unmoved():
-            set_random_seed(seed)
+            _start(seed)
             yield
     finally:
         gn.repeatable(before)

@@ -166,7 +166,7 @@ class Noisy(Layer):
     def __init__(self, seed: int | None = None, **kwargs: Any):
         super().__init__(**kwargs)
         self.seed = seed
-        self.key = seeds.draw_seed() if seed is None else int(seed)
+        self.key = seeds.key_of(seed)
         self._calls = 0
 
     def step_key(self) -> Any:

@@ -99,7 +99,7 @@ class Recurrent(Layer):
         self.dropout = share(dropout, f"{self.kind}: dropout")
         self.recurrent_dropout = share(recurrent_dropout, f"{self.kind}: recurrent_dropout")
         self.seed = seed
-        self.key = seeds.draw_seed() if seed is None else int(seed)
+        self.key = seeds.key_of(seed)
         self._calls = 0
         self.return_sequences = return_sequences
         self.return_state = return_state

@@ -13,18 +13,33 @@ from typing import Any
 import numpy as np
 
 import graphnet as gn
+from graphnet.nn import initializers
 from graphnet.nn.lookup import Configured, Table, snake
 from graphnet.nn.losses import Loss, ratio, weights_like
 from graphnet.nn.losses import table as loss_table
 from graphnet.nn.targets import as_tensor
+from graphnet.nn.weights import held
 
 table = Table("metric")
 
 
 class Metric(Configured):
-    """Base class: make state with `add_variable`, add a batch to it in `update_state`, compute from it in `result`.
+    """Base class: make state with `add_weight`, add a batch to it in `update_state`, compute from it in `result`.
 
-    `direction` says which way is better, "max" or "min" (None: not known).
+    State changes by `assign`, `assign_add` and `assign_sub`. Metrics that are attributes, alone or in lists and dicts,
+    and Parameters that are, are state too. `direction` says which way is better, "max" or "min" (None: not known).
+
+    >>> import graphnet as gn
+    >>> class Largest(gn.nn.metrics.Metric):
+    ...     def __init__(self, name="largest", **kwargs):
+    ...         super().__init__(name=name, **kwargs)
+    ...         self.top = self.add_weight(name="top", initializer="zeros")
+    ...     def update_state(self, y_true, y_pred, sample_weight=None):
+    ...         self.top.assign(gn.maximum(self.top, gn.max(y_pred)))
+    ...     def result(self):
+    ...         return self.top
+    >>> float(Largest()([0.0], [3.0]))
+    3.0
     """
 
     direction: str | None = None
@@ -32,14 +47,59 @@ class Metric(Configured):
     def __init__(self, name: str | None = None, dtype: Any = None):
         self.name = name or snake(type(self).__name__)
         self.dtype = dtype
-        self.variables: list[gn.Parameter] = []
 
-    def add_variable(self, shape: Any = (), name: str = "state", value: float = 0.0) -> gn.Parameter:
-        """A new state Parameter that starts from `value`, and goes back to it in `reset_state`."""
-        variable = gn.Parameter(np.full(shape, value, np.float64), name=f"{self.name}/{name}", trainable=False)
-        self.variables.append(variable)
-        self._start = {**getattr(self, "_start", {}), variable: variable.numpy().copy()}
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, gn.Parameter):
+            self._note_start(value)
+        super().__setattr__(name, value)
+
+    def _note_start(self, variable: gn.Parameter) -> None:
+        self.__dict__.setdefault("_start", {}).setdefault(variable, variable.numpy().copy())
+
+    def add_variable(
+        self,
+        shape: Any = (),
+        initializer: Any = "zeros",
+        dtype: Any = None,
+        aggregation: str = "sum",
+        name: str | None = None,
+        *,
+        value: float | None = None,
+    ) -> gn.Parameter:
+        """A new state Parameter, float64 unless given, that `reset_state` puts back to what it starts from.
+
+        That is the number `value`, or what `initializer` gives. `aggregation` is there for code written for Keras, and
+        changes nothing.
+        """
+        if "name" not in self.__dict__:
+            raise RuntimeError(f"{type(self).__name__}: call super().__init__() before add_weight or add_variable.")
+        sizes = tuple(shape) if isinstance(shape, (tuple, list)) else () if shape is None else (shape,)
+        kind = np.dtype(dtype or np.float64)
+        begin = "zeros" if initializer is None else initializer
+        start = np.full(sizes, value, kind) if value is not None else initializers.get(begin)(sizes, dtype=kind)
+        label = f"{self.name}/{name or 'state'}"
+        variable = gn.Parameter(start, dtype=kind, name=label, trainable=False)
+        self._note_start(variable)
         return variable
+
+    def add_weight(
+        self, shape: Any = (), initializer: Any = "zeros", dtype: Any = None, name: str | None = None
+    ) -> gn.Parameter:
+        """The same as `add_variable`, in Keras' other name for it."""
+        if isinstance(shape, str):
+            raise TypeError(
+                f"{type(self).__name__}: add_weight takes (shape, initializer, dtype, name); received the text "
+                f"{shape!r} as shape. Write add_weight(name={shape!r}, ...)."
+            )
+        return self.add_variable(shape, initializer, dtype, name=name)
+
+    @property
+    def variables(self) -> list[gn.Parameter]:
+        """Its state: what `add_variable` made, Parameters that are attributes, and the state of metrics that are."""
+        found = dict.fromkeys(self.__dict__.get("_start", {}))
+        for metric in held(self, Metric):
+            found.update(dict.fromkeys(metric.variables))
+        return list(found)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add a batch."""
@@ -51,8 +111,10 @@ class Metric(Configured):
 
     def reset_state(self) -> None:
         """Forget all batches."""
-        for variable in self.variables:
-            variable.assign(self._start[variable])
+        for variable, start in self.__dict__.get("_start", {}).items():
+            variable.assign(start)
+        for metric in held(self, Metric):
+            metric.reset_state()
 
     def logged(self) -> dict[str, Any]:
         """The result by name, as it stands in logs: a float, or an array if it has several values."""

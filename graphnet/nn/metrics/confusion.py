@@ -1,7 +1,7 @@
 """How often yes and no are right and wrong: counts at thresholds, and what is made of them.
 
-`Counts` keeps, for each threshold, the weight of positive rows above it and of negative rows above it, and the weight
-of all positive and all negative rows. What is below is the difference.
+`Counts` keeps, for each threshold, those of the four counts that its result needs. What is not above a threshold is
+the weight of all positive or negative rows without what is.
 """
 
 from __future__ import annotations
@@ -11,20 +11,21 @@ from typing import Any
 import numpy as np
 
 import graphnet as gn
+from graphnet.nn.lookup import plain
 from graphnet.nn.losses import ratio, weights_like
 from graphnet.nn.metrics.base import Metric, table
 from graphnet.nn.targets import compared
 
 #: thresholds that lie evenly and are more than this are not looked at one by one
 FEW = 8
-#: comparisons (thresholds times predictions) beyond which rows are sorted into buckets instead: a compiled loop of
-#: comparisons is faster than buckets, but outside of one they take memory
-LARGE = 1 << 20
+#: comparisons (thresholds times predictions) beyond which rows are sorted into buckets instead: in a graph, whose
+#: comparisons are one compiled loop, and outside of one, where they are arrays of that size
+LARGE, LARGE_EAGER = 1 << 18, 1 << 14
 
 
 def evenly(thresholds: np.ndarray) -> bool:
-    """Whether thresholds go in equal steps from 0 to 1 (the ends may lie a hair outside)."""
-    return len(thresholds) > FEW and np.allclose(thresholds, np.linspace(0, 1, len(thresholds)), atol=1e-7, rtol=0)
+    """Whether thresholds go in equal steps from 0 to 1 (the ends may lie 1e-7 outside)."""
+    return len(thresholds) > FEW and np.allclose(thresholds, np.linspace(0, 1, len(thresholds)), atol=2e-7, rtol=0)
 
 
 def only_largest(y_pred: gn.Tensor, k: int) -> gn.Tensor:
@@ -53,7 +54,14 @@ class Counts(Metric):
 
     A prediction is positive if it is above the threshold, a target if it is not 0. With `class_id` only that column
     counts; with `top_k` only the k largest predictions of a row can be positive. `per_label` counts each column alone.
+    `keeps` names the counts that are kept as state, each an attribute.
     """
+
+    keeps: tuple[str, ...] = ("true_positives", "true_negatives", "false_positives", "false_negatives")
+    true_positives: gn.Parameter
+    true_negatives: gn.Parameter
+    false_positives: gn.Parameter
+    false_negatives: gn.Parameter
 
     def __init__(
         self,
@@ -68,27 +76,35 @@ class Counts(Metric):
         self._thresholds = np.asarray(thresholds, np.float64)
         self._even = evenly(self._thresholds)
         self.top_k, self.class_id = top_k, class_id
-        self._per_label = per_label
+        self._per_label, self._made = per_label, False
         if not per_label:
             self.make_state(())
 
     def make_state(self, labels: tuple[int, ...]) -> None:
         """The sums, for all columns together, `()`, or for each, `(columns,)`."""
-        count = len(self._thresholds)
-        self.true_positives = self.add_variable((count, *labels), "true_positives")
-        self.false_positives = self.add_variable((count, *labels), "false_positives")
-        self.positives = self.add_variable(labels, "positives")
-        self.negatives = self.add_variable(labels, "negatives")
+        self._made = True
+        for name in self.keeps:
+            setattr(self, name, self.add_variable((len(self._thresholds), *labels), name=name))
 
     @property
-    def true_negatives(self) -> gn.Tensor:
-        """The weight of negative rows that are not above each threshold."""
-        return self.negatives - self.false_positives
+    def thresholds(self) -> list[float]:
+        """The thresholds as they are compared with."""
+        return self._thresholds.tolist()
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments, in a form that JSON can hold."""
+        config = super().get_config()
+        return {**config, "thresholds": plain(self._given["thresholds"])} if "thresholds" in config else config
 
     @property
-    def false_negatives(self) -> gn.Tensor:
-        """The weight of positive rows that are not above each threshold."""
-        return self.positives - self.true_positives
+    def positives(self) -> gn.Tensor:
+        """The weight of positive rows, for each threshold."""
+        return self.true_positives + self.false_negatives
+
+    @property
+    def negatives(self) -> gn.Tensor:
+        """The weight of negative rows, for each threshold."""
+        return self.true_negatives + self.false_positives
 
     def prepared(self, y_pred: gn.Tensor) -> gn.Tensor:
         """Predictions as they are compared with thresholds."""
@@ -115,7 +131,7 @@ class Counts(Metric):
                     f"{type(self).__name__}: multi_label=True needs predictions of shape (batch, labels); "
                     f"received {p.shape}."
                 )
-            if not hasattr(self, "positives"):
+            if not self._made:
                 self.make_state(p.shape[1:])
         else:
             y, p = gn.ravel(y), gn.ravel(p)
@@ -124,10 +140,17 @@ class Counts(Metric):
         no = 1.0 - yes
         if w is not None:
             yes, no = yes * w, no * w
-        for sums, weights in ((self.true_positives, yes), (self.false_positives, no)):
-            sums.assign(sums + self.above(p, weights))
-        self.positives.assign(self.positives + gn.sum(yes, axis=0))
-        self.negatives.assign(self.negatives + gn.sum(no, axis=0))
+        above: dict[bool, gn.Tensor] = {}
+        for name in self.keeps:
+            of_positives = name in ("true_positives", "false_negatives")
+            weights = yes if of_positives else no
+            if of_positives not in above:
+                above[of_positives] = self.above(p, weights)
+            count = above[of_positives]
+            if name.endswith("negatives"):  # those that are predicted negative
+                count = gn.sum(weights, axis=0).astype("float64") - count
+            kept = getattr(self, name)
+            kept.assign(kept + count)
 
     def above(self, p: gn.Tensor, weights: gn.Tensor) -> gn.Tensor:
         """The sum of `weights` where `p` is above each threshold."""
@@ -137,7 +160,7 @@ class Counts(Metric):
         passed = gn.ceil(gn.clip(p, 0.0, 1.0) * (count - 1))  # how many thresholds are below p
         if self._thresholds[0] < 0:
             passed = gn.maximum(passed, 1)
-        if count * p.size <= LARGE:
+        if count * p.size <= (LARGE if p.is_symbolic else LARGE_EAGER):
             return compared_with(np.arange(count), passed, weights)
         return in_buckets(passed.astype("int64"), weights, count)
 
@@ -161,7 +184,6 @@ class Count(Counts):
 
     def __init__(self, thresholds: Any = None, name: str | None = None, dtype: Any = None):
         super().__init__(thresholds_of(thresholds, 0.5, type(self).__name__), name, dtype)
-        self.thresholds = thresholds
 
 
 @table.add("tp")
@@ -174,6 +196,7 @@ class TruePositives(Count):
     """
 
     direction = "max"
+    keeps = ("true_positives",)
 
     def result(self) -> gn.Tensor:
         return self.single(gn.positive(self.true_positives))
@@ -184,9 +207,10 @@ class TrueNegatives(Count):
     """How many negative rows are predicted so, or the sum of their weights."""
 
     direction = "max"
+    keeps = ("true_negatives",)
 
     def result(self) -> gn.Tensor:
-        return self.single(self.true_negatives)
+        return self.single(gn.positive(self.true_negatives))
 
 
 @table.add("fp")
@@ -194,6 +218,7 @@ class FalsePositives(Count):
     """How many negative rows are predicted positive, or the sum of their weights."""
 
     direction = "min"
+    keeps = ("false_positives",)
 
     def result(self) -> gn.Tensor:
         return self.single(gn.positive(self.false_positives))
@@ -204,9 +229,10 @@ class FalseNegatives(Count):
     """How many positive rows are predicted negative, or the sum of their weights."""
 
     direction = "min"
+    keeps = ("false_negatives",)
 
     def result(self) -> gn.Tensor:
-        return self.single(self.false_negatives)
+        return self.single(gn.positive(self.false_negatives))
 
 
 class Selected(Counts):
@@ -229,7 +255,6 @@ class Selected(Counts):
             raise ValueError(f"{what}: class_id is the number of a class; received {class_id!r}")
         default = 0.5 if top_k is None else -np.inf
         super().__init__(thresholds_of(thresholds, default, what), name, dtype, top_k, class_id)
-        self.thresholds = thresholds
 
 
 @table.add()
@@ -240,6 +265,8 @@ class Precision(Selected):
     >>> round(float(gn.nn.metrics.Precision()([0, 1, 1, 1], [1.0, 0.0, 1.0, 1.0])), 5)
     0.66667
     """
+
+    keeps = ("true_positives", "false_positives")
 
     def result(self) -> gn.Tensor:
         return self.single(ratio(self.true_positives, self.true_positives + self.false_positives))
@@ -254,5 +281,7 @@ class Recall(Selected):
     0.66667
     """
 
+    keeps = ("true_positives", "false_negatives")
+
     def result(self) -> gn.Tensor:
-        return self.single(ratio(gn.positive(self.true_positives), gn.positive(self.positives)))
+        return self.single(ratio(gn.positive(self.true_positives), self.positives))

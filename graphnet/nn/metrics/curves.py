@@ -93,7 +93,7 @@ class AUC(Counts):
         super().update_state(y_true, y_pred, sample_weight)
 
     def result(self) -> gn.Tensor:
-        if not hasattr(self, "positives"):
+        if not self._made:
             return gn.tensor(0.0)
         pieces = self.pieces()
         areas = gn.sum(pieces, axis=0)  # () or (labels,)
@@ -135,7 +135,7 @@ class AUC(Counts):
         start = tp[1:] - slope * chosen[1:]
         both = gn.logical_and(gn.greater(chosen[:-1], 0.0), gn.greater(chosen[1:], 0.0))
         growth = gn.where(both, ratio(chosen[:-1], gn.maximum(chosen[1:], 0.0)), 1.0)
-        return ratio(slope * (gained + start * gn.log(growth)), gn.positive(self.positives))
+        return ratio(slope * (gained + start * gn.log(growth)), self.positives[0])
 
 
 class RateAtLimit(Counts):
@@ -168,11 +168,11 @@ class RateAtLimit(Counts):
 
     def recall_rate(self) -> gn.Tensor:
         """True positives / positives, at each threshold."""
-        return ratio(gn.positive(self.true_positives), gn.positive(self.positives))
+        return ratio(gn.positive(self.true_positives), self.positives)
 
     def specificity_rate(self) -> gn.Tensor:
         """True negatives / negatives, at each threshold."""
-        return ratio(self.true_negatives, gn.positive(self.negatives))
+        return ratio(gn.positive(self.true_negatives), self.negatives)
 
     def precision_rate(self) -> gn.Tensor:
         """True positives / predicted positives, at each threshold."""

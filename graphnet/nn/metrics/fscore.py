@@ -55,7 +55,7 @@ class FBetaScore(Metric):
             )
         if self.sums is None:
             #: true positives, false positives, false negatives, of all together or of each class
-            self.sums = self.add_variable((3,) if self.average == "micro" else (3, p.shape[1]), "sums")
+            self.sums = self.add_variable((3,) if self.average == "micro" else (3, p.shape[1]), name="sums")
         if self.threshold is None:
             top = gn.max(p, axis=-1, keepdims=True)
             chosen = gn.logical_and(gn.greater_equal(p, top), gn.greater(gn.abs(p), 1e-9))

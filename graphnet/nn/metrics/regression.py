@@ -200,7 +200,7 @@ class R2Score(Metric):
             raise ValueError(f"metric='r2_score' takes predictions of shape (batch, outputs); received {p.shape}.")
         if self.sums is None:
             #: weights, weighted targets, weighted squares of targets, weighted squares of errors
-            self.sums = self.add_variable((4, p.shape[1]), "sums")
+            self.sums = self.add_variable((4, p.shape[1]), name="sums")
         y, p = y.astype("float64"), p.astype("float64")
         w = gn.ones_like(y)
         if sample_weight is not None:

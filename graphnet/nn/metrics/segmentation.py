@@ -52,7 +52,7 @@ class IoU(Metric):
             )
         self.ignore_class, self.axis = ignore_class, axis
         self.sparse_y_true, self.sparse_y_pred = sparse_y_true, sparse_y_pred
-        self.table = self.add_variable((num_classes, num_classes), "confusion")  # (true, predicted)
+        self.table = self.add_variable((num_classes, num_classes), name="confusion")  # (true, predicted)
 
     def classes(self, y: Any, sparse: bool) -> gn.Tensor:
         """Class numbers, in a row."""
