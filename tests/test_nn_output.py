@@ -126,7 +126,7 @@ def test_summary(capsys):
     net = model()
     summary = net.summary()
     out = capsys.readouterr().out
-    assert out == str(summary) + "\n" == repr(summary) + "\n"
+    assert out == str(summary) + "\n" and repr(summary) == f"<Summary of '{net.name}': 3 layers, 43 params>"
     assert (summary.total_params, summary.trainable_params, summary.non_trainable_params) == (43, 43, 0)
     assert [(r["kind"], r["output_shape"], r["params"]) for r in summary.rows] == [
         ("Dense", (None, 5), 25),

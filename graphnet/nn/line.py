@@ -1,7 +1,7 @@
 """One line of text that is rewritten on a terminal or in a notebook, and the numbers in it, as Keras writes them.
 
-A file or a pipe gets no carriage return, backspace or escape sequence. A terminal's line fits its width, and has no
-colour if NO_COLOR is set.
+A file or a pipe gets no carriage return, backspace or escape sequence. A terminal's line fits its width while work goes
+on, and has no colour if NO_COLOR is set.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import sys
 from typing import Any
 
 WIDTH = 20
+#: what stands for the characters of tables and bars on a stream that can't encode them
+PLAIN = str.maketrans("━─│┃┏┳┓┡╇┩└┴┘├┼┤█×…", "=-||" + "+" * 12 + "#x.")
 
 
 def display(stream: Any) -> str:
@@ -60,6 +62,37 @@ def counts(done: int, total: int | None) -> str:
     return f"{done:>{len(str(total))}}/{total}" if total else f"{done}/Unknown"
 
 
+def encodable(text: str, stream: Any) -> str:
+    """`text`, or where `stream` can't encode it, the same with plain lines for those of tables, and ? for the rest."""
+    encoding = getattr(stream, "encoding", None)
+    if not isinstance(encoding, str):
+        return text
+    try:
+        text.encode(encoding)
+        return text
+    except LookupError:
+        return text
+    except UnicodeEncodeError:
+        return text.translate(PLAIN).encode(encoding, "replace").decode(encoding)
+
+
+def broken(text: str, columns: int) -> str:
+    """`text` in lines of up to `columns` characters, broken before the ` - ` of a metric where that is possible.
+
+    >>> print(broken("Epoch 1/2 3/3 - loss: 0.1 - val_loss: 0.2", 30))
+    Epoch 1/2 3/3 - loss: 0.1
+      - val_loss: 0.2
+    """
+    lines = [""]
+    for n, part in enumerate(text.split(" - ")):
+        piece = part if n == 0 else f" - {part}"
+        if n and len(lines[-1]) + len(piece) > columns:
+            lines.append("  " + piece[1:])
+        else:
+            lines[-1] += piece
+    return "\n".join(lines)
+
+
 class Line:
     """The last line of `stream` (standard output unless given): rewritten where `live`, else written when done."""
 
@@ -74,16 +107,24 @@ class Line:
         """Whether it can be rewritten."""
         return self.display != "file"
 
-    def bar(self, head: str, share: float, tail: str, width: int = WIDTH) -> None:
-        """Put `head`, a bar of which `share` is done, and `tail` in its place."""
+    def bar(self, head: str, share: float, tail: str, width: int = WIDTH, last: bool = False) -> None:
+        """Put `head`, a bar of which `share` is done, and `tail` in its place.
+
+        The bar gets shorter where there is no room for it, and is left out below five characters. The `last` text of a
+        line is whole: what is too long for one line is broken between two metrics.
+        """
         columns = self.columns
+        width = min(width, columns - len(head) - len(tail))
+        width = width if width >= 5 else 0
         full = round(width * min(1.0, share))
         done, rest = "━" * full, ("━" if self.colour else "─") * (width - full)
-        if len(head) + width + 8 > columns:
-            done = rest = ""
-        text = (head + done + rest + tail)[:columns]
+        text = head + done + rest + (tail if width else tail.lstrip())
+        if last and len(text) > columns:
+            self._replace(broken(text, columns), columns)
+            return
+        text = text[:columns]
         shown, at = text, len(head)
-        if self.colour and done + rest:
+        if self.colour and width:
             shown = f"{text[:at]}\x1b[32m{done}\x1b[0m\x1b[90m{rest}\x1b[0m{text[at + width :]}"
         self._replace(shown, len(text))
 
@@ -112,7 +153,5 @@ class Line:
         try:
             self.stream.write(text)
         except UnicodeEncodeError:
-            encoding = getattr(self.stream, "encoding", None) or "ascii"
-            plain = text.replace("━", "=").replace("─", "-")
-            self.stream.write(plain.encode(encoding, "replace").decode(encoding))
+            self.stream.write(encodable(text, self.stream))
         self.stream.flush()

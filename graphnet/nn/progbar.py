@@ -65,7 +65,8 @@ class Progbar:
         if self._line.live and (finalize or now - self._drawn >= self.interval):
             self._drawn = now
             share = current / self.target if self.target else 0.0
-            self._line.bar(f"{counts(current, self.target)} ", share, f" {self._text(now, finalize, ' ')}", self.width)
+            tail = f" {self._text(now, finalize, ' ')}"
+            self._line.bar(f"{counts(current, self.target)} ", share, tail, self.width, last=finalize)
             if finalize:
                 self._line.end()
         elif finalize and not self._line.live:

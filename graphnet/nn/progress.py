@@ -132,10 +132,10 @@ class Progress(Callback):
         self.last_drawn = time.monotonic()
         self.bar(f" {self.remaining()}{self.per_step()}{metrics_text(logs)}{note}")
 
-    def bar(self, tail: str) -> None:
+    def bar(self, tail: str, last: bool = False) -> None:
         """Write epoch, steps, the bar and `tail` over the line that is there."""
         share = self.done / self.steps if self.steps else 0.0
-        self.line.bar(f"{self.head()}{counts(self.done, self.steps)} ", share, tail)
+        self.line.bar(f"{self.head()}{counts(self.done, self.steps)} ", share, tail, last=last)
 
     def finish(self, logs: dict[str, Any]) -> None:
         """Leave the final line of an epoch, an evaluation or a prediction."""
@@ -143,7 +143,7 @@ class Progress(Callback):
         if self.live:
             # The end is known now, whether or not it was before.
             self.steps = self.steps if self.steps and self.done < self.steps else self.done
-            self.bar(f" {elapsed} {self.per_step()}{metrics_text(logs)}")
+            self.bar(f" {elapsed} {self.per_step()}{metrics_text(logs)}", last=True)
             self.line.end()
         else:
             head = self.head()

@@ -242,13 +242,14 @@ class Sequential(Model):
 
         `show_trainable`, `show_input` (shapes), `show_activation` and `show_macs` (multiplications for one row) add a
         column each; `expand_nested` adds the layers of layers. `layer_range` is a pair of names (or patterns): the
-        layers from the first to the second. Nothing is cut off: `line_length` and `positions` make columns wider only.
-        `print_fn` is called with the text, in place of `print`.
+        layers from the first to the second. Nothing is cut off: in a table of `line_length` characters, or on a narrow
+        terminal, long cells go on in the next line; `positions` make columns wider only. `print_fn` is called with the
+        text, in place of `print`.
         """
         columns = {"input": show_input, "activation": show_activation, "macs": show_macs, "trainable": show_trainable}
         shown = tuple(name for name, wanted in columns.items() if wanted)
         table_ = Summary(self, expand_nested, shown, line_length, positions, layer_range)
-        (print if print_fn is None else print_fn)(str(table_))
+        table_.show(print_fn)
         return table_
 
     def graph(self, batch_size: int = 32, training: bool = False) -> gn.Graph:

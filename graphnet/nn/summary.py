@@ -5,11 +5,17 @@ from __future__ import annotations
 import html
 import math
 import re
+import shutil
+import sys
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
 from graphnet.nn.layer import Layer
+from graphnet.nn.line import encodable
 
+#: the least width of a column
+LEAST = 6
 #: the columns, in their order: word, head, whether it stands at the right
 COLUMNS = {
     "layer": ("Layer (type)", False),
@@ -43,6 +49,7 @@ class Summary:
         self.name = model.name
         self.columns = [word for word in COLUMNS if word in ("layer", "output", "params") or word in columns]
         self.line_length, self.positions = line_length, positions
+        self._printed_in: Any = None
         self.rows: list[dict[str, Any]] = []
         self._macs = macs_of(model) if "macs" in self.columns else {}
         self._add(in_range(model.layers, layer_range), 0, expand_nested, (model.name,), model.built_shape)
@@ -117,7 +124,7 @@ class Summary:
         return lines
 
     def widths(self, rows: list[tuple[str, ...]]) -> list[int]:
-        """How wide the columns are: as wide as what stands in them, or as asked for if that is more."""
+        """How wide the columns are: as wide as what stands in them, or as the table is to be."""
         found = [max(len(line[i]) for line in rows) for i in range(len(self.columns))]
         if self.positions:
             length = self.line_length or 88
@@ -125,9 +132,18 @@ class Summary:
             starts = [0, *ends]
             for i in range(min(len(ends), len(found))):
                 found[i] = max(found[i], ends[i] - starts[i] - 3)
+            return found
+        limit = self.limit()
+        if limit is None:
+            return found
+        room = limit - 3 * len(found) - 1
         if self.line_length:
-            found[0] = max(found[0], self.line_length - sum(found[1:]) - 3 * len(found) - 1)
-        return found
+            found[0] = max(found[0], room - sum(found[1:]))
+        return narrowed(found, rows, room)
+
+    def limit(self) -> int | None:
+        """How wide the table is to be; None for as wide as it needs."""
+        return None if self.positions else self.line_length or terminal_columns()
 
     def __str__(self) -> str:
         head = tuple(COLUMNS[column][0] for column in self.columns)
@@ -135,19 +151,43 @@ class Summary:
         rows = self.table()
         widths = self.widths([head, *rows])
 
-        def text(line: tuple[str, ...], bar: str) -> str:
-            cells = [c.rjust(w) if r else c.ljust(w) for c, w, r in zip(line, widths, right, strict=True)]
-            return bar + bar.join(f" {c} " for c in cells) + bar
+        def text(line: tuple[str, ...], bar: str) -> list[str]:
+            cells = [wrapped(c, w) for c, w in zip(line, widths, strict=True)]
+            found = []
+            for n in range(max(len(cell) for cell in cells)):
+                parts = [cell[n] if n < len(cell) else "" for cell in cells]
+                padded = [c.rjust(w) if r else c.ljust(w) for c, w, r in zip(parts, widths, right, strict=True)]
+                found.append(bar + bar.join(f" {c} " for c in padded) + bar)
+            return found
 
         def rule(left: str, fill: str, middle: str, right: str) -> str:
             return left + middle.join(fill * (w + 2) for w in widths) + right
 
-        lines = [f'Model: "{self.name}"', rule("┏", "━", "┳", "┓"), text(head, "┃"), rule("┡", "━", "╇", "┩")]
-        lines += [text(row, "│") for row in rows]
-        lines += [rule("└", "─", "┴", "┘")]
-        return "\n".join([*lines, *(f" {line}" for line in self.totals())])
+        title, totals = [f'Model: "{self.name}"'], [f" {line}" for line in self.totals()]
+        limit = self.limit()
+        if limit:
+            title, totals = ([part for line in lines for part in wrapped(line, limit)] for lines in (title, totals))
+        body = [part for row in rows for part in text(row, "│")]
+        lines = [*title, rule("┏", "━", "┳", "┓"), *text(head, "┃"), rule("┡", "━", "╇", "┩"), *body]
+        return "\n".join([*lines, rule("└", "─", "┴", "┘"), *totals])
 
-    __repr__ = __str__
+    def __repr__(self) -> str:
+        return f"<Summary of '{self.name}': {len(self.rows)} layers, {self.total_params:,} params>"
+
+    def show(self, print_fn: Any = None) -> None:
+        """Print the table, or hand it to `print_fn`."""
+        if print_fn is not None:
+            print_fn(str(self))
+            return
+        print(encodable(str(self), sys.stdout))
+        self._printed_in = _cell()
+
+    def _ipython_display_(self) -> None:
+        # At the end of the cell that printed it, it would be there twice.
+        if self._printed_in is None or self._printed_in != _cell():
+            from IPython.display import display
+
+            display({"text/plain": str(self), "text/html": self._repr_html_()}, raw=True)
 
     def _repr_html_(self) -> str:
         sides = ["right" if COLUMNS[column][1] else "left" for column in self.columns]
@@ -164,6 +204,45 @@ class Summary:
             body += f"<tr>{''.join(parts)}</tr>"
         totals = "<br>".join(html.escape(line) for line in self.totals())
         return f"<b>{html.escape(self.name)}</b><table><tr>{head}</tr>{body}</table><small>{totals}</small>"
+
+
+def terminal_columns() -> int | None:
+    """How wide a line may be where standard output is a terminal; None elsewhere."""
+    return shutil.get_terminal_size().columns if getattr(sys.stdout, "isatty", lambda: False)() else None
+
+
+def narrowed(widths: list[int], rows: list[tuple[str, ...]], room: int) -> list[int]:
+    """`widths` with a sum of `room` or less: columns lose what lies behind their longest word first.
+
+    None gets narrower than `LEAST`.
+    """
+    found = list(widths)
+    words = [max((len(word) for row in rows for word in row[i].split()), default=1) for i in range(len(found))]
+    while sum(found) > room:
+        spare = [width - word for width, word in zip(found, words, strict=True)]
+        place = spare.index(max(spare)) if max(spare) > 0 else found.index(max(found))
+        if found[place] <= LEAST:
+            break
+        found[place] -= 1
+    return found
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """`text` in lines of up to `width` characters, indented like the first."""
+    if len(text) <= width:
+        return [text]
+    indent = text[: len(text) - len(text.lstrip(" └"))]
+    if len(indent) > width // 2:
+        indent = ""
+    rest = textwrap.wrap(text.lstrip(" └") if indent else text, width - len(indent), break_on_hyphens=False)
+    return [(indent if n == 0 else " " * len(indent)) + line for n, line in enumerate(rest)]
+
+
+def _cell() -> Any:
+    """The number of the cell that IPython runs, or None outside of it."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return getattr(shell, "execution_count", None)
 
 
 def in_range(layers: list[Layer], names: Sequence[str] | None) -> list[Layer]:

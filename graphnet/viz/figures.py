@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,27 @@ def new_figure(width: float, height: float) -> Any:
         from matplotlib.figure import Figure
     except ImportError:
         raise ImportError("plots need matplotlib: pip install 'graphnet[plot]'") from None
+    _show_in_notebook()
     return Figure(figsize=(width, height), layout="constrained", facecolor="white")
+
+
+def _show_in_notebook() -> None:
+    """See that IPython shows a Figure at the end of a cell, which it only does by itself once pyplot is imported."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    if shell is None:
+        return
+    formatter = shell.display_formatter.formatters["image/png"]
+    try:
+        formatter.lookup_by_type("matplotlib.figure.Figure")
+    except KeyError:
+        formatter.for_type_by_name("matplotlib.figure", "Figure", _as_png)
+
+
+def _as_png(figure: Any) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=100, bbox_inches="tight")
+    return buffer.getvalue()
 
 
 def write(figure: Any, target: Path | None) -> Any:
