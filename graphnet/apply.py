@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from graphnet.escape import line
 from graphnet.tensor import (
     _PACKAGE,
     KINDS,
@@ -138,7 +139,7 @@ class Op:
             reason = str(found)
         listed = [described(a) for a in args] + [f"{k}={v!r}" for k, v in attrs.items() if v is not None]
         where = state.mode.region
-        layer = "/".join(r.name for r in where.path) + ": " if where is not None else ""
+        layer = line("/".join(r.name for r in where.path)) + ": " if where is not None else ""
         kind = type(error) if type(error) in (ValueError, TypeError, IndexError, FloatingPointError) else ValueError
         named = kind(f"{layer}{self.name}({', '.join(listed)}): {reason}")
         named._graphnet_named = True  # type: ignore[attr-defined]

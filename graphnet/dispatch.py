@@ -1,4 +1,7 @@
-"""The functions that users call: generated, so that each has its op's signature and the shortest way to its body."""
+"""The functions that users call: generated, so that each has its op's signature and the shortest way to its body.
+
+The generated text numbers its arguments, p0, p1, ...: the names of the op's own are put into the compiled code.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import builtins
 import inspect
 import linecache
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from types import CodeType, FunctionType
 from typing import Any
@@ -105,10 +108,29 @@ def _code(source: str, label: str) -> CodeType:
     return next(c for c in module.co_consts if isinstance(c, CodeType))
 
 
-def _compiled(source: str, name: str, label: str, names: dict[str, Any], defaults: tuple[Any, ...] = ()) -> Any:
-    """The function in generated `source`, under another name, with these globals; tracebacks can show its lines."""
-    code = _code(source, label).replace(co_name=name)
+def _compiled(
+    source: str, name: str, label: str, names: dict[str, Any], params: Sequence[str], defaults: tuple[Any, ...] = ()
+) -> Any:
+    """The function in generated `source`, under another name, with these globals; tracebacks can show its lines.
+
+    Its arguments p0, p1, ... are called `params`.
+    """
+    code = _code(source, label)
+    own = {f"p{i}": param for i, param in enumerate(params)}
+    # Arguments are found by their places: other names for them change nothing inside.
+    code = code.replace(
+        co_name=name,
+        co_varnames=tuple([own.get(v, v) for v in code.co_varnames]),
+        co_consts=tuple([_renamed(c, own) for c in code.co_consts]),
+    )
     return FunctionType(code, {**names, "__builtins__": builtins, "__name__": __name__}, name, defaults or None)
+
+
+def _renamed(constant: Any, own: dict[str, str]) -> Any:
+    """A constant of the code; the keys of attributes are the names of arguments, one by one or in a tuple."""
+    if constant.__class__ is tuple:
+        return tuple([_renamed(c, own) for c in constant])
+    return own.get(constant, constant) if constant.__class__ is str else constant
 
 
 _SCOPE: dict[str, Any] = {
@@ -133,37 +155,36 @@ def fast(op: Op, swapped: bool = False) -> Callable[..., Any]:
     differentiable = "" if op.differentiable else "False and "
     names = dict(_SCOPE, OP=op, f=op.ufunc or op.forward)
     if len(op.params) == 1:
-        source = _UNARY.format(a=op.params[0], differentiable=differentiable)
+        source = _UNARY.format(a="p0", differentiable=differentiable)
     else:
-        a, b = op.params
-        first, second = (b, a) if swapped else (a, b)
-        source = _BINARY.format(a=a, b=b, first=first, second=second, differentiable=differentiable)
-    return _compiled(source, label, "elementwise", names)
+        first, second = ("p1", "p0") if swapped else ("p0", "p1")
+        source = _BINARY.format(a="p0", b="p1", first=first, second=second, differentiable=differentiable)
+    return _compiled(source, label, "elementwise", names, op.params)
 
 
 def dispatching(op: Op, body: Callable[..., Any]) -> Callable[..., Any]:
     """A function with `body`'s signature that applies `op`."""
     parameters = list(inspect.signature(body).parameters.values())
+    number = {p.name: f"p{i}" for i, p in enumerate(parameters)}
     variadic = [p for p in parameters if p.kind is p.VAR_POSITIONAL]
-    tensors = f"*{variadic[0].name}, " if variadic else "".join(f"{p}, " for p in op.params)
-    attrs = [p for p in parameters if p.name not in op.params and p not in variadic]
-    plain = [p.replace(annotation=inspect.Parameter.empty) for p in parameters]
+    tensors = f"*{number[variadic[0].name]}, " if variadic else "".join(f"{number[p]}, " for p in op.params)
+    attrs = [number[p.name] for p in parameters if p.name not in op.params and p not in variadic]
     listed, positional, keyword = [], [], {}
     starred = False
-    for p in plain:
+    for p in parameters:
         if p.kind is p.VAR_POSITIONAL:
             starred = True
         elif p.kind is p.KEYWORD_ONLY and not starred:
             listed.append("*")
             starred = True
-        listed.append(f"*{p.name}" if p.kind is p.VAR_POSITIONAL else p.name)
+        listed.append(f"*{number[p.name]}" if p.kind is p.VAR_POSITIONAL else number[p.name])
         if p.default is not p.empty:
             if p.kind is p.KEYWORD_ONLY:
                 keyword[p.name] = p.default
             else:
                 positional.append(p.default)
-    given = "{" + ", ".join(f"{p.name!r}: {p.name}" for p in attrs) + "}" if attrs else "NO_ATTRS"
+    given = "{" + ", ".join(f"'{p}': {p}" for p in attrs) + "}" if attrs else "NO_ATTRS"
     source = f"def function({', '.join(listed)}):\n    return apply(OP, ({tensors}), {given})\n"
-    function = _compiled(source, op.name, "dispatch", dict(_SCOPE, OP=op), tuple(positional))
+    function = _compiled(source, op.name, "dispatch", dict(_SCOPE, OP=op), list(number), tuple(positional))
     function.__kwdefaults__ = keyword or None
     return function

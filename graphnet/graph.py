@@ -7,7 +7,6 @@ symbolic or have recorded their history.
 from __future__ import annotations
 
 import inspect
-import keyword
 import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from graphnet.containers import Rebuild, flatten
+from graphnet.escape import identifier, line
 from graphnet.grad import gradients
 from graphnet.op import apply_prepared, described
 from graphnet.ops.shape import astype
@@ -30,6 +30,9 @@ from graphnet.tensor import (
     symbolic,
     toposort,
 )
+
+#: characters of a tensor's own name that its name in a graph has at most
+LONGEST_NAME = 100
 
 
 class Graph:
@@ -81,9 +84,8 @@ class Graph:
             if t.op is None and t.is_symbolic and t not in known:
                 site = t.site
                 at = f", made at {site[0]}:{site[1]}," if site else ""
-                raise ValueError(
-                    f"the symbolic tensor {t.name or described(t)}{at} is needed for the outputs but is not an input"
-                )
+                named = line(t.name or described(t))
+                raise ValueError(f"the symbolic tensor {named}{at} is needed for the outputs but is not an input")
 
     @property
     def nodes(self) -> tuple[Tensor, ...]:
@@ -195,9 +197,7 @@ class Graph:
         for t in (*self.inputs, *self._nodes):
             if t in names:
                 continue
-            own = re.sub(r"\W+", "_", t.name).strip("_") if t.name else ""
-            if own and (own[0].isdigit() or keyword.iskeyword(own)):
-                own = "_" + own
+            own = identifier(str(t.name)[:LONGEST_NAME]) if t.name else ""
             if not own:
                 kind = "x" if t in self._given else "p" if isinstance(t, Parameter) else "c" if t.op is None else "t"
                 own = f"{kind}{counts[kind]}"
@@ -250,11 +250,12 @@ class Graph:
         head = ", ".join(f"{names[t]}: {described(t)}" for t in self.inputs)
         result = ", ".join(described(t) for t in self.outputs)
         returned = ", ".join(inline.get(t, names[t]) for t in self.outputs)
-        return "\n".join([f"{self.name or 'graph'}({head}) -> {result}", *body, f"  return {returned}"])
+        listed = [f"{self.name or 'graph'}({head}) -> {result}", *body, f"  return {returned}"]
+        return "\n".join([line(one) for one in listed])
 
     def __repr__(self) -> str:
         return (
-            f"<Graph {self.name + ' ' if self.name else ''}of {len(self)} nodes: "
+            f"<Graph {line(self.name) + ' ' if self.name else ''}of {len(self)} nodes: "
             f"{len(self.inputs)} inputs, {len(self.parameters)} parameters, {len(self.outputs)} outputs>"
         )
 
@@ -275,7 +276,7 @@ class Graph:
                 )
         for p, t in self.updates:
             if p.shape != t.shape or p.dtype != t.dtype:
-                raise ValueError(f"the update of {p.name or 'a parameter'} ({described(p)}) is {described(t)}")
+                raise ValueError(f"the update of {line(p.name or 'a parameter')} ({described(p)}) is {described(t)}")
         return self
 
     def gradient(self, wrt: Any = None) -> Graph:

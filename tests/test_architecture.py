@@ -39,8 +39,9 @@ ALLOWED = {
     "version": set(),
     "containers": set(),
     "datasets": set(),
+    "escape": set(),
     "files": set(),
-    "apply": {"tensor"},
+    "apply": {"tensor", "escape"},
     "dispatch": {"tensor", "apply"},
     "op": {"shapes", "tensor", "apply", "dispatch"},
     "ops": {"shapes", "tensor", "op", "ops"},
@@ -51,12 +52,12 @@ ALLOWED = {
     "debug": {"tensor", "op"},
     "protocols": {"tensor", "op", "ops"},
     "methods": {"tensor", "op", "ops", "grad", "protocols"},
-    "graph": {"tensor", "op", "ops", "containers", "grad"},
-    "compile": {"tensor", "op", "ops", "containers", "grad", "graph", "shapes", "compile"},
-    "viz": {"tensor", "op", "graph", "viz", "files"},
-    "nn": {"", "nn", "tensor", "op", "ops", "graph", "files", "version"},
+    "graph": {"tensor", "op", "ops", "containers", "grad", "escape"},
+    "compile": {"tensor", "op", "ops", "containers", "grad", "graph", "shapes", "compile", "escape"},
+    "viz": {"tensor", "op", "graph", "viz", "files", "escape"},
+    "nn": {"", "nn", "tensor", "op", "ops", "graph", "files", "version", "escape"},
     "loops": {"tensor", "op", "ops", "containers", "grad", "graph", "compile", "shapes", "loops"},
-    "__main__": {"", "datasets", "nn", "viz"},
+    "__main__": {"", "datasets", "nn", "viz", "escape"},
 }
 
 

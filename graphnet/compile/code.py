@@ -2,6 +2,9 @@
 
 `Code` is the part that both kinds of code share, and already a whole kind: every node is one line of NumPy that writes
 into an array which is there. `native_code.NativeCode` makes most steps native.
+
+What is run holds nothing that a graph says: its names are numbers, its values stand in a dict. Names of tensors, layers
+and ops are in the listing only, which is made of the same lines for people, and never run.
 """
 
 from __future__ import annotations
@@ -20,11 +23,14 @@ from graphnet.compile.pointwise import inlined
 from graphnet.compile.products import Product, product
 from graphnet.compile.riding import dotted, gemm_call, riding
 from graphnet.compile.schedule import may_overwrite, members, ordered, overwritten, readers
+from graphnet.escape import line
 from graphnet.graph import Graph
 from graphnet.tensor import Parameter, Tensor
 
 #: elements of a parameter from which on an update inside a product pays for the way from Python to BLAS, some 10 us
 RIDING_PAYS = 1 << 15
+#: characters of a value in a listing
+LONGEST = 80
 
 
 class _Lines:
@@ -37,10 +43,17 @@ class _Lines:
         return self.text
 
 
+class Line(str):
+    """A line of code. `note` is what the listing says behind it."""
+
+    note = ""
+
+
 class Code:
     """`load()` gives the function: `function(*arguments, *parameters)` answers with the list of output arrays.
 
-    * `steps`: what runs, in order; `arena`: where buffers lie; `source`: what runs, as text;
+    * `steps`: what runs, in order; `arena`: where buffers lie; `source`: what runs, as a listing with the names of the
+      graph; `body`: the lines that are run;
     * `parameters`: those that the function takes after the graph's inputs;
     * `quiet`: whether it may divide by zero without NumPy's warnings being turned off around it.
 
@@ -55,6 +68,7 @@ class Code:
         self.products: dict[Tensor, Product] = {}
         self.given = set(graph.inputs)
         self.names = {t: f"v_{name}" for t, name in graph.names.items()}
+        self.ids: dict[Tensor, str] = {}
         order = ordered(graph)
         self.places = Places(order, self.given)
         fuser = Fuser(self.places, self.fuses, self.is_product)
@@ -65,6 +79,8 @@ class Code:
         for p in self.parameters:
             self.names.setdefault(p, f"v_updated{len(self.names)}")
         self.scope: dict[str, Any] = {}
+        self.listed: dict[str, str] = {}  # names in the code, as the listing shows them
+        self._name_of: dict[int, str] = {}
         self.lines: list[str] = []
         self._seen: dict[Tensor, str] = {}
         self.lines_of: list[tuple[int, int]] = []  # (step, the line that runs it)
@@ -107,18 +123,21 @@ class Code:
         """An update inside a matrix product."""
         p = self.products[t]
         names = [self.array(i) for i in (t.inputs[0], p.a.place.base, p.b.place.base)]
-        scales = [repr(inlined(i)) if inlined(i) is not None else f"{self.array(i)}.item()" for i in t.inputs[3:]]
+        scales = [self.name(inlined(i)) if inlined(i) is not None else f"{self.array(i)}.item()" for i in t.inputs[3:]]
         out = self.array(t)
         self.mark(place)
         if out != names[0]:
-            self.lines.append(f"k_copyto({out}, {names[0]})")
+            self.say(f"{self.name(np.copyto)}({out}, {names[0]})")
         self.scope[f"k_gemm{place}"] = gemm_call(p)
-        self.lines.append(f"k_gemm{place}({', '.join([out, *names[1:], *scales])}){numpy_code.comment(t)}")
+        self.say(f"k_gemm{place}({', '.join([out, *names[1:], *scales])})", numpy_code.comment(t))
 
     def write_copies(self, copies: list[tuple[Parameter, Tensor]]) -> None:
         """Copy new values from their own memory to the parameters."""
         for p, t in copies:
-            self.lines.append(f"k_copyto({self.names[p]}, {self.array(t)}, 'unsafe')  # the new value")
+            self._write_value(p, self.array(t))
+
+    def _write_value(self, p: Parameter, value: str) -> None:
+        self.say(f"{self.name(np.copyto)}({self.id(p)}, {value}, 'unsafe')", "  # the new value")
 
     def flush(self) -> None:
         """End what is being written together."""
@@ -137,7 +156,7 @@ class Code:
 
     def text_of(self, place: int) -> str:
         """The lines of one step."""
-        return "\n".join(self.body[line] for step, line in self.lines_of if step == place)
+        return "\n".join(self.shown(self.body[at]) for step, at in self.lines_of if step == place)
 
     # Memory.
 
@@ -196,7 +215,7 @@ class Code:
         if t in self._seen:
             return self._seen[t]
         place = self.places[t]
-        key, name = self.key(place.base), self.names[t]
+        key, name = self.key(place.base), self.id(t)
         if key in self.arena.offset:
             start = self.start + self.arena.offset[key]
             whole = self.block[start : start + place.base.nbytes].view(place.base.dtype)
@@ -205,7 +224,7 @@ class Code:
         elif self.places.is_view(t):
             self._look(t)
         elif isinstance(key, Parameter):
-            name = self.names[key]
+            name = self.id(key)
         elif t.op is None and t not in self.given:
             self.scope[name] = t._value
         self._seen[t] = name
@@ -214,32 +233,67 @@ class Code:
     def _look(self, t: Tensor) -> None:
         """A line that looks at an array which is known at the call only."""
         assert t.op is not None
-        source, name = self.array(t.inputs[0]), self.names[t]
-        if t.op.name == "getitem":
-            index = f"k_index{len(self.scope)}"
-            self.scope[index] = t.attrs["index"]
-            code = f"{source}[{index}]"
-        else:
-            code = numpy_code.VIEW_CODE[t.op.name].format(x=source, shape=t.shape, axes=t.attrs.get("axes"))
-        self.lines.append(f"{name} = {code}{numpy_code.comment(t)}")
+        source, form = self.array(t.inputs[0]), numpy_code.VIEW_CODE[t.op.name]
+        needed = {
+            "index": t.attrs.get("index"),
+            "shape": t.shape,
+            "axes": t.attrs.get("axes"),
+            "broadcast_to": np.broadcast_to,
+        }
+        code = form.format(x=source, **{word: self.name(v) for word, v in needed.items() if f"{{{word}}}" in form})
+        self.say(f"{self.id(t)} = {code}", numpy_code.comment(t))
 
     # Text.
+
+    def id(self, t: Tensor) -> str:
+        """The name of a node in the code."""
+        if t not in self.ids:
+            self.ids[t] = f"v{len(self.ids)}"
+            self.listed[self.ids[t]] = self.names[t]
+        return self.ids[t]
+
+    def name(self, value: Any, shown: str | None = None) -> str:
+        """The name in the code for something that it uses; the listing shows `shown`, or what it is."""
+        if id(value) not in self._name_of:
+            name = f"k{len(self._name_of)}"
+            self._name_of[id(value)], self.scope[name] = name, value
+            if shown is None:
+                # A partial or a callable object has no name of its own.
+                own = getattr(value, "__name__", None) or type(value).__name__
+                shown = f"k_{own.strip('_').removesuffix('_into')}" if callable(value) else repr(value)
+            self.listed[name] = line(" ".join(shown.split()), LONGEST)
+        return self._name_of[id(value)]
+
+    def say(self, code: str, note: str = "") -> None:
+        """Add a line, with a note for the listing."""
+        written = Line(code)
+        written.note = note
+        self.lines.append(written)
+
+    def shown(self, code: str) -> str:
+        """A line as the listing has it."""
+        named = re.sub(r"\b[vk]\d+\b", lambda found: self.listed.get(found[0], found[0]), code)
+        return named + getattr(code, "note", "")
+
+    def _listing_of(self, body: list[str]) -> str:
+        arguments = ", ".join([self.names[t] for t in (*self.graph.inputs, *self.parameters)])
+        return "\n".join([f"def step({arguments}):", *(f"    {self.shown(code)}" for code in body)]) + "\n"
 
     def python_line(self, place: int, t: Tensor) -> None:
         """A node as its line of NumPy, or as a call of its op's own body."""
         assert t.op is not None
         inputs = [self.array(i) for i in t.inputs]
         out = self.array(t)
-        line = numpy_code.statement(t, inputs, out)
-        if line is None:
+        code = numpy_code.statement(t, inputs, out, self.name)
+        if code is None:
             self.scope[f"k_op{place}"], self.scope[f"k_attrs{place}"] = t.op.into or t.op.forward, t.attrs
             extra = f", **k_attrs{place}" if t.attrs else ""
             if t.op.into is not None:
-                line = f"k_op{place}({', '.join([out, *inputs])}{extra})"
+                code = f"k_op{place}({', '.join([out, *inputs])}{extra})"
             else:
-                line = f"k_copyto({out}, k_op{place}({', '.join(inputs)}{extra}), 'unsafe')"
+                code = f"{self.name(np.copyto)}({out}, k_op{place}({', '.join(inputs)}{extra}), 'unsafe')"
         self.mark(place)
-        self.lines.append(line + numpy_code.comment(t))
+        self.say(code, numpy_code.comment(t))
 
     def mark(self, place: int) -> None:
         """The next line begins the work of a step."""
@@ -254,7 +308,8 @@ class Code:
                 base = self.places[t].base
                 if base in self.given or isinstance(base, Parameter):
                     saved[t] = f"k_saved{len(saved)}"
-                    self.lines.append(f"{saved[t]} = {self.array(t)}.copy()  # as it was")
+                    array = self.array(t)
+                    self.say(f"{saved[t]} = {array}.copy()", "  # as it was")
         for place, step in enumerate(self.steps):
             self.write_step(place, step)
             if self.apart:
@@ -269,37 +324,35 @@ class Code:
         self.write_copies(copies)
         self.flush()
         for p, t in late:
-            self.lines.append(f"k_copyto({self.names[p]}, {saved.get(t) or self.array(t)}, 'unsafe')  # the new value")
+            self._write_value(p, saved.get(t) or self.array(t))
         results, fresh = [], set(self.fresh)
         for t in graph.outputs:
             if t in saved:
                 results.append(saved[t])
             else:
-                results.append(self.names[t] if t in fresh else f"{self.array(t)}.copy()")
+                results.append(self.id(t) if t in fresh else f"{self.array(t)}.copy()")
         made = []
         for n, t in enumerate(self.fresh):
             self.scope[f"k_dtype{n}"] = t.dtype
-            made.append(f"{self.names[t]} = k_empty({t.shape}, k_dtype{n})")
+            made.append(f"{self.id(t)} = {self.name(np.empty)}({self.name(t.shape)}, k_dtype{n})")
         before = [*made, *self.setup()]
-        self.lines_of = [(place, line + len(before)) for place, line in self.lines_of]
+        self.lines_of = [(place, at + len(before)) for place, at in self.lines_of]
         self.body = [*before, *self.lines, f"return [{', '.join(results)}]"]
-        arguments = [self.names[t] for t in (*graph.inputs, *self.parameters)]
-        self.source = "\n".join([f"def step({', '.join(arguments)}):", *(f"    {line}" for line in self.body)]) + "\n"
-        self.source += self.listing()
+        self.source = self._listing_of(self.body) + self.listing()
 
     def load(self) -> Callable[..., list[np.ndarray]]:
         """Compile, and give the function."""
-        scope = {**numpy_code.NAMES, **self.scope, **self.functions()}
-        arguments = [self.names[t] for t in (*self.graph.inputs, *self.parameters)]
+        scope = {**self.scope, **self.functions()}
+        arguments = [self.id(t) for t in (*self.graph.inputs, *self.parameters)]
         # Names as defaults are found faster than globals.
-        used = set(re.findall(r"\w+", "\n".join(self.body))) - {*arguments, "np"}
+        used = set(re.findall(r"\w+", "\n".join(self.body))) - set(arguments)
         bound = [f"{n}={n}" for n in scope if n in used]
         head = f"def step({', '.join([*arguments, *bound])}):"
-        whole = "\n".join([head, *(f"    {line}" for line in self.body)]) + "\n"
+        whole = "\n".join([head, *(f"    {code}" for code in self.body)]) + "\n"
         filename = f"graphnet {self.kind} plan {id(self):x}"
         # The function holds all that it uses: buffers, constants, the native module. It is in no cycle. Tracebacks and
-        # debuggers ask the loader for the lines.
-        namespace = {**scope, "k_code": self, "__name__": filename, "__loader__": _Lines(whole)}
+        # debuggers ask the loader for the lines, and get those of the listing.
+        namespace = {**scope, "k_code": self, "__name__": filename, "__loader__": _Lines(self._listing_of(self.body))}
         exec(compile(whole, filename, "exec"), namespace)
         return namespace.pop("step")
 

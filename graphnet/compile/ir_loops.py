@@ -11,6 +11,7 @@ import numpy as np
 
 from graphnet.compile.refs import Axis, Key, Ref
 from graphnet.compile.scalar_ir import Emitter, Library, Value, memory_type
+from graphnet.escape import line
 from graphnet.tensor import Tensor
 
 #: vectors of a long polynomial that are computed side by side: one alone waits for its own results
@@ -60,7 +61,7 @@ class LoopWriter:
 
     def _note(self, text: str, node: Tensor | None = None) -> None:
         comment = self.comment(node) if node is not None else ""
-        self.lines.append("    " * self.indent + text + comment)
+        self.lines.append("    " * self.indent + line(text) + comment)
 
     def _label(self) -> str:
         self._labels += 1

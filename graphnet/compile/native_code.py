@@ -26,6 +26,7 @@ from graphnet.compile.pointwise import fusible, inlined
 from graphnet.compile.products import call, product
 from graphnet.compile.riding import riding
 from graphnet.compile.scalar_ir import Library, literal, memory_type
+from graphnet.escape import line
 from graphnet.graph import Graph
 from graphnet.tensor import Parameter, Tensor
 
@@ -90,8 +91,8 @@ class NativeCode(Code):
             kernel = writer.written(shared=writer.nanoseconds() >= SHARED_TIME)
         elif windows.known(step.node, self.places):
             step.kernel = True
-            line = f"    {self._called(step.node)}{numpy_code.comment(step.node)}"
-            kernel = windows.kernel(step.node, self.places, self.key, scratch, self.library, line)
+            listed = f"    {self._called(step.node)}{numpy_code.comment(step.node)}"
+            kernel = windows.kernel(step.node, self.places, self.key, scratch, self.library, listed)
         else:
             return None
         for t in kernel.partial:
@@ -210,7 +211,7 @@ class NativeCode(Code):
         self._functions.append("\n".join([head, *self._head, *self._run, "ret void", "}"]))
         first = next((place for place, start in self._starts.items() if start == name), len(self.steps))
         self.mark(first)
-        self.lines.append(f"k_{name}(k_address)")
+        self.say(f"k_{name}(k_address)")
         self._run = []
         self._begin()
 
@@ -238,9 +239,7 @@ class NativeCode(Code):
         state = f"k_state{len(self.exports)}"
         self.scope.update({"k_share": crew.share, state: counts, f"{state}_address": ctypes.addressof(counts)})
         self.mark(place)
-        self.lines.append(
-            f"k_share(k_{name}, k_crew_wait, k_address, {state}_address, {state}, {kernel.length}, k_code)"
-        )
+        self.say(f"k_share(k_{name}, k_crew_wait, k_address, {state}_address, {state}, {kernel.length}, k_code)")
         self._begin()
         for t, text in kernel.partial.items():
             ends = f"ptr {self._pointer(self.key(t))}, ptr {self._pointer(('partial', t))}"
@@ -267,13 +266,13 @@ class NativeCode(Code):
                 assert self.blas is not None
                 self.table[slot] = getattr(self.blas, key[1])[np.dtype(key[2])]
             elif isinstance(key, tuple):
-                lines.append(f"k_table[{slot}] = id({self.names[key[1]]})")
+                lines.append(f"k_table[{slot}] = id({self.id(key[1])})")
             elif isinstance(key, Tensor) and self._is_address(key):
                 value = np.ascontiguousarray(key._value)
                 self._held.append(value)
                 self.table[slot] = value.__array_interface__["data"][0]
             elif isinstance(key, Tensor):
-                lines.append(f"k_table[{slot}] = id({self.names[key]})")
+                lines.append(f"k_table[{slot}] = id({self.id(key)})")
         self.scope.update(k_table=self.table, k_address=ctypes.addressof(self.table))
         return lines
 
@@ -295,12 +294,12 @@ class NativeCode(Code):
         """A node, as a call of its op."""
         assert t.op is not None
         given = [*(self.names[i] for i in t.inputs), *(f"{k}={v!r}" for k, v in t.attrs.items())]
-        return f"{self.names[t]} = {t.op.name}({', '.join(given)})"
+        return line(f"{self.names[t]} = {t.op.name}({', '.join(given)})")
 
     def text_of(self, place: int) -> str:
         kernel, step = self.kernels[place], self.steps[place]
         if kernel is not None:
-            return "\n".join(line.removeprefix("    ") for line in kernel.lines)
+            return "\n".join(text.removeprefix("    ") for text in kernel.lines)
         if isinstance(step, Single) and step.product:
             return self._shown(step.node) + numpy_code.comment(step.node)
         return super().text_of(place)

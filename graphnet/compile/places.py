@@ -11,7 +11,7 @@ from graphnet.compile import numpy_code
 from graphnet.tensor import Tensor
 
 #: ops that can be a look at their first input
-VIEWS = frozenset({*numpy_code.VIEW_CODE, "getitem"})
+VIEWS = frozenset(numpy_code.VIEW_CODE)
 
 
 class Place(NamedTuple):

@@ -20,6 +20,7 @@ from graphnet.compile.code import Code
 from graphnet.compile.pace import Pace, clock, one_thread
 from graphnet.compile.passes import optimise, rooted
 from graphnet.compile.turns import turn_of
+from graphnet.escape import line
 from graphnet.graph import Graph
 from graphnet.op import described
 from graphnet.tensor import KINDS, Parameter, Tensor, constant, tick
@@ -333,7 +334,7 @@ class Plan:
         from graphnet.compile.schedule import members
 
         last = members(self.code.steps[place])[-1]
-        path = "/".join(r.name for r in last.region.path) + " " if last.region is not None else ""
+        path = line("/".join(r.name for r in last.region.path)) + " " if last.region is not None else ""
         return f"{path}{last.op.name if last.op else ''} -> {described(last)}"
 
     def profile(self, *arrays: Any, repeat: int = 20) -> Any:
