@@ -94,7 +94,7 @@ def _check(
             )
 
     if "rev" in modes:
-        grads = pullback(us if len(us) > 1 else us[0])
+        grads = pullback(us)
         compare("vjp", sum(float(np.vdot(g.numpy(), v)) for g, v in zip(grads, vs, strict=True)))
     if "fwd" in modes:
         _, pushed = jvp(flat, tuple(map(constant, xs)), tuple(vs))
@@ -103,7 +103,7 @@ def _check(
 
         def slope(*arrays: Any) -> list[Tensor]:
             _, pull = vjp(flat, *arrays)
-            return list(pull([constant(u) for u in us] if len(us) > 1 else constant(us[0])))
+            return list(pull([constant(u) for u in us]))
 
         def same(parts: Any) -> tuple[Any, ...]:
             return tuple(parts)

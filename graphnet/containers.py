@@ -1,46 +1,341 @@
-"""Nested tuples, lists and dicts as a flat list of leaves, and back. A list of numbers is one array, None is
-no leaf."""
+"""Nested containers of arrays as a flat list of leaves, and back.
+
+Containers are tuples, lists, dicts, named tuples and dataclasses, and their subclasses. None is an empty container. A
+list of numbers (also nested, of any dtype) is one array, so it is a leaf; a list of tensors or arrays is a container,
+as a list of parameters is. Everything else is a leaf.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import dataclasses
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-Rebuild = Callable[[Sequence[Any]], Any]
+import numpy as np
+
+__all__ = ["Structure", "flatten", "is_numbers"]
+
+_NUMBERS = (int, float, complex, np.number, np.bool_)
 
 
-def _all_numbers(part: list[Any]) -> bool:
-    return bool(part) and all(
-        isinstance(item, (int, float)) or (isinstance(item, list) and _all_numbers(item)) for item in part
+def is_numbers(value: Any) -> bool:
+    """Whether `value` is a list of numbers, or of such lists: one array, not a container.
+
+    >>> is_numbers([1, 2.5]), is_numbers([[True], [False]]), is_numbers([]), is_numbers((1.0, 2.0))
+    (True, True, False, False)
+    """
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(item, _NUMBERS) or (isinstance(item, list) and is_numbers(item)) for item in value)
     )
 
 
-def flatten(value: Any) -> tuple[list[Any], Rebuild]:
-    """The leaves of a nested container in order, and the function that puts others in their places.
+class _Leaf:
+    """The tree of a leaf; that of None is None, that of a container a `_Node`."""
 
-    >>> leaves, rebuild = flatten({"w": 1, "rest": (2, [3])})
+    def __reduce__(self) -> str:
+        return "_LEAF"  # there is one
+
+
+_LEAF = _Leaf()
+
+
+class _Node:
+    """A container without its leaves: its class, its keys (or names of fields, or places), and what is under them.
+
+    `family` says how it is made again; `extra` holds what an instance has besides: the default of a defaultdict, the
+    attributes of a subclass of dict.
+    """
+
+    __slots__ = ("children", "extra", "family", "keys", "kind")
+
+    def __init__(self, family: str, kind: type, keys: tuple[Any, ...], children: tuple[Any, ...], extra: Any = None):
+        self.family = family
+        self.kind = kind
+        self.keys = keys
+        self.children = children
+        self.extra = extra
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Node) and (
+            self.kind is other.kind
+            and self.keys == other.keys
+            and self.children == other.children
+            and _same(self.extra, other.extra)
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.kind, self.keys, self.children))
+
+    def place(self, key: Any) -> str:
+        """How the part under `key` is written after the container."""
+        return f".{key}" if self.family in ("fields", "dataclass") else f"[{key!r}]"
+
+    def make(self, parts: list[Any]) -> Any:
+        """A container of this class that holds `parts`."""
+        kind, family = self.kind, self.family
+        if kind is list:
+            return parts
+        if kind is tuple:
+            return tuple(parts)
+        if family == "dict":
+            return _dict(kind, dict(zip(self.keys, parts, strict=True)), self.extra)
+        if family == "fields":
+            return kind._make(parts)  # type: ignore[attr-defined]
+        if family == "dataclass":
+            made: Any = object.__new__(kind)
+            for name, part in zip(self.keys, parts, strict=True):
+                object.__setattr__(made, name, part)
+            return made
+        try:
+            return kind(parts)
+        except TypeError as error:
+            raise TypeError(
+                f"a {kind.__name__} cannot be made again from its parts ({error}): use a plain {family}, or a dataclass"
+            ) from None
+
+
+def _same(a: Any, b: Any) -> bool:
+    """Whether what two containers have besides their parts is the same; where that can't be said, only the same one."""
+    if a is b:
+        return True
+    try:
+        return bool(a == b)
+    except Exception:
+        return False
+
+
+#: stands for the attributes of a dict whose attributes are its items (`self.__dict__ = self`)
+_ITSELF = "itself"
+
+
+def _besides(part: dict[Any, Any]) -> Any:
+    """What a dict of a subclass has besides its items: the default of a defaultdict, and its attributes."""
+    if type(part) is dict:
+        return None
+    attributes: Any = getattr(part, "__dict__", None)
+    attributes = _ITSELF if attributes is part else dict(attributes) if attributes else None
+    return (part.default_factory if isinstance(part, defaultdict) else None), attributes
+
+
+def _dict(kind: type, items: dict[Any, Any], extra: Any) -> Any:
+    if kind is dict:
+        return items
+    # Not by calling the class: its constructor may take, or do, anything.
+    made: Any = kind.__new__(kind)  # type: ignore[call-overload]
+    factory, attributes = extra
+    if factory is not None:
+        made.default_factory = factory
+    if attributes is not None:
+        made.__dict__ = made if attributes == _ITSELF else dict(attributes)
+    for key, value in items.items():
+        made[key] = value
+    return made
+
+
+def _split(part: Any) -> tuple[str, tuple[Any, ...], list[Any]] | None:
+    """The family, keys and parts of a container; None for a leaf."""
+    if isinstance(part, dict):
+        return "dict", tuple(part), list(part.values())
+    if isinstance(part, tuple):
+        fields = getattr(part, "_fields", None)
+        if fields is not None and hasattr(part, "_make"):
+            return "fields", tuple(fields), list(part)
+        return "tuple", tuple(range(len(part))), list(part)
+    if isinstance(part, list):
+        return None if is_numbers(part) else ("list", tuple(range(len(part))), list(part))
+    if dataclasses.is_dataclass(part) and not isinstance(part, type):
+        names = tuple([f.name for f in dataclasses.fields(part) if hasattr(part, f.name)])
+        return "dataclass", names, [getattr(part, name) for name in names]
+    return None
+
+
+def _taken(part: Any, leaves: list[Any]) -> Any:
+    """The tree of `part`, its leaves appended to `leaves`."""
+    if part is None:
+        return None
+    found = _split(part)
+    if found is None:
+        leaves.append(part)
+        return _LEAF
+    family, keys, parts = found
+    children = tuple([_taken(p, leaves) for p in parts])
+    return _Node(family, type(part), keys, children, _besides(part) if family == "dict" else None)
+
+
+def _made(tree: Any, leaves: Iterator[Any]) -> Any:
+    if tree is _LEAF:
+        return next(leaves)
+    return None if tree is None else tree.make([_made(child, leaves) for child in tree.children])
+
+
+def _count(tree: Any) -> int:
+    return 1 if tree is _LEAF else 0 if tree is None else sum(map(_count, tree.children))
+
+
+def _called(value: Any) -> str:
+    """What a value is, in an error."""
+    if value is None:
+        return "None"
+    if isinstance(value, dict):
+        return f"a {type(value).__name__} with the keys {', '.join(map(repr, value)) or 'none'}"
+    if isinstance(value, (tuple, list)):
+        return f"a {type(value).__name__} of {len(value)}"
+    return f"{type(value).__name__}"
+
+
+def _matched(tree: Any, value: Any, what: str, path: str, leaves: list[Any]) -> None:
+    at = f"{what}{path}"
+    if tree is _LEAF:
+        if value is None or isinstance(value, dict) or dataclasses.is_dataclass(value):
+            raise TypeError(f"{at}: expected an array, received {_called(value)}")
+        leaves.append(value)
+        return
+    if tree is None:
+        if value is not None:
+            raise TypeError(f"{at}: expected None, received {_called(value)}")
+        return
+    if tree.family == "dict":
+        if not isinstance(value, dict):
+            listed = ", ".join(map(repr, tree.keys))
+            raise TypeError(f"{at}: expected a {tree.kind.__name__} with the keys {listed}, received {_called(value)}")
+        missing = [key for key in tree.keys if key not in value]
+        unknown = [key for key in value if key not in tree.keys]
+        if missing or unknown:
+            faults = [f"no key {key!r}" for key in missing] + [f"an unknown key {key!r}" for key in unknown]
+            raise ValueError(f"{at}: it has {', '.join(faults)}; expected the keys {', '.join(map(repr, tree.keys))}")
+        parts = [value[key] for key in tree.keys]
+    elif tree.family == "dataclass":
+        if type(value) is not tree.kind:
+            raise TypeError(f"{at}: expected a {tree.kind.__name__}, received {_called(value)}")
+        parts = [getattr(value, name, None) for name in tree.keys]
+    else:
+        if type(value) is not tree.kind:
+            raise TypeError(f"{at}: expected a {tree.kind.__name__} of {len(tree.keys)}, received {_called(value)}")
+        if len(value) != len(tree.keys):
+            raise ValueError(f"{at}: expected a {tree.kind.__name__} of {len(tree.keys)}, received {_called(value)}")
+        parts = list(value)
+    for key, child, part in zip(tree.keys, tree.children, parts, strict=True):
+        _matched(child, part, what, path + tree.place(key), leaves)
+
+
+def _labelled(tree: Any, name: str) -> list[str]:
+    if tree is _LEAF:
+        return [name]
+    if tree is None:
+        return []
+    return [
+        label
+        for key, child in zip(tree.keys, tree.children, strict=True)
+        for label in _labelled(child, f"{name}_{key}")
+    ]
+
+
+def _placed(tree: Any, name: str) -> list[str]:
+    if tree is _LEAF:
+        return [name]
+    if tree is None:
+        return []
+    return [
+        label
+        for key, child in zip(tree.keys, tree.children, strict=True)
+        for label in _placed(child, name + tree.place(key))
+    ]
+
+
+def _shown(tree: Any) -> str:
+    if tree is _LEAF:
+        return "*"
+    if tree is None:
+        return "None"
+    parts = [_shown(child) for child in tree.children]
+    if tree.kind is tuple:
+        return f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"
+    if tree.kind is list:
+        return f"[{', '.join(parts)}]"
+    if tree.family == "dict":
+        inner = "{" + ", ".join(f"{key!r}: {part}" for key, part in zip(tree.keys, parts, strict=True)) + "}"
+        return inner if tree.kind is dict else f"{tree.kind.__name__}({inner})"
+    if tree.family in ("fields", "dataclass"):
+        return f"{tree.kind.__name__}({', '.join(f'{k}={p}' for k, p in zip(tree.keys, parts, strict=True))})"
+    return f"{tree.kind.__name__}([{', '.join(parts)}])"
+
+
+class Structure:
+    """What containers are around the leaves of a value: compared, hashed and pickled by content.
+
+    * `structure(leaves)` is the value with other leaves, its containers of the same classes;
+    * `structure.match(other, what)` gives the leaves of `other` in this structure's order: dicts by key, whatever
+      their order; other containers by class and length. `ValueError` (keys, lengths) or `TypeError` (classes) says,
+      with the path, what differs; `what` begins that message. Where a leaf is expected any array-like will do;
+    * `structure.count` is the number of leaves; `structure.names("p")` a name for each (`p_w`, `p_rest_0`), and
+      `structure.places("p")` where each is (`p['w']`, `p['rest'][0]`);
+    * two structures are equal if containers, their classes and their keys in order are.
+
+    >>> leaves, structure = flatten({"w": 1.0, "b": (2.0, None)})
+    >>> structure
+    {'w': *, 'b': (*, None)}
+    >>> structure.match({"b": (20.0, None), "w": 10.0}, "the direction")
+    [10.0, 20.0]
+    >>> structure.match({"w": 10.0, "c": 20.0}, "the direction")
+    Traceback (most recent call last):
+    ...
+    ValueError: the direction: it has no key 'b', an unknown key 'c'; expected the keys 'w', 'b'
+    """
+
+    __slots__ = ("_tree", "count")
+
+    def __init__(self, tree: Any, count: int | None = None):
+        self._tree = tree
+        self.count = _count(tree) if count is None else count
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether there is no container."""
+        return self._tree is _LEAF
+
+    def __call__(self, leaves: Sequence[Any]) -> Any:
+        if len(leaves) != self.count:
+            raise ValueError(f"{self.count} leaves are expected, {len(leaves)} received")
+        return leaves[0] if self._tree is _LEAF else _made(self._tree, iter(leaves))
+
+    def match(self, value: Any, what: str) -> list[Any]:
+        """The leaves of `value` in the order of this structure; raises, naming the place, where it differs."""
+        leaves: list[Any] = []
+        _matched(self._tree, value, what, "", leaves)
+        return leaves
+
+    def names(self, name: str) -> list[str]:
+        """A name for each leaf, `name` and the keys on the way to it."""
+        return _labelled(self._tree, name)
+
+    def places(self, name: str) -> list[str]:
+        """Where each leaf is, as one would write it for a variable `name`."""
+        return _placed(self._tree, name)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Structure) and self._tree == other._tree
+
+    def __hash__(self) -> int:
+        return hash(self._tree)
+
+    def __repr__(self) -> str:
+        return _shown(self._tree)
+
+
+def flatten(value: Any) -> tuple[list[Any], Structure]:
+    """The leaves of nested containers in order, and their `Structure`: `structure(leaves)` is the value again.
+
+    Dicts keep the order of their keys. None is no leaf; a list of numbers is one; a list of tensors is a container.
+
+    >>> leaves, structure = flatten({"w": 1, "rest": (2, [3])})
     >>> leaves
     [1, 2, [3]]
-    >>> rebuild(["a", "b", "c"])
+    >>> structure(["a", "b", "c"])
     {'w': 'a', 'rest': ('b', 'c')}
     """
     leaves: list[Any] = []
-
-    def build(part: Any) -> Callable[[Sequence[Any]], Any]:
-        if isinstance(part, dict):
-            keys = list(part)
-            inner = [build(part[key]) for key in keys]
-            return lambda new: {key: f(new) for key, f in zip(keys, inner, strict=True)}
-        if isinstance(part, (tuple, list)) and not (isinstance(part, list) and _all_numbers(part)):
-            kind = type(part)
-            inner = [build(item) for item in part]
-            if hasattr(part, "_fields"):
-                return lambda new: kind(*[f(new) for f in inner])
-            return lambda new: kind([f(new) for f in inner])
-        if part is None:
-            return lambda new: None
-        place = len(leaves)
-        leaves.append(part)
-        return lambda new: new[place]
-
-    return leaves, build(value)
+    tree = _taken(value, leaves)
+    return leaves, Structure(tree, len(leaves))

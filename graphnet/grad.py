@@ -41,7 +41,7 @@ def _seed(y: Tensor, gradient: Any, what: str) -> Tensor:
                 "reduce the output (.sum(), .mean()) or give its gradient"
             )
         return constant(np.ones(y.shape, y.dtype))
-    g = gradient if isinstance(gradient, Tensor) else constant(as_array(gradient))
+    g = gradient if isinstance(gradient, Tensor) else constant(as_array(gradient, copy=True))
     if g.shape != y.shape:
         raise ValueError(f"{what}: the output has shape {y.shape}, its gradient {g.shape}: they must be the same")
     return g if g.dtype == y.dtype else shape_ops.astype(g, dtype=y.dtype)
@@ -102,9 +102,9 @@ def _gradients(ys: Sequence[Tensor], xs: Sequence[Tensor], seeds: Sequence[Tenso
 def gradients(ys: Any, xs: Any, grad_ys: Any = None) -> Any:
     """dy/dx for each `x` in `xs` (a tensor, or nested tuples, lists, dicts of them, answered in the same form).
 
-    `ys` is a tensor or a list of them, whose gradients add up; `grad_ys` their own gradients, in the same form. Where
-    there is no path the gradient is zeros. Symbolic tensors give the gradient's graph; eager ones give values that can
-    be differentiated again, or plain values inside `no_grad`.
+    `ys` is a tensor or nested containers of them, whose gradients add up; `grad_ys` their own gradients, in the same
+    form. Where there is no path the gradient is zeros. Symbolic tensors give the gradient's graph; eager ones give
+    values that can be differentiated again, or plain values inside `no_grad`.
 
     Raises `ValueError` for an output of several numbers without `grad_ys`, `TypeError` for integers.
 
@@ -114,11 +114,20 @@ def gradients(ys: Any, xs: Any, grad_ys: Any = None) -> Any:
     >>> gn.gradients(dy, x)
     Tensor(18.)
     """
-    outputs = list(ys) if isinstance(ys, (tuple, list)) else [ys]
-    given = (list(grad_ys) if isinstance(grad_ys, (tuple, list)) else [grad_ys]) if grad_ys is not None else [None]
-    given = given * len(outputs) if grad_ys is None else given
-    if len(given) != len(outputs):
-        raise ValueError(f"gradients: {len(outputs)} outputs but {len(given)} gradients of outputs")
+    outputs, form = flatten(ys)
+    given: list[Any] = [None] * len(outputs)
+    if grad_ys is not None:
+        if isinstance(ys, (tuple, list)) and isinstance(grad_ys, (tuple, list)):
+            if len(ys) != len(grad_ys):
+                raise ValueError(f"gradients: {len(ys)} outputs but {len(grad_ys)} gradients of outputs")
+            # One that is None is that of a number.
+            pairs = [
+                (y, [None] * form.count) if g is None else (y, form.match(g, f"gradients: grad_ys[{place}]"))
+                for place, ((y, form), g) in enumerate(zip(map(flatten, ys), grad_ys, strict=True))
+            ]
+            outputs, given = [y for part, _ in pairs for y in part], [g for _, part in pairs for g in part]
+        else:
+            given = form.match(grad_ys, "gradients: grad_ys")
     leaves, rebuild = flatten(xs)
     for x in leaves:
         if not isinstance(x, Tensor):
@@ -136,24 +145,45 @@ def gradients(ys: Any, xs: Any, grad_ys: Any = None) -> Any:
     return rebuild(_gradients(outputs, leaves, seeds, graph))
 
 
-def _alias(value: Any, what: str) -> Tensor:
+def _alias(value: Any, what: str, place: str) -> Tensor:
     """A fresh variable with the value of `value`, connected to it if it needs a gradient itself."""
-    t = value if isinstance(value, Tensor) else constant(as_array(value))
+    # An array is copied: its owner may write to it while the history is kept.
+    t = value if isinstance(value, Tensor) else constant(as_array(value, copy=True))
     if t.dtype.kind != "f":
         raise TypeError(
             f"{what}: a derivative is taken with respect to floating-point numbers; received {described(t)}"
-            f"{' (write ' + repr(float(value)) + ')' if isinstance(value, int) else ''}: use float32 or float64"
+            f"{' (write ' + repr(float(value)) + ')' if isinstance(value, int) else ''}"
+            f"{' in ' + place if place else ''}: use float32 or float64"
         )
     if t.is_symbolic or (t.requires_grad and (state.mode.recording or state.mode.trace is not None)):
         return apply(shape_ops.identity.op, (t,))
     return variable(t._value)
 
 
+def _outside(outputs: Sequence[Tensor], own: Sequence[Tensor]) -> bool:
+    """Whether something besides `own` that needs a gradient took part in `outputs`."""
+    nodes, _ = sweep.history(outputs)
+    mine = set(own)
+    return any(t.op is None and t not in mine for t in nodes)
+
+
 class _Call:
-    """One call of `f` with some arguments replaced by fresh variables, and what came out, flat."""
+    """One call of `f` with some arguments replaced by fresh variables, and what came out, flat.
+
+    * `xs` the variables, `form` the containers around them; `ys` the outputs, `output_form` those around these;
+    * `graph`: whether the derivative is itself to be differentiable, since something else that needs a gradient took
+      part;
+    * `aux`: with `has_aux` the second thing that `f` returned.
+    """
 
     def __init__(
-        self, f: Function, args: Sequence[Any], kwargs: dict[str, Any], argnums: int | Sequence[int], what: str
+        self,
+        f: Function,
+        args: Sequence[Any],
+        kwargs: dict[str, Any],
+        argnums: int | Sequence[int],
+        what: str,
+        has_aux: bool = False,
     ):
         self.what = what
         single = isinstance(argnums, (int, np.integer))
@@ -162,17 +192,42 @@ class _Call:
             if not -len(args) <= n < len(args):
                 raise ValueError(f"{what}: argnums is {argnums}, but the function received {len(args)} arguments")
         wanted = [args[n] for n in places]
-        leaves, self.rebuild = flatten(wanted[0] if single else tuple(wanted))
-        self.xs = [_alias(leaf, what) for leaf in leaves]
-        self.recording = state.mode.recording
-        fresh = self.rebuild(self.xs)
+        leaves, self.form = flatten(wanted[0] if single else tuple(wanted))
+        named = [""] if self.form.is_leaf else self.form.places("the argument" if single else "the arguments")
+        self.xs = [_alias(leaf, what, place) for leaf, place in zip(leaves, named, strict=True)]
+        recording = state.mode.recording
+        fresh = self.form(self.xs)
         listed = list(args)
         for n, value in zip(places, (fresh,) if single else fresh, strict=True):
             listed[n] = value
         with mode(recording=True):
             result = f(*listed, **kwargs)
-        outputs, self.rebuild_output = flatten(result)
+        aux: Any = None
+        if has_aux:
+            if not (isinstance(result, tuple) and len(result) == 2):
+                raise TypeError(
+                    f"{what}: with has_aux=True the function returns a pair, (output, what else it found); "
+                    f"it returned {type(result).__name__}"
+                )
+            result, aux = result
+        outputs, self.output_form = flatten(result)
         self.ys = [y if isinstance(y, Tensor) else constant(as_array(y)) for y in outputs]
+        self.graph = (
+            any(t.is_symbolic for t in (*self.ys, *self.xs))
+            or state.mode.trace is not None
+            or (recording and _outside(self.ys, self.xs))
+        )
+        self.aux = self._detached(aux, recording) if has_aux else None
+
+    def _detached(self, aux: Any, recording: bool) -> Any:
+        """`aux`, whose tensors keep a history only where an outer derivative may ask for it."""
+        leaves, form = flatten(aux)
+        tensors = [t for t in leaves if isinstance(t, Tensor)]
+        if self.graph or any(t.is_symbolic for t in tensors) or (recording and _outside(tensors, self.xs)):
+            return aux
+        if not any(t.requires_grad for t in tensors):
+            return aux
+        return form([constant(t._value) if isinstance(t, Tensor) and t.requires_grad else t for t in leaves])
 
     @property
     def y(self) -> Tensor:
@@ -181,26 +236,20 @@ class _Call:
             raise ValueError(f"{self.what}: the function must return one tensor; it returned {len(self.ys)}")
         return self.ys[0]
 
-    @property
-    def graph(self) -> bool:
-        """Whether the derivative is itself to be differentiable: something else that needs a gradient took part."""
-        if any(t.is_symbolic for t in (*self.ys, *self.xs)) or state.mode.trace is not None:
-            return True
-        if not self.recording:
-            return False
-        nodes, _ = sweep.history(self.ys)
-        own = set(self.xs)
-        return any(t.op is None and t not in own for t in nodes)
+    def values(self) -> Any:
+        """The outputs as the function returned them, without the history of the fresh variables."""
+        return self.output_form([y if self.graph else constant(y._value) for y in self.ys])
 
     def gradients(self, seeds: Sequence[Tensor], graph: bool) -> list[Tensor]:
         return _gradients(self.ys, self.xs, seeds, graph)
 
 
-def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
+def value_and_grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Function:
     """The function that gives `(f(*args), df/darg)`, with one run of `f`.
 
     `argnums` is the argument, or a tuple of them; each can be a nested tuple, list or dict of arrays, and its gradient
-    has the same form. `f` must return one number.
+    has the same form. `f` must return one number. With `has_aux` it returns `(number, aux)`, and the result is
+    `((f, aux), df/darg)`.
 
     Raises `ValueError` if `f` returns several numbers, `TypeError` for integer arguments.
 
@@ -210,21 +259,22 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     """
 
     @wraps(f)
-    def both(*args: Any, **kwargs: Any) -> tuple[Tensor, Any]:
-        call = _Call(f, args, kwargs, argnums, "value_and_grad")
+    def both(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
+        call = _Call(f, args, kwargs, argnums, "value_and_grad", has_aux)
         seed = _seed(call.y, None, f"the gradient of {getattr(f, '__name__', 'a function')}")
-        graph = call.graph
-        grads = call.gradients([seed], graph)
-        return (call.y if graph else constant(call.y._value)), call.rebuild(grads)
+        grads = call.form(call.gradients([seed], call.graph))
+        y = call.y if call.graph else constant(call.y._value)
+        return ((y, call.aux) if has_aux else y), grads
 
     return both
 
 
-def grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
+def grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Function:
     """The function that gives df/darg: the gradient of a function that returns one number.
 
     `argnums` is the argument, or a tuple of them; each can be a nested tuple, list or dict of arrays, and its gradient
-    has the same form. The result can be differentiated again, to any order.
+    has the same form. The result can be differentiated again, to any order. With `has_aux`, `f` returns
+    `(number, aux)` and the result is `(df/darg, aux)`.
 
     Raises `ValueError` if `f` returns several numbers, `TypeError` for integer arguments.
 
@@ -232,12 +282,15 @@ def grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     >>> df = gn.grad(lambda x: x**3)
     >>> df(2.0), gn.grad(df)(2.0)
     (Tensor(12.), Tensor(12.))
+    >>> gn.grad(lambda x: (x**3, "cubed"), has_aux=True)(2.0)
+    (Tensor(12.), 'cubed')
     """
-    both = value_and_grad(f, argnums)
+    both = value_and_grad(f, argnums, has_aux)
 
     @wraps(f)
     def gradient(*args: Any, **kwargs: Any) -> Any:
-        return both(*args, **kwargs)[1]
+        value, grads = both(*args, **kwargs)
+        return (grads, value[1]) if has_aux else grads
 
     return gradient
 
@@ -258,39 +311,41 @@ def elementwise_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
         for y in call.ys:
             _check_float(y, "elementwise_grad")
         seeds = [constant(np.ones(y.shape, y.dtype)) for y in call.ys]
-        return call.rebuild(call.gradients(seeds, call.graph))
+        return call.form(call.gradients(seeds, call.graph))
 
     return derivative
 
 
-def vjp(f: Function, *args: Any) -> tuple[Any, Function]:
+def vjp(f: Function, *args: Any, has_aux: bool = False) -> Any:
     """`f(*args)`, and the function that maps a gradient of the output to the tuple of gradients of the arguments.
 
-    Both outputs and arguments can be nested containers. The second function can be called any number of times.
+    Both outputs and arguments can be nested containers; a gradient of the output has the output's form. The second
+    function can be called any number of times. With `has_aux`, `f` returns `(output, aux)`, and `aux` comes third.
+
+    Raises `ValueError` or `TypeError`, naming the place, for a gradient of another form or shape.
 
     >>> import graphnet as gn
     >>> y, pullback = gn.vjp(lambda x: x**2, gn.tensor([1.0, 2.0]))
     >>> pullback([1.0, 10.0])
     (Tensor([ 2., 40.]),)
     """
-    call = _Call(f, args, {}, tuple(range(len(args))), "vjp")
-    graph = call.graph
+    call = _Call(f, args, {}, tuple(range(len(args))), "vjp", has_aux)
 
     def pullback(gradient: Any) -> Any:
-        given, _ = flatten(gradient) if len(call.ys) > 1 else ([gradient], None)
-        if len(given) != len(call.ys):
-            raise ValueError(f"vjp: the function has {len(call.ys)} outputs; received {len(given)} gradients")
+        given = call.output_form.match(gradient, "vjp: the gradient of the output")
         seeds = [_seed(y, g, "vjp") for y, g in zip(call.ys, given, strict=True)]
-        with_graph = graph or any(g.requires_grad for g in seeds)
-        return call.rebuild(call.gradients(seeds, with_graph))
+        return call.form(call.gradients(seeds, call.graph or any(g.requires_grad for g in seeds)))
 
-    return call.rebuild_output([y if graph else constant(y._value) for y in call.ys]), pullback
+    return (call.values(), pullback, call.aux) if has_aux else (call.values(), pullback)
 
 
 def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
     """`f(*primals)` and its directional derivative, the sum of df/dprimal times tangent, in the output's form.
 
-    Taken by differentiating the vjp, which is linear in the gradient it is given.
+    Each tangent has the form of its primal: dicts are matched by key. Taken by differentiating the vjp, which is linear
+    in the gradient it is given.
+
+    Raises `ValueError` or `TypeError`, naming the place, for a tangent of another form or shape.
 
     >>> import graphnet as gn
     >>> gn.jvp(lambda x: x**2, (gn.tensor([1.0, 2.0]),), (gn.tensor([1.0, 0.5]),))
@@ -299,9 +354,7 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     if not isinstance(primals, (tuple, list)) or not isinstance(tangents, (tuple, list)):
         raise TypeError("jvp: primals and tangents are tuples with one entry per argument of the function")
     call = _Call(f, tuple(primals), {}, tuple(range(len(primals))), "jvp")
-    directions, _ = flatten(tuple(tangents))
-    if len(directions) != len(call.xs):
-        raise ValueError(f"jvp: {len(call.xs)} arrays in primals, {len(directions)} in tangents")
+    directions = call.form.match(tuple(tangents), "jvp: tangents")
     vs = [_seed(x, v, "jvp") for x, v in zip(call.xs, directions, strict=True)]
     graph = call.graph or any(v.requires_grad or v.is_symbolic for v in vs)
     for y in call.ys:
@@ -313,11 +366,14 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
         seeds = [constant(np.ones((), t.dtype)) for t in terms]
     pushed = _gradients(terms, dummies, seeds, graph)
     values = [y if graph else constant(y._value) for y in call.ys]
-    return call.rebuild_output(values), call.rebuild_output(pushed)
+    return call.output_form(values), call.output_form(pushed)
 
 
-def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
+def jacobian(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Function:
     """The function that gives df/darg with shape `output.shape + arg.shape`; row by row, one backward sweep each.
+
+    Of nested containers of outputs and arguments: in each output's place the form of the arguments. With `has_aux`, `f`
+    returns `(output, aux)` and the result is `(df/darg, aux)`.
 
     >>> import graphnet as gn
     >>> gn.jacobian(lambda x: x * x.sum())(gn.tensor([1.0, 2.0]))
@@ -327,8 +383,7 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
 
     @wraps(f)
     def matrix(*args: Any, **kwargs: Any) -> Any:
-        call = _Call(f, args, kwargs, argnums, "jacobian")
-        graph = call.graph
+        call = _Call(f, args, kwargs, argnums, "jacobian", has_aux)
         whole = []
         for y in call.ys:
             _check_float(y, "jacobian")
@@ -336,9 +391,9 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
             for place in range(y.size):
                 one = np.zeros(y.shape, y.dtype)
                 one.flat[place] = 1
-                rows.append(_gradients([y], call.xs, [constant(one)], graph))
+                rows.append(_gradients([y], call.xs, [constant(one)], call.graph))
             whole.append(
-                call.rebuild(
+                call.form(
                     [
                         shape_ops.reshape(shape_ops.stack([row[i] for row in rows]), y.shape + x.shape)
                         if rows
@@ -347,27 +402,31 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
                     ]
                 )
             )
-        return call.rebuild_output(whole)
+        found = call.output_form(whole)
+        return (found, call.aux) if has_aux else found
 
     return matrix
 
 
-def hessian(f: Function, argnums: int = 0) -> Function:
+def hessian(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Function:
     """The function that gives the second derivatives of a function with one output, of shape `arg.shape + arg.shape`.
+
+    Of nested containers: in each leaf's place the form of the argument. With `has_aux`, `f` returns `(number, aux)` and
+    the result is `(second derivatives, aux)`.
 
     >>> import graphnet as gn
     >>> gn.hessian(lambda x: (x**3).sum())(gn.tensor([1.0, 2.0]))
     Tensor([[ 6.,  0.],
             [ 0., 12.]])
     """
-    return jacobian(grad(f, argnums), argnums)
+    return jacobian(grad(f, argnums, has_aux), argnums, has_aux)
 
 
 def hvp(f: Function, argnums: int = 0) -> Function:
     """The function of `(*args, vector)` that gives the Hessian of `f` times `vector`, without making the Hessian.
 
-    `vector` has the form of the argument. Costs a few gradients, whatever the size (Pearlmutter, "Fast Exact
-    Multiplication by the Hessian", Neural Computation 6, 1994).
+    `vector` has the form of the argument: dicts are matched by key. Costs a few gradients, whatever the size
+    (Pearlmutter, "Fast Exact Multiplication by the Hessian", Neural Computation 6, 1994).
 
     >>> import graphnet as gn
     >>> gn.hvp(lambda x: (x**3).sum())(gn.tensor([1.0, 2.0]), [1.0, 10.0])
@@ -382,10 +441,8 @@ def hvp(f: Function, argnums: int = 0) -> Function:
             raise TypeError("hvp: call it with the function's arguments and then the vector")
 
         def along(*inner: Any) -> Any:
-            slopes, _ = flatten(df(*inner, **kwargs))
-            directions, _ = flatten(vector)
-            if len(slopes) != len(directions):
-                raise ValueError(f"hvp: {len(slopes)} arrays in the argument, {len(directions)} in the vector")
+            slopes, form = flatten(df(*inner, **kwargs))
+            directions = form.match(vector, "hvp: the vector")
             total = None
             for slope, v in zip(slopes, directions, strict=True):
                 term = sum_op(multiply(slope, _seed(slope, v, "hvp")))

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from graphnet.containers import Rebuild, flatten
+from graphnet.containers import flatten
 from graphnet.escape import identifier, line
 from graphnet.grad import gradients
 from graphnet.op import apply_prepared, described
@@ -69,7 +69,7 @@ class Graph:
         name: str | None = None,
     ):
         self.inputs: tuple[Tensor, ...] = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
-        flat, self._rebuild = flatten(outputs)
+        flat, self.structure = flatten(outputs)
         self.outputs: tuple[Tensor, ...] = tuple(t if isinstance(t, Tensor) else constant(as_array(t)) for t in flat)
         self.updates: tuple[tuple[Parameter, Tensor], ...] = tuple(updates)
         self.name = name
@@ -105,11 +105,11 @@ class Graph:
 
     def structured(self, values: Sequence[Any]) -> Any:
         """`values`, one per output, in the form that the outputs were given in."""
-        return self._rebuild(values)
+        return self.structure(values)
 
     def with_outputs(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], updates: Any) -> Graph:
         """A graph of other nodes in the same form: what a pass returns."""
-        return Graph(inputs, self._rebuild(outputs), updates, self.name)
+        return Graph(inputs, self.structure(outputs), updates, self.name)
 
     @cached_property
     def _last_use(self) -> dict[Tensor, int]:
@@ -172,7 +172,7 @@ class Graph:
         assigned = [(p, values[t]) for p, t in self.updates]
         for p, value in assigned:
             p.assign(value)
-        return self._rebuild([constant(r) for r in results])
+        return self.structure([constant(r) for r in results])
 
     def _inlined(self, given: dict[Tensor, Any]) -> Any:
         """The nodes once more on other inputs, as part of the graph that those belong to."""
@@ -186,7 +186,7 @@ class Graph:
                         new[node] = apply_prepared(node.op, [new[t] for t in node.inputs], node.attrs)
         for p, t in self.updates:
             p.assign(new[t])
-        return self._rebuild([new[t] for t in self.outputs])
+        return self.structure([new[t] for t in self.outputs])
 
     @cached_property
     def names(self) -> dict[Tensor, str]:
@@ -399,15 +399,6 @@ class Trace:
         self.current[parameter] = value
 
 
-def _labels(value: Any, name: str) -> list[str]:
-    """A name for each leaf of a nested argument."""
-    if isinstance(value, dict):
-        return [label for key, part in value.items() for label in _labels(part, f"{name}_{key}")]
-    if isinstance(value, (tuple, list)):
-        return [label for i, part in enumerate(value) for label in _labels(part, f"{name}_{i}")]
-    return [] if value is None else [name]
-
-
 def _argument_names(f: Callable[..., Any], count: int) -> list[str]:
     try:
         parameters = list(inspect.signature(f).parameters.values())
@@ -429,8 +420,8 @@ def _argument_names(f: Callable[..., Any], count: int) -> list[str]:
 def trace(f: Callable[..., Any], *example_args: Any) -> Graph:
     """The graph of what `f` does with arguments of these shapes and dtypes; `f` runs once, on symbolic tensors.
 
-    Arrays and tensors in `example_args` (also inside nested containers) become inputs; numbers and other objects keep
-    their values. A `Parameter.assign` in `f` becomes an update of the graph.
+    Arrays and tensors in `example_args` (also inside nested containers) become inputs; numbers, lists of numbers and
+    other objects keep their values. A `Parameter.assign` in `f` becomes an update of the graph.
 
     >>> import graphnet as gn
     >>> print(gn.trace(lambda a, b: (a - b) ** 2, gn.input((3,)), gn.input((3,))))
@@ -444,7 +435,7 @@ def trace(f: Callable[..., Any], *example_args: Any) -> Graph:
     for value, name in zip(example_args, _argument_names(f, len(example_args)), strict=True):
         leaves, rebuild = flatten(value)
         replaced = []
-        for leaf, label in zip(leaves, _labels(value, name), strict=True):
+        for leaf, label in zip(leaves, rebuild.names(name), strict=True):
             if isinstance(leaf, (Tensor, np.ndarray, np.generic)):
                 t = symbolic(tuple(leaf.shape), leaf.dtype, label)
                 inputs.append(t)
@@ -459,4 +450,4 @@ def trace(f: Callable[..., Any], *example_args: Any) -> Graph:
     return Graph(inputs, result, collected.current.items(), name=named if named and named.isidentifier() else None)
 
 
-__all__ = ["Graph", "Rebuild", "trace"]
+__all__ = ["Graph", "trace"]

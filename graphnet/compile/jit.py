@@ -69,13 +69,13 @@ class Compiled:
 
     def lower(self, *args: Any) -> Plan:
         """The plan for arguments of these shapes and dtypes, traced now if it is not there; nothing is computed."""
-        leaves, _ = flatten(args)
+        leaves, structure = flatten(args)
         key = (
             tuple(
                 (leaf.shape, leaf.dtype) if isinstance(leaf, (Tensor, np.ndarray, np.generic)) else frozen(leaf)
                 for leaf in leaves
             ),
-            _structure(args),
+            structure,
         )
         with self._lock:
             plan = self._plans.get(key)
@@ -130,15 +130,6 @@ class Compiled:
         return plan(*arrays)
 
 
-def _structure(value: Any) -> Any:
-    """The shape of nested containers, without their leaves."""
-    if isinstance(value, dict):
-        return ("dict", tuple((k, _structure(v)) for k, v in value.items()))
-    if isinstance(value, (tuple, list)):
-        return (type(value).__name__, tuple(map(_structure, value)))
-    return value is None
-
-
 def _forked() -> None:
     """In a forked process nobody traces: the threads that did are not here."""
     for compiled in list(_all):
@@ -152,7 +143,8 @@ if hasattr(os, "register_at_fork"):
 def compile(f: Callable[..., Any], *, backend: str | None = None, limit: int = 32) -> Compiled:
     """`f`, traced once per shapes and dtypes of its arguments, and run as one plan over buffers laid out ahead.
 
-    Arrays and tensors among the arguments, also in nested containers, are inputs; other arguments keep their values.
+    Arrays and tensors among the arguments, also in nested containers, are inputs; numbers, lists of
+    numbers and other arguments keep their values.
     A `Parameter.assign` in `f` is carried out at each call, in the parameter's own array. Values agree with those of
     `f` to rounding. `f` must not look at numbers (no `if x > 0`, no `float(x)`), nor do anything else but compute.
 

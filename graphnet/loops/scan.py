@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -113,7 +114,10 @@ def scan(
     Carries keep their shapes; carries and outputs are of one floating-point dtype, while `xs` can have any. What `f`
     does must not depend on values (`gn.where`, not `if`), nor assign parameters.
 
-    Raises `ValueError` for rows of different numbers, or a carry that changes its shape; `TypeError` for dtypes.
+    The step returns the carry in the form of `init`; dicts are matched by key.
+
+    Raises `ValueError` for rows of different numbers, a length below 0, or a carry that changes its shape or keys;
+    `TypeError` for dtypes, classes of containers, and a length that is no whole number.
 
     >>> import graphnet as gn
     >>> def step(total, x):
@@ -122,7 +126,7 @@ def scan(
     >>> gn.scan(step, gn.tensor(0.0), gn.tensor([1.0, 2.0, 3.0]))
     (Tensor(6.), Tensor([10., 30., 60.]))
     """
-    starts, rebuild_carry = flatten(init)
+    starts, carry_form = flatten(init)
     stacked, rebuild_x = flatten(xs)
     starts = [_tensor(t) for t in starts]
     stacked = [_tensor(t) for t in stacked]
@@ -136,12 +140,12 @@ def scan(
         collected.current.update(outer.current)
     assigned = dict(collected.current)
     with mode(trace=collected, recording=True, raw=False, of=None, debug=None):
-        result = f(rebuild_carry(carries), rebuild_x(rows))
+        result = f(carry_form(carries), rebuild_x(rows))
     if collected.current != assigned:
         raise ValueError("scan: the step assigns a parameter; only what it returns can change from step to step")
     if not (isinstance(result, tuple) and len(result) == 2):
         raise TypeError("scan: the step returns a pair, (new carry, output or None)")
-    ends, rebuild_end = flatten(result[0])
+    ends = carry_form.match(result[0], "scan: the new carry")
     ys, rebuild_y = flatten(result[1])
     ends = [_tensor(t) for t in ends]
     ys = [_tensor(t) for t in ys]
@@ -153,16 +157,29 @@ def scan(
     outputs = [inputs.get(t, t) for t in outputs]
     if count == 0:
         empty = [constant(np.zeros((0, *t.shape), t.dtype)) for t in ys]
-        return rebuild_end(starts), rebuild_y(empty)
+        return carry_form(starts), rebuild_y(empty)
     body = interned(list(inputs.values()), outputs, len(carries), len(rows), len(ys))
     body, flat = _looped(body, given, count, reverse)
     blocks = body.blocks(count)
     values = [parts.part(flat, block) for block in blocks[: len(outputs)]]
-    return rebuild_end(values[: len(ends)]), rebuild_y(values[len(ends) :])
+    return carry_form(values[: len(ends)]), rebuild_y(values[len(ends) :])
 
 
 def _tensor(value: Any) -> Tensor:
     return value if isinstance(value, Tensor) else constant(as_array(value))
+
+
+def _steps(length: Any) -> int:
+    """`length=` as a number of steps."""
+    try:
+        steps = None if isinstance(length, (bool, np.bool_)) else index(length)
+    except TypeError:
+        steps = None
+    if steps is None:
+        raise TypeError(f"scan: length is a whole number of steps; received {length!r}")
+    if steps < 0:
+        raise ValueError(f"scan: length is 0 or more; received {steps}")
+    return steps
 
 
 def _length(stacked: Sequence[Tensor], length: int | None) -> int:
@@ -172,7 +189,7 @@ def _length(stacked: Sequence[Tensor], length: int | None) -> int:
             raise ValueError("scan: the rows of xs are along its first axis; received a number, which has none")
     counts = {t.shape[0] for t in stacked}
     if length is not None:
-        counts.add(int(length))
+        counts.add(_steps(length))
     if not counts:
         raise ValueError("scan: without xs, length= says how many steps there are")
     if len(counts) > 1:
@@ -184,8 +201,6 @@ def _length(stacked: Sequence[Tensor], length: int | None) -> int:
 
 
 def _check(starts: Sequence[Tensor], ends: Sequence[Tensor], ys: Sequence[Tensor]) -> None:
-    if len(starts) != len(ends):
-        raise ValueError(f"scan: the carry began as {len(starts)} tensors; the step returned {len(ends)}")
     for n, (start, end) in enumerate(zip(starts, ends, strict=True)):
         if start.shape != end.shape or start.dtype != end.dtype:
             raise (ValueError if start.shape != end.shape else TypeError)(
