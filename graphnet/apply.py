@@ -34,6 +34,10 @@ Rule = Callable[..., Any]
 ndarray = np.ndarray
 
 
+#: errors that keep their kind when op, inputs and layer are added to their text
+KEPT = (ValueError, TypeError, IndexError, FloatingPointError, OverflowError, ZeroDivisionError, MemoryError)
+
+
 class Joint:
     """One gradient rule for all inputs of an op at once, where their gradients come from one computation.
 
@@ -63,18 +67,23 @@ class Op:
     (specs and attributes to a spec), `vjp` (a tuple of one rule per input, None where there is no derivative; or one
     rule that takes the input's place first, for ops of any number of inputs; or a `Joint` one), `expr` (a scalar
     expression in Python with `{x}` for the inputs, or None), `ufunc` (the NumPy ufunc that is the whole body, or None),
-    `onnx`, `into` (the body as a function that writes into its first argument, or None).
+    `onnx`, `into` (the body as a function that writes into its first argument, or None), `may_raise` (whether the body
+    can fail because of a value: a boolean, or a function of the inputs and attributes of a node), `hidden` (whether
+    only plans make it), `builtin` (whether it is the package's own).
     """
 
     __slots__ = (
+        "builtin",
         "differentiable",
         "doc",
         "expr",
         "family",
         "forward",
         "function",
+        "hidden",
         "infer",
         "into",
+        "may_raise",
         "name",
         "onnx",
         "params",
@@ -97,6 +106,9 @@ class Op:
         prepare: Callable[..., dict[str, Any]] | None = None,
         doc: str | None = None,
         into: Callable[..., None] | None = None,
+        may_raise: bool | Callable[..., bool] = True,
+        hidden: bool = False,
+        builtin: bool = False,
     ):
         self.name = name
         self.family = family
@@ -110,11 +122,18 @@ class Op:
         self.prepare = prepare
         self.doc = doc
         self.into = into
+        self.may_raise = may_raise
+        self.hidden = hidden
+        self.builtin = builtin
         self.differentiable = callable(vjp) or any(rule is not None for rule in vjp)
         self.function: Callable[..., Any] | None = None
 
     def __repr__(self) -> str:
         return f"<Op {self.name}>"
+
+    def can_fail(self, inputs: Sequence[Any], attrs: dict[str, Any]) -> bool:
+        """Whether a node of these inputs, whose shapes and dtypes fit, can fail because of a value."""
+        return self.may_raise(*inputs, **attrs) if callable(self.may_raise) else self.may_raise
 
     def rule(self, place: int) -> Rule | None:
         """The gradient rule for the input at `place`."""
@@ -140,7 +159,7 @@ class Op:
         listed = [described(a) for a in args] + [f"{k}={v!r}" for k, v in attrs.items() if v is not None]
         where = state.mode.region
         layer = line("/".join(r.name for r in where.path)) + ": " if where is not None else ""
-        kind = type(error) if type(error) in (ValueError, TypeError, IndexError, FloatingPointError) else ValueError
+        kind = type(error) if type(error) in KEPT else ValueError
         named = kind(f"{layer}{self.name}({', '.join(listed)}): {reason}")
         named._graphnet_named = True  # type: ignore[attr-defined]
         named._graphnet_failed = (self, tuple(args), where)  # type: ignore[attr-defined]
@@ -148,6 +167,17 @@ class Op:
 
 
 OPS: dict[str, Op] = {}
+
+
+def registered(op: Op) -> Op:
+    """`op`, known by its name from now on. Raises `ValueError` for a name that is taken or is no Python name."""
+    if not op.name.isidentifier():
+        raise ValueError(f"the name of an op is a Python name; received {op.name[:100]!r}")
+    if op.name in OPS:
+        kind = "one that plans use" if OPS[op.name].hidden else "an op"
+        raise ValueError(f"an op cannot be named {op.name!r}: {kind} of that name exists already; give another name=")
+    OPS[op.name] = op
+    return op
 
 
 def described(value: Any) -> str:
@@ -187,7 +217,10 @@ def apply(op: Op, args: Sequence[Any], attrs: dict[str, Any] = NO_ATTRS, prepare
         # A parameter can change between two calls of the traced graph: inside the trace it counts as unknown.
         unknown = any(t.__class__ is Parameter for t in inputs)
     if unknown:
-        inputs = list(materialised(tuple(inputs)))
+        try:
+            inputs = list(materialised(tuple(inputs), op))
+        except Exception as error:
+            raise op.failure(error, inputs, attrs, explain=False) from None
     values = [t._value if t.__class__ in KINDS else t for t in inputs]
     if op.prepare is not None and not prepared:
         try:
@@ -200,7 +233,8 @@ def apply(op: Op, args: Sequence[Any], attrs: dict[str, Any] = NO_ATTRS, prepare
         else:
             value = op.forward(*values, **attrs)
     except Exception as error:
-        raise op.failure(error, inputs, attrs) from None
+        # What a user's op failed of is worth knowing: that is the cause of its error.
+        raise op.failure(error, inputs, attrs) from error.__cause__
     y = new(Tensor)
     y._value = value if value.__class__ is ndarray or unknown else np.asarray(value)
     needs = unknown or (

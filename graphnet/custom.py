@@ -27,7 +27,7 @@ def _carried(place: int, g: Any, y: Any, *inputs: Any, rule: Callable[..., Any])
         return rule(constant(np.asarray(g)))[place - 1]._value
 
 
-@op(lambda y, *xs, rule: y.shape, dtype=lambda y, *xs, rule: y.dtype, vjp=_carried)
+@op(lambda y, *xs, rule: y.shape, dtype=lambda y, *xs, rule: y.dtype, vjp=_carried, may_raise=True)
 def attached(*inputs, rule):
     """The first input; its gradient goes to the others by `rule`, a function from the gradient to one per input."""
     return inputs[0]

@@ -31,7 +31,7 @@ def function({a}):
             try:
                 v = f(v)
             except Exception as error:
-                raise OP.failure(error, ({a},), NO_ATTRS) from None
+                raise OP.failure(error, ({a},), NO_ATTRS) from error.__cause__
             y = new(Tensor)
             y._value = v if v.__class__ is ndarray else asarray(v)
             if {differentiable}{a}.requires_grad and m.recording:
@@ -80,7 +80,7 @@ def function({first}, {second}):
     try:
         v = f(va, vb)
     except Exception as error:
-        raise OP.failure(error, ({a}, {b}), NO_ATTRS) from None
+        raise OP.failure(error, ({a}, {b}), NO_ATTRS) from error.__cause__
     y = new(Tensor)
     y._value = v if v.__class__ is ndarray else asarray(v)
     if {differentiable}needs and m.recording:

@@ -20,8 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from graphnet import shapes
-from graphnet.apply import OPS, Joint, Op, Rule, apply, apply_prepared, described, made
+from graphnet import checked, shapes
+from graphnet.apply import OPS, Joint, Op, Rule, apply, apply_prepared, described, made, registered
 from graphnet.dispatch import dispatching, fast
 from graphnet.tensor import KINDS, Spec, as_array, constant, region, state
 
@@ -41,10 +41,13 @@ __all__ = [
 ]
 
 
+def _own(body: Callable[..., Any]) -> bool:
+    """Whether a body is the package's own, which tests cover; all others are checked as they run."""
+    return body.__module__.partition(".")[0] == __name__.partition(".")[0]
+
+
 def _registered(op: Op, body: Callable[..., Any], function: Callable[..., Any]) -> Callable[..., Any]:
-    if op.name in OPS:
-        raise ValueError(f"an op named {op.name!r} exists already")
-    OPS[op.name] = op
+    registered(op)
     op.function = function
     function.__name__ = body.__name__
     function.__qualname__ = body.__qualname__
@@ -54,22 +57,32 @@ def _registered(op: Op, body: Callable[..., Any], function: Callable[..., Any]) 
     return function
 
 
-def _tensor_params(body: Callable[..., Any], count: int) -> tuple[str, ...]:
-    """The first `count` parameters of `body`, or its one starred parameter."""
+def _check_count(name: str, vjp: Any, params: Sequence[str]) -> None:
+    """One gradient rule for each input."""
+    if not callable(vjp) and len(vjp) != len(params):
+        raise ValueError(
+            f"{name}: vjp has one rule (or None) for each of its {len(params)} inputs ({', '.join(params)}); "
+            f"received {len(vjp)}"
+        )
+
+
+def _tensor_params(name: str, body: Callable[..., Any], vjp: Any) -> tuple[str, ...]:
+    """The parameters of `body` that are inputs: the first ones, one for each rule; none where it takes `*inputs`."""
     parameters = list(inspect.signature(body).parameters.values())
-    if parameters and parameters[0].kind is parameters[0].VAR_POSITIONAL:
+    starred = bool(parameters) and parameters[0].kind is parameters[0].VAR_POSITIONAL
+    if callable(vjp):
+        if not starred:
+            raise ValueError(f"{name}: one rule for all inputs is for a body that takes *inputs; give a rule for each")
         return ()
-    return tuple(p.name for p in parameters[:count])
-
-
-def _whole_ufunc(body: Callable[..., Any], arity: int) -> np.ufunc | None:
-    """The NumPy ufunc that `body` does nothing but call, if it is so."""
-    names = body.__code__.co_names
-    if len(names) == 2 and names[0] == "np" and all(c is None or isinstance(c, str) for c in body.__code__.co_consts):
-        found = getattr(np, names[1], None)
-        if isinstance(found, np.ufunc) and found.nin == arity and found.nout == 1:
-            return found
-    return None
+    if starred:
+        raise ValueError(f"{name}: a body that takes *inputs has one rule, vjp(place, g, y, *inputs); received {vjp!r}")
+    positional = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.POSITIONAL_ONLY)]
+    if not 0 < len(vjp) <= len(positional):
+        raise ValueError(
+            f"{name}: vjp has one rule (or None) for each input; received {len(vjp)} for a body that takes "
+            f"({', '.join(positional)})"
+        )
+    return tuple(positional[: len(vjp)])
 
 
 def probed_dtype(forward: Callable[..., Any]) -> Callable[..., np.dtype]:
@@ -87,27 +100,65 @@ def probed_dtype(forward: Callable[..., Any]) -> Callable[..., np.dtype]:
 
 
 def elementwise(
-    expr: str | None = None, *, vjp: Sequence[Rule | None], onnx: str | None = None
+    expr: str | None = None,
+    *,
+    vjp: Sequence[Rule | None],
+    ufunc: np.ufunc | None = None,
+    onnx: str | None = None,
+    may_raise: bool | Callable[..., bool] | None = None,
 ) -> Callable[[Callable[..., Any]], Any]:
     """Make an op that works element by element on inputs that broadcast; parameters without a default are its inputs.
 
-    A body that is nothing but a call of one NumPy ufunc (`return np.exp(x)`) runs as that ufunc.
+    With `ufunc` the op is that NumPy ufunc: the decorated function has its parameters and its docstring, and no body.
+    `vjp` has one rule, or None, for each input. `may_raise` says whether the body can fail because of a value; without
+    it, a ufunc cannot, and a body can.
+
+    Raises `ValueError` for a name that is taken, for a number of rules that is not that of the inputs, and for a ufunc
+    of another number of inputs. The body of an op that is not graphnet's own gets read-only arrays, and a result of
+    another shape than its inputs broadcast to raises.
+
+    >>> import numpy as np
+    >>> import graphnet as gn
+    >>> @gn.elementwise(vjp=(lambda g, y, x: g * y * (-2.0 * x),))
+    ... def bell(x):
+    ...     return np.exp(-x * x)
+    >>> bell(2.0), gn.grad(bell)(0.5)
+    (Tensor(0.01831564), Tensor(-0.77880078))
     """
 
     def decorate(body: Callable[..., Any]) -> Any:
+        name = body.__name__
         parameters = inspect.signature(body).parameters.values()
         params = tuple(p.name for p in parameters if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD)
         plain = len(params) == len(parameters)
-        forward: Callable[..., Any] = (_whole_ufunc(body, len(params)) if plain else None) or body
-        dtype = probed_dtype(forward)
+        _check_count(name, vjp, params)
+        if ufunc is not None and not (plain and ufunc.nin == len(params) and ufunc.nout == 1 and not ufunc.signature):
+            raise ValueError(
+                f"{name}: np.{ufunc.__name__} takes {ufunc.nin} inputs and gives {ufunc.nout}; "
+                f"the op takes ({', '.join(map(str, parameters))}) and gives one"
+            )
+        dtype = probed_dtype(ufunc or body)
 
         def infer(*specs: Any, **attrs: Any) -> Spec:
             return Spec(shapes.broadcast(*(s.shape for s in specs)), dtype(*specs, **attrs))
 
-        ufunc = forward if isinstance(forward, np.ufunc) else None
+        own = _own(body)
         made_op = Op(
-            body.__name__, "elementwise", forward, infer, vjp, params, expr, ufunc, onnx, doc=inspect.getdoc(body)
+            name,
+            "elementwise",
+            ufunc or body,
+            infer,
+            vjp,
+            params,
+            expr,
+            ufunc,
+            onnx,
+            doc=inspect.getdoc(body),
+            may_raise=(ufunc is None and not own) if may_raise is None else may_raise,
+            builtin=own,
         )
+        if not own:
+            checked.guard(made_op)
         short = plain and len(params) <= 2
         return _registered(made_op, body, fast(made_op) if short else dispatching(made_op, body))
 
@@ -115,7 +166,11 @@ def elementwise(
 
 
 def reduction(
-    *, vjp: Rule | None, onnx: str | None = None, expr: str | None = None
+    *,
+    vjp: Rule | None,
+    onnx: str | None = None,
+    expr: str | None = None,
+    may_raise: bool | Callable[..., bool] | None = None,
 ) -> Callable[[Callable[..., Any]], Any]:
     """Make an op that reduces over `axis` (one, several or all), with `keepdims`.
 
@@ -138,6 +193,7 @@ def reduction(
                 g, y = g.reshape(kept), y.reshape(kept)
             return vjp(g, y, x, axis=axis, **attrs)  # type: ignore[misc]
 
+        own = _own(body)
         made_op = Op(
             body.__name__,
             "reduction",
@@ -149,7 +205,11 @@ def reduction(
             onnx=onnx,
             prepare=prepare,
             doc=inspect.getdoc(body),
+            may_raise=not own if may_raise is None else may_raise,
+            builtin=own,
         )
+        if not own:
+            checked.guard(made_op)
         return _registered(made_op, body, dispatching(made_op, body))
 
     return decorate
@@ -164,6 +224,7 @@ def op(
     onnx: str | None = None,
     name: str | None = None,
     into: Callable[..., None] | None = None,
+    may_raise: bool | Callable[..., bool] | None = None,
 ) -> Callable[[Callable[..., Any]], Any]:
     """Make any other op, called as its body unless `name` says otherwise.
 
@@ -171,12 +232,26 @@ def op(
     `dtype` a dtype, a function of the same kind, or None for the promoted dtype of the inputs. `vjp` has one rule per
     input, or is one rule `(place, g, y, *inputs, **attrs)` for an op that takes `*inputs`. `prepare` brings attributes
     to one form (axes from the front, say) from the inputs' arrays or specs and the attributes as written. `into` is the
-    body as a function that writes into its first argument, for plans.
+    body as a function that writes into its first argument, for plans. `may_raise` says whether the body can fail
+    because of a value: in a step that is compiled nothing is changed before all that can. Without it, it can.
+
+    Raises `ValueError` for a name that is taken, and for a number of rules that is not that of the inputs. The body of
+    an op that is not graphnet's own gets read-only arrays; a result, or a gradient from a rule, of another shape than
+    was said raises.
     """
 
     def decorate(body: Callable[..., Any]) -> Any:
+        label = name or body.__name__
+        core: list[tuple[int, int]] | None = None
         if isinstance(shape, str):
             signature = shape
+            ins, out = shapes.core_axes(signature)
+            if not callable(vjp) and len(ins) != len(vjp):
+                raise ValueError(
+                    f"{label}: the signature {signature!r} names {len(ins)} inputs; vjp has {len(vjp)} rules, "
+                    "and there is one (or None) for each input"
+                )
+            core = [(out, n) for n in ins]
 
             def shape_rule(*specs: Any, **attrs: Any) -> Any:
                 return shapes.gufunc(signature, *(s.shape for s in specs))
@@ -190,9 +265,10 @@ def op(
                 found = dtype(*specs, **attrs) if callable(dtype) and not isinstance(dtype, type) else np.dtype(dtype)
             return Spec(tuple(shape_rule(*specs, **attrs)), found)
 
-        params = _tensor_params(body, 0 if callable(vjp) else len(vjp))
+        params = _tensor_params(label, body, vjp)
+        own = _own(body)
         made_op = Op(
-            name or body.__name__,
+            label,
             "op",
             body,
             infer,
@@ -202,7 +278,11 @@ def op(
             prepare=prepare,
             doc=inspect.getdoc(body),
             into=into,
+            may_raise=not own if may_raise is None else may_raise,
+            builtin=own,
         )
+        if not own:
+            checked.guard(made_op, core)
         short = prepare is None and 0 < len(params) <= 2 and len(params) == len(inspect.signature(body).parameters)
         return _registered(made_op, body, fast(made_op) if short else dispatching(made_op, body))
 

@@ -63,7 +63,7 @@ _ufunc_table: dict[str, Function] = {}
 def _ufuncs() -> dict[str, Function]:
     if not _ufunc_table:
         for op in OPS.values():
-            if isinstance(getattr(np, op.name, None), np.ufunc) and op.function is not None:
+            if op.builtin and op.function is not None and isinstance(getattr(np, op.name, None), np.ufunc):
                 _ufunc_table[op.name] = op.function
         _ufunc_table.update(deg2rad=ops.deg2rad, rad2deg=ops.rad2deg, radians=ops.radians, degrees=ops.degrees)
         _ufunc_table.update(

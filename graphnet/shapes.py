@@ -6,6 +6,7 @@ Every function here raises `ValueError` or `IndexError` with the bare reason; th
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
@@ -81,6 +82,26 @@ def _parse(signature: str) -> tuple[tuple[tuple[str, ...], ...], tuple[str, ...]
     left, right = signature.replace(" ", "").split("->")
     parts = [tuple(filter(None, part.split(","))) for part in left.strip("()").split("),(")]
     return tuple(parts), tuple(filter(None, right.strip("()").split(",")))
+
+
+_SIGNATURE = re.compile(r"(\(\w*(,\w+)*\))(,\(\w*(,\w+)*\))*->\(\w*(,\w+)*\)")
+
+
+def core_axes(signature: str) -> tuple[tuple[int, ...], int]:
+    """How many core axes a gufunc signature gives to each input, and to the output.
+
+    >>> core_axes("(m,k),(k)->(m)")
+    ((2, 1), 1)
+    """
+    if not _SIGNATURE.fullmatch(signature.replace(" ", "")):
+        raise ValueError(
+            f"a signature names the core axes of each input, as '(m,k),(k,n)->(m,n)'; received {signature!r}"
+        )
+    cores, result = _parse(signature)
+    unknown = set(result) - {name for core in cores for name in core}
+    if unknown:
+        raise ValueError(f"the output of {signature!r} has axes that no input has: {', '.join(sorted(unknown))}")
+    return tuple(map(len, cores)), len(result)
 
 
 def gufunc(signature: str, *shapes: Shape) -> Shape:

@@ -34,6 +34,7 @@ __all__ = [
     "known",
     "materialised",
     "mode",
+    "native",
     "new",
     "no_grad",
     "region",
@@ -152,6 +153,15 @@ class Tensor:
         self.op = None
         self.name = name
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        if cls.__module__ != __name__:
+            # Ops ask for the class itself, which is fast: one they don't know would lose its history without a word.
+            raise TypeError(
+                f"{cls.__name__}: the classes Tensor and Parameter cannot be subclassed; "
+                "keep a tensor as an attribute of a class of your own, or give it a name="
+            )
+        super().__init_subclass__(**options)
+
     def __getattr__(self, attribute: str) -> Any:
         # A slot that was never set answers with its default, so that making a node sets only what it has.
         try:
@@ -204,7 +214,7 @@ class Tensor:
         inputs = self._inputs
         for value in inputs:
             if not isinstance(value, Tensor):
-                self._inputs = inputs = materialised(inputs)
+                self._inputs = inputs = materialised(inputs, self.op)
                 break
         return inputs
 
@@ -402,7 +412,13 @@ def as_array(data: Any, dtype: Any = None, copy: bool = False) -> np.ndarray:
         raise TypeError(
             f"expected an array of numbers; received {type(data).__name__} which NumPy reads as {array.dtype}"
         )
-    return array
+    # In this machine's byte order, as everything that is computed.
+    return array if array.dtype.isnative else array.astype(native(array.dtype))
+
+
+def native(dtype: Any) -> np.dtype:
+    """A dtype in this machine's byte order."""
+    return np.dtype(dtype).newbyteorder("=")
 
 
 def known(t: Tensor) -> np.ndarray:
@@ -437,6 +453,7 @@ def variable(array: np.ndarray) -> Tensor:
 def symbolic(shape: Shape, dtype: np.dtype, name: str | None = None) -> Tensor:
     """A symbolic leaf."""
     t = new(Tensor)
+    dtype = native(dtype)
     t._value = Spec(shape, dtype)
     t.requires_grad = dtype.kind == "f"
     t.op = None
@@ -470,18 +487,39 @@ def input(shape: int | Iterable[int], dtype: Any = "float32", name: str | None =
     sizes = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
     if not all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) and n >= 0 for n in sizes):
         raise ValueError(f"the shape of an input is a tuple of sizes, each 0 or more; received {shape!r}")
-    kind = np.dtype(dtype)
+    kind = native(dtype)
     if kind.kind not in "biuf":
         raise TypeError(f"an input holds numbers or booleans; received dtype {kind}")
     return symbolic(tuple(int(n) for n in sizes), kind, name)
 
 
-def materialised(inputs: tuple[Any, ...]) -> tuple[Tensor, ...]:
-    """`inputs` with each Python number as a constant of the dtype that NumPy's promotion gives it beside the others."""
+def materialised(inputs: tuple[Any, ...], op: Op | None = None) -> tuple[Tensor, ...]:
+    """`inputs` of `op` with each Python number as a constant of the dtype that NumPy's promotion gives it.
+
+    Raises `OverflowError` for a whole number that the dtype does not hold; a comparison takes any that NumPy does.
+    """
     strong = [t._value.dtype for t in inputs if isinstance(t, Tensor)]
-    return tuple(
-        t if isinstance(t, Tensor) else constant(np.asarray(t, dtype=np.result_type(*strong, t))) for t in inputs
-    )
+    return tuple(t if isinstance(t, Tensor) else constant(_promoted(t, strong, inputs, op)) for t in inputs)
+
+
+def _promoted(number: Any, strong: list[np.dtype], inputs: tuple[Any, ...], op: Op | None) -> np.ndarray:
+    try:
+        return np.asarray(number, dtype=np.result_type(*strong, number))
+    except OverflowError:
+        wide = np.asarray(number)
+        if op is None or op.family != "elementwise":
+            raise
+        # Comparisons and quotients take it: so does a constant of another dtype, if that of the result is the same.
+        ones = [np.ones((1,) * len(t.shape), t.dtype) if isinstance(t, Tensor) else t for t in inputs]
+        with np.errstate(all="ignore"):
+            found = np.asarray(op.forward(*ones)).dtype
+            for value in (wide, np.asarray(number, found if found.kind == "f" else wide.dtype)):
+                if value.dtype.kind == "O":
+                    continue
+                specs = [t._value if isinstance(t, Tensor) else Spec((), value.dtype) for t in inputs]
+                if op.infer(*specs).dtype == found:
+                    return value
+        raise
 
 
 def toposort(outputs: Iterable[Tensor], stop: Iterable[Tensor] = ()) -> list[Tensor]:

@@ -21,7 +21,7 @@ PASSED_ON = [p for p in SMOOTH if all(a.size for a in p.values[1].arrays)]
 
 
 def test_every_op_has_a_row():
-    assert sorted(OPS) == sorted(ROWS)
+    assert sorted(name for name, op in OPS.items() if op.builtin and not op.hidden) == sorted(ROWS)
 
 
 def each(table):

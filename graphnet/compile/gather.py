@@ -8,42 +8,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from graphnet.op import OPS, Op, made
+from graphnet.op import OPS, made
 from graphnet.ops.index import SLOT
-from graphnet.tensor import Parameter, Spec, Tensor, constant
-
-
-def _in_range(places: np.ndarray, size: int) -> np.ndarray:
-    # As unsigned numbers negative ones are the largest: mostly one look is enough.
-    if places.view(places.dtype.str.replace("i", "u")).max() < size:
-        return places
-    low, high = places.min(), places.max()
-    if low < -size or high >= size:
-        raise IndexError(f"index {low if low < -size else high} is out of bounds for an axis of size {size}")
-    return places
-
-
-#: the places themselves, or `IndexError`
-IN_RANGE = Op(
-    "in_range",
-    "op",
-    _in_range,
-    lambda places, size: Spec(places.shape, places.dtype),
-    (None,),
-    ("places",),
-    doc="`places`, all of which are from `-size` to `size - 1`.",
-)
-
-#: ops that can fail on the values of their inputs
-MAY_RAISE = frozenset({"in_range", "attached", "take_rows", "add_rows"})
-_INDEXING = frozenset({"getitem", "scatter_add", "setitem"})
+from graphnet.ops.planned import IN_RANGE
+from graphnet.tensor import Parameter, Tensor, constant
 
 
 def may_raise(t: Tensor) -> bool:
     """Whether computing `t` can fail because of a value."""
-    if t.op is None:
-        return False
-    return t.op.name in MAY_RAISE or (t.op.name in _INDEXING and len(t.inputs) > (2 if t.op.name == "setitem" else 1))
+    return t.op is not None and t.op.can_fail(t.inputs, t.attrs)
 
 
 def picked(t: Tensor) -> Tensor | None:

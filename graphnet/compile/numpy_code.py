@@ -157,8 +157,10 @@ def _no_nan(node: Tensor, inputs: Sequence[str], out: str, name: Name) -> str | 
 
 @rule("power")
 def _power(node: Tensor, inputs: Sequence[str], out: str, name: Name) -> str | None:
-    exponent = node.inputs[1]
-    if exponent.op is None and not exponent.is_symbolic and exponent.shape == () and exponent._value.item() == 2:
+    base, exponent = node.inputs
+    if base.dtype != node.dtype or exponent.op is not None or exponent.is_symbolic or exponent.shape != ():
+        return None
+    if exponent._value.item() == 2:
         return f"{name(np.square)}({inputs[0]}, {out})"
     return None
 

@@ -19,29 +19,9 @@ from graphnet.compile.passes.rewriting import the_number
 from graphnet.compile.products import PLAIN, ROW_MAJOR, TRANSPOSED, Product
 from graphnet.compile.updates import ProductUpdate, product_updates
 from graphnet.graph import Graph
-from graphnet.op import OPS, Op, made
-from graphnet.tensor import Parameter, Spec, Tensor, constant
-
-GEMM = Op(
-    "gemm",
-    "op",
-    lambda c, a, b, alpha, beta: beta * c + alpha * np.matmul(a, b),
-    lambda c, a, b, alpha, beta: Spec(c.shape, c.dtype),
-    (None,) * 5,
-    ("c", "a", "b", "alpha", "beta"),
-    onnx="Gemm",
-    doc="`beta * c + alpha * a @ b`, for matrices and two numbers.",
-)
-
-VDOT = Op(
-    "vdot",
-    "op",
-    lambda a, b: np.asarray(np.vdot(a, b)),
-    lambda a, b: Spec((), a.dtype),
-    (None, None),
-    ("a", "b"),
-    doc="`sum(a * b)` over all elements, for arrays of one shape.",
-)
+from graphnet.op import OPS, made
+from graphnet.ops.planned import GEMM, VDOT
+from graphnet.tensor import Parameter, Tensor, constant
 
 
 def riding(graph: Graph, least: int = 0, scaled: bool = False) -> Graph:

@@ -10,19 +10,9 @@ from graphnet.compile.passes import rewritten
 from graphnet.compile.places import Places
 from graphnet.compile.scalar_ir import Library
 from graphnet.graph import Graph
-from graphnet.op import OPS, Op, made
+from graphnet.op import made
+from graphnet.ops.planned import CONV_ADD
 from graphnet.tensor import Tensor
-
-CONV_ADD = Op(
-    "conv_add",
-    "op",
-    lambda x, kernel, bias, **at: OPS["conv"].forward(x, kernel, **at) + bias.reshape(-1),
-    lambda x, kernel, bias, **at: OPS["conv"].infer(x, kernel, **at),
-    (None,) * 3,
-    ("x", "kernel", "bias"),
-    onnx="Conv",
-    doc="`conv(x, kernel) + bias`, with a number for each channel of the result.",
-)
 
 #: work of so many nanoseconds is shared by threads
 SHARED_TIME = 100_000

@@ -57,6 +57,11 @@ class Body:
         """The dtype of everything that is carried or goes out."""
         return self.graph.outputs[0].dtype
 
+    @property
+    def can_fail(self) -> bool:
+        """Whether a step can fail because of a value."""
+        return any(t.op is not None and t.op.can_fail(t.inputs, t.attrs) for t in self.graph.nodes)
+
     def blocks(self, length: int) -> list[Block]:
         """Where the outputs lie in the flat result, in their order: carries, ys, sums."""
         found, start = [], 0

@@ -71,6 +71,7 @@ def _scan_into(out: np.ndarray, *arrays: np.ndarray, body: Body, length: int, re
     name="scan",
     onnx="Scan",
     into=_scan_into,
+    may_raise=lambda *inputs, body, length, reverse: body.can_fail,
 )
 def _scan(*inputs, body, length, reverse):
     """The flat result of a loop: the last carries, the stacked outputs, the sums."""

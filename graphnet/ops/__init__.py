@@ -1,5 +1,7 @@
 """The operations, by room: elementwise, transcendental, special, activation, reduce, shape, index, linalg, ..."""
 
+# What only plans make is registered too: its names are taken.
+from graphnet.ops import planned as planned
 from graphnet.ops.activation import (
     celu,
     elu,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from graphnet.op import OPS, apply, elementwise
-from graphnet.tensor import KINDS, state
+from graphnet.tensor import KINDS, Tensor, state
 
 
 @elementwise(
@@ -58,52 +58,58 @@ def over(g, d):
     return apply(divide_no_nan.op, (g, d))
 
 
-@elementwise("({a} + {b})", onnx="Add", vjp=(lambda g, y, a, b: g, lambda g, y, a, b: g))
+@elementwise("({a} + {b})", ufunc=np.add, onnx="Add", vjp=(lambda g, y, a, b: g, lambda g, y, a, b: g))
 def add(a, b):
     """Elementwise sum, `a + b`."""
-    return np.add(a, b)
 
 
-@elementwise("({a} - {b})", onnx="Sub", vjp=(lambda g, y, a, b: g, lambda g, y, a, b: -g))
+@elementwise("({a} - {b})", ufunc=np.subtract, onnx="Sub", vjp=(lambda g, y, a, b: g, lambda g, y, a, b: -g))
 def subtract(a, b):
     """Elementwise difference, `a - b`."""
-    return np.subtract(a, b)
 
 
-@elementwise("({a} * {b})", onnx="Mul", vjp=(lambda g, y, a, b: times(g, b), lambda g, y, a, b: times(g, a)))
+@elementwise(
+    "({a} * {b})", ufunc=np.multiply, onnx="Mul", vjp=(lambda g, y, a, b: times(g, b), lambda g, y, a, b: times(g, a))
+)
 def multiply(a, b):
     """Elementwise product, `a * b`."""
-    return np.multiply(a, b)
 
 
-@elementwise("({a} / {b})", onnx="Div", vjp=(lambda g, y, a, b: over(g, b), lambda g, y, a, b: over(times(g, -y), b)))
+@elementwise(
+    "({a} / {b})",
+    ufunc=np.divide,
+    onnx="Div",
+    vjp=(lambda g, y, a, b: over(g, b), lambda g, y, a, b: over(times(g, -y), b)),
+)
 def divide(a, b):
     """Elementwise quotient, `a / b`."""
-    return np.divide(a, b)
 
 
 true_divide = divide
 
 
-@elementwise("floor_divide({a}, {b})", vjp=(None, None))
+@elementwise("floor_divide({a}, {b})", ufunc=np.floor_divide, vjp=(None, None))
 def floor_divide(a, b):
     """The largest whole number not above `a / b`; its derivative is 0."""
-    return np.floor_divide(a, b)
 
 
-@elementwise("remainder({a}, {b})", vjp=(lambda g, y, a, b: g, lambda g, y, a, b: times(g, -floor_divide(a, b))))
+@elementwise(
+    "remainder({a}, {b})",
+    ufunc=np.remainder,
+    vjp=(lambda g, y, a, b: g, lambda g, y, a, b: times(g, -floor_divide(a, b))),
+)
 def remainder(a, b):
     """`a - b * floor(a / b)`: the remainder with the sign of `b`, as Python's `%`."""
-    return np.remainder(a, b)
 
 
 mod = remainder
 
 
-@elementwise("fmod({a}, {b})", onnx="Mod", vjp=(lambda g, y, a, b: g, lambda g, y, a, b: times(g, -trunc(a / b))))
+@elementwise(
+    "fmod({a}, {b})", ufunc=np.fmod, onnx="Mod", vjp=(lambda g, y, a, b: g, lambda g, y, a, b: times(g, -trunc(a / b)))
+)
 def fmod(a, b):
     """The remainder with the sign of `a`, as C's `fmod`."""
-    return np.fmod(a, b)
 
 
 def _log(x):
@@ -112,20 +118,29 @@ def _log(x):
 
 
 def _power_of_constant(a, b):
-    """The common whole powers by products, which are exact to rounding and much faster than `pow`."""
+    """Common powers by products and roots, in the dtype of `a`: exact to rounding, and much faster than `pow`."""
     if b == 2:
         return np.square(a)
     if b == 1:
         return np.positive(a)
     if b == 0.5:
         # pow(-inf, 0.5) is inf and pow(-0.0, 0.5) is 0.0; sqrt gives nan and -0.0.
-        return np.sqrt(a) if np.asarray(a).dtype.kind == "f" and not (np.asarray(a) <= 0).any() else np.power(a, b)
+        return np.sqrt(a) if not (a <= 0).any() else np.power(a, b)
     return np.power(a, b)
+
+
+def _negative_exponents(a, b):
+    """Whether whole numbers may be raised to negative whole numbers, which has no whole result."""
+    if a.dtype.kind == "f" or b.dtype.kind != "i":
+        return False
+    known = getattr(b, "_value", None)
+    return not (isinstance(known, np.ndarray) and b.op is None and b.__class__ is Tensor and not (known < 0).any())
 
 
 @elementwise(
     "pow({a}, {b})",
     onnx="Pow",
+    may_raise=_negative_exponents,
     vjp=(
         # b = 0 makes the factor 0, so that 0 ** -1 = inf does not count.
         lambda g, y, a, b: times(times(g, b), power(a, b - 1)),
@@ -137,164 +152,151 @@ def power(a, b):
     """Elementwise `a ** b`.
 
     The derivative for `a` is `b * a**(b-1)` (0 where b is 0); for `b` it is `a**b * log(a)` (0 where a is 0).
-    A constant exponent never touches `log(a)`.
+    A constant exponent never touches `log(a)`. The dtype is NumPy's: whole numbers to the power 2.0 are float64.
+
+    Raises `ValueError` for whole numbers to a negative whole power.
+
+    >>> import numpy as np
+    >>> import graphnet as gn
+    >>> gn.tensor(np.array([20], "uint8")) ** 2.0
+    Tensor([400.])
     """
-    if np.ndim(b) == 0 and (not isinstance(b, np.ndarray) or b.dtype == np.asarray(a).dtype):
-        return _power_of_constant(a, b)
+    if a.__class__ is np.ndarray:
+        number = b.__class__
+        if number is float or number is int or (number is np.ndarray and b.ndim == 0 and b.dtype == a.dtype):
+            # Only where the result has the dtype of `a`: 2.0 makes floating-point numbers of whole ones.
+            kind = a.dtype.kind
+            if kind == "f" or (kind in "iu" and number is not float):
+                return _power_of_constant(a, b)
     return np.power(a, b)
 
 
 pow = power
 
 
-@elementwise("(-{x})", onnx="Neg", vjp=(lambda g, y, x: -g,))
+@elementwise("(-{x})", ufunc=np.negative, onnx="Neg", vjp=(lambda g, y, x: -g,))
 def negative(x):
     """Elementwise `-x`."""
-    return np.negative(x)
 
 
-@elementwise("{x}", onnx="Identity", vjp=(lambda g, y, x: g,))
+@elementwise("{x}", ufunc=np.positive, onnx="Identity", vjp=(lambda g, y, x: g,))
 def positive(x):
     """Elementwise `+x`: the number itself."""
-    return np.positive(x)
 
 
-@elementwise("abs({x})", onnx="Abs", vjp=(lambda g, y, x: g * sign(x),))
+@elementwise("abs({x})", ufunc=np.absolute, onnx="Abs", vjp=(lambda g, y, x: g * sign(x),))
 def absolute(x):
     """Elementwise absolute value; its derivative is the sign, 0 at 0."""
-    return np.absolute(x)
 
 
-@elementwise("sign({x})", onnx="Sign", vjp=(None,))
+@elementwise("sign({x})", ufunc=np.sign, onnx="Sign", vjp=(None,))
 def sign(x):
     """-1, 0 or 1: the sign of each number."""
-    return np.sign(x)
 
 
-@elementwise("({x} * {x})", vjp=(lambda g, y, x: times(g, 2 * x),))
+@elementwise("({x} * {x})", ufunc=np.square, vjp=(lambda g, y, x: times(g, 2 * x),))
 def square(x):
     """Elementwise `x * x`."""
-    return np.square(x)
 
 
-@elementwise("sqrt({x})", onnx="Sqrt", vjp=(lambda g, y, x: over(g, 2 * y),))
+@elementwise("sqrt({x})", ufunc=np.sqrt, onnx="Sqrt", vjp=(lambda g, y, x: over(g, 2 * y),))
 def sqrt(x):
     """Elementwise square root."""
-    return np.sqrt(x)
 
 
-@elementwise("cbrt({x})", vjp=(lambda g, y, x: over(g, 3 * y * y),))
+@elementwise("cbrt({x})", ufunc=np.cbrt, vjp=(lambda g, y, x: over(g, 3 * y * y),))
 def cbrt(x):
     """Elementwise cube root, also of negative numbers."""
-    return np.cbrt(x)
 
 
-@elementwise("(1 / {x})", onnx="Reciprocal", vjp=(lambda g, y, x: over(times(g, -y), x),))
+@elementwise("(1 / {x})", ufunc=np.reciprocal, onnx="Reciprocal", vjp=(lambda g, y, x: over(times(g, -y), x),))
 def reciprocal(x):
     """Elementwise `1 / x`."""
-    return np.reciprocal(x)
 
 
-@elementwise("({a} == {b})", onnx="Equal", vjp=(None, None))
+@elementwise("({a} == {b})", ufunc=np.equal, onnx="Equal", vjp=(None, None))
 def equal(a, b):
     """Elementwise `a == b`, as booleans."""
-    return np.equal(a, b)
 
 
-@elementwise("({a} != {b})", vjp=(None, None))
+@elementwise("({a} != {b})", ufunc=np.not_equal, vjp=(None, None))
 def not_equal(a, b):
     """Elementwise `a != b`, as booleans."""
-    return np.not_equal(a, b)
 
 
-@elementwise("({a} < {b})", onnx="Less", vjp=(None, None))
+@elementwise("({a} < {b})", ufunc=np.less, onnx="Less", vjp=(None, None))
 def less(a, b):
     """Elementwise `a < b`, as booleans."""
-    return np.less(a, b)
 
 
-@elementwise("({a} <= {b})", onnx="LessOrEqual", vjp=(None, None))
+@elementwise("({a} <= {b})", ufunc=np.less_equal, onnx="LessOrEqual", vjp=(None, None))
 def less_equal(a, b):
     """Elementwise `a <= b`, as booleans."""
-    return np.less_equal(a, b)
 
 
-@elementwise("({a} > {b})", onnx="Greater", vjp=(None, None))
+@elementwise("({a} > {b})", ufunc=np.greater, onnx="Greater", vjp=(None, None))
 def greater(a, b):
     """Elementwise `a > b`, as booleans."""
-    return np.greater(a, b)
 
 
-@elementwise("({a} >= {b})", onnx="GreaterOrEqual", vjp=(None, None))
+@elementwise("({a} >= {b})", ufunc=np.greater_equal, onnx="GreaterOrEqual", vjp=(None, None))
 def greater_equal(a, b):
     """Elementwise `a >= b`, as booleans."""
-    return np.greater_equal(a, b)
 
 
-@elementwise("(({a} != 0) and ({b} != 0))", onnx="And", vjp=(None, None))
+@elementwise("(({a} != 0) and ({b} != 0))", ufunc=np.logical_and, onnx="And", vjp=(None, None))
 def logical_and(a, b):
     """Elementwise "a and b" of what is not zero, as booleans."""
-    return np.logical_and(a, b)
 
 
-@elementwise("(({a} != 0) or ({b} != 0))", onnx="Or", vjp=(None, None))
+@elementwise("(({a} != 0) or ({b} != 0))", ufunc=np.logical_or, onnx="Or", vjp=(None, None))
 def logical_or(a, b):
     """Elementwise "a or b" of what is not zero, as booleans."""
-    return np.logical_or(a, b)
 
 
-@elementwise("(({a} != 0) != ({b} != 0))", onnx="Xor", vjp=(None, None))
+@elementwise("(({a} != 0) != ({b} != 0))", ufunc=np.logical_xor, onnx="Xor", vjp=(None, None))
 def logical_xor(a, b):
     """Elementwise "either a or b" of what is not zero, as booleans."""
-    return np.logical_xor(a, b)
 
 
-@elementwise("({x} == 0)", onnx="Not", vjp=(None,))
+@elementwise("({x} == 0)", ufunc=np.logical_not, onnx="Not", vjp=(None,))
 def logical_not(x):
     """Whether each number is zero, as booleans."""
-    return np.logical_not(x)
 
 
-@elementwise("isnan({x})", onnx="IsNaN", vjp=(None,))
+@elementwise("isnan({x})", ufunc=np.isnan, onnx="IsNaN", vjp=(None,))
 def isnan(x):
     """Whether each number is NaN."""
-    return np.isnan(x)
 
 
-@elementwise("isinf({x})", onnx="IsInf", vjp=(None,))
+@elementwise("isinf({x})", ufunc=np.isinf, onnx="IsInf", vjp=(None,))
 def isinf(x):
     """Whether each number is infinite."""
-    return np.isinf(x)
 
 
-@elementwise("isfinite({x})", vjp=(None,))
+@elementwise("isfinite({x})", ufunc=np.isfinite, vjp=(None,))
 def isfinite(x):
     """Whether each number is neither NaN nor infinite."""
-    return np.isfinite(x)
 
 
-@elementwise("floor({x})", onnx="Floor", vjp=(None,))
+@elementwise("floor({x})", ufunc=np.floor, onnx="Floor", vjp=(None,))
 def floor(x):
     """The largest whole number not above `x`; its derivative is 0."""
-    return np.floor(x)
 
 
-@elementwise("ceil({x})", onnx="Ceil", vjp=(None,))
+@elementwise("ceil({x})", ufunc=np.ceil, onnx="Ceil", vjp=(None,))
 def ceil(x):
     """The smallest whole number not below `x`; its derivative is 0."""
-    return np.ceil(x)
 
 
-@elementwise("trunc({x})", vjp=(None,))
+@elementwise("trunc({x})", ufunc=np.trunc, vjp=(None,))
 def trunc(x):
     """`x` without its fraction; its derivative is 0."""
-    return np.trunc(x)
 
 
-@elementwise("rint({x})", onnx="Round", vjp=(None,))
+@elementwise("rint({x})", ufunc=np.rint, onnx="Round", vjp=(None,))
 def rint(x):
     """The nearest whole number, halves to even; its derivative is 0."""
-    return np.rint(x)
 
 
 @elementwise(vjp=(None,))
@@ -310,6 +312,7 @@ def _to_winner(g, a, b, wins):
 
 @elementwise(
     "minimum({a}, {b})",
+    ufunc=np.minimum,
     onnx="Min",
     vjp=(
         lambda g, y, a, b: _to_winner(g, a, b, logical_or(less(a, b), isnan(a))),
@@ -318,11 +321,11 @@ def _to_winner(g, a, b, wins):
 )
 def minimum(a, b):
     """The smaller of two, NaN if one is NaN; equal ones share the gradient."""
-    return np.minimum(a, b)
 
 
 @elementwise(
     "maximum({a}, {b})",
+    ufunc=np.maximum,
     onnx="Max",
     vjp=(
         lambda g, y, a, b: _to_winner(g, a, b, logical_or(greater(a, b), isnan(a))),
@@ -336,11 +339,11 @@ def maximum(a, b):
     >>> gn.grad(lambda x: gn.maximum(x, 3.0))(3.0)
     Tensor(0.5)
     """
-    return np.maximum(a, b)
 
 
 @elementwise(
     "fmin({a}, {b})",
+    ufunc=np.fmin,
     vjp=(
         lambda g, y, a, b: _to_winner(g, a, b, logical_or(less(a, b), isnan(b))),
         lambda g, y, a, b: _to_winner(g, b, a, logical_or(less(b, a), isnan(a))),
@@ -348,11 +351,11 @@ def maximum(a, b):
 )
 def fmin(a, b):
     """The smaller of two, the number where one is NaN."""
-    return np.fmin(a, b)
 
 
 @elementwise(
     "fmax({a}, {b})",
+    ufunc=np.fmax,
     vjp=(
         lambda g, y, a, b: _to_winner(g, a, b, logical_or(greater(a, b), isnan(b))),
         lambda g, y, a, b: _to_winner(g, b, a, logical_or(greater(b, a), isnan(a))),
@@ -360,7 +363,6 @@ def fmin(a, b):
 )
 def fmax(a, b):
     """The larger of two, the number where one is NaN."""
-    return np.fmax(a, b)
 
 
 @elementwise(
@@ -379,6 +381,10 @@ def where(condition, x, y):
     >>> gn.grad(lambda x: gn.where(x > 0, gn.sqrt(x), 0 * x))(0.0)
     Tensor(0.)
     """
+    if x.__class__ is int or y.__class__ is int:
+        # NumPy would wrap a number that the dtype does not hold.
+        dtype = np.result_type(x, y)
+        x, y = np.asarray(x, dtype), np.asarray(y, dtype)
     return np.where(condition, x, y)
 
 
@@ -398,20 +404,20 @@ def clip_to(x, low, high):
 
 @elementwise(
     "maximum({x}, {low})",
+    ufunc=np.maximum,
     vjp=(lambda g, y, x, low: where(less(x, low), 0, g), lambda g, y, x, low: where(less(x, low), g, 0)),
 )
 def clip_low(x, low):
     """`x`, but not below `low`; the derivative for `x` is 1 at the bound."""
-    return np.maximum(x, low)
 
 
 @elementwise(
     "minimum({x}, {high})",
+    ufunc=np.minimum,
     vjp=(lambda g, y, x, high: where(greater(x, high), 0, g), lambda g, y, x, high: where(greater(x, high), g, 0)),
 )
 def clip_high(x, high):
     """`x`, but not above `high`; the derivative for `x` is 1 at the bound."""
-    return np.minimum(x, high)
 
 
 def clip(x, a_min=None, a_max=None):

@@ -119,13 +119,25 @@ def _shape_at(x, *arrays, index):
     return dummy[_whole(index, zeros)].shape
 
 
+def _at_arrays(x, *arrays, **attrs):
+    """Whether there are integer arrays in the index, which can be out of range."""
+    return bool(arrays)
+
+
 def _getitem_slope(place, g, y, x, *arrays, index):
     if place:
         return None
     return apply(_scatter_add.op, (g, *arrays), {"shape": x.shape, "index": index})
 
 
-@op(_shape_at, dtype=lambda x, *a, index: x.dtype, vjp=_getitem_slope, name="getitem", onnx="GatherND")
+@op(
+    _shape_at,
+    dtype=lambda x, *a, index: x.dtype,
+    vjp=_getitem_slope,
+    name="getitem",
+    onnx="GatherND",
+    may_raise=_at_arrays,
+)
 def _getitem(*inputs, index):
     """`x[index]`."""
     x, *arrays = inputs
@@ -145,6 +157,7 @@ def _scatter_slope(place, g, y, x, *arrays, shape, index):
     vjp=_scatter_slope,
     name="scatter_add",
     onnx="ScatterND",
+    may_raise=_at_arrays,
 )
 def _scatter_add(*inputs, shape, index):
     """Zeros of `shape`, with `x` added at `index`; what has one place adds up."""
@@ -198,7 +211,14 @@ def _setitem_shape(x, value, *arrays, index):
     return x.shape
 
 
-@op(_setitem_shape, dtype=lambda x, *rest, index: x.dtype, vjp=_setitem_slope, name="setitem", onnx="ScatterND")
+@op(
+    _setitem_shape,
+    dtype=lambda x, *rest, index: x.dtype,
+    vjp=_setitem_slope,
+    name="setitem",
+    onnx="ScatterND",
+    may_raise=lambda x, value, *arrays, index: bool(arrays),
+)
 def _setitem(*inputs, index):
     """`x` with `value` at `index`."""
     x, value, *arrays = inputs

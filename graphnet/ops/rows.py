@@ -39,6 +39,7 @@ def _rows_into(out, x, places, what=""):
     name="take_rows",
     onnx="Gather",
     into=_rows_into,
+    may_raise=True,
 )
 def _take_rows(*inputs, what=""):
     """`x[places]`."""
@@ -71,6 +72,7 @@ def _rows_added_into(out, x, places, count, what=""):
     name="add_rows",
     onnx="ScatterND",
     into=_rows_added_into,
+    may_raise=True,
 )
 def _rows_added(*inputs, count, what=""):
     """Zeros of `count` rows, with the rows of `x` added at their places."""

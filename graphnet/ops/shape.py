@@ -10,7 +10,7 @@ import numpy as np
 from graphnet import shapes
 from graphnet.op import composite, described, op
 from graphnet.ops.elementwise import where
-from graphnet.tensor import Tensor, as_array, constant
+from graphnet.tensor import Tensor, as_array, constant, native
 
 
 def _tensor(x):
@@ -47,7 +47,7 @@ def stop_gradient(x):
 
 
 def _kind(x, dtype):
-    kind = np.dtype(dtype)
+    kind = native(dtype)
     if kind.kind not in "biuf":
         raise TypeError(f"a tensor holds numbers or booleans; received dtype {kind}")
     return {"dtype": kind}
@@ -387,47 +387,47 @@ def triu(x, k=0):
 
 def zeros(shape, dtype=np.float64):
     """A tensor of zeros."""
-    return constant(np.zeros(shape, dtype))
+    return constant(as_array(np.zeros(shape, dtype)))
 
 
 def ones(shape, dtype=np.float64):
     """A tensor of ones."""
-    return constant(np.ones(shape, dtype))
+    return constant(as_array(np.ones(shape, dtype)))
 
 
 def full(shape, fill_value, dtype=None):
     """A tensor with `fill_value` everywhere."""
-    return constant(np.full(shape, fill_value, dtype))
+    return constant(as_array(np.full(shape, fill_value, dtype)))
 
 
 def eye(N, M=None, k=0, dtype=np.float64):
     """A matrix with ones on diagonal `k`."""
-    return constant(np.eye(N, M, k, dtype))
+    return constant(as_array(np.eye(N, M, k, dtype)))
 
 
 def arange(start, stop=None, step=1, dtype=None):
     """Numbers from `start` (0 if one argument is given) to before `stop` in steps."""
-    return constant(np.arange(start, dtype=dtype) if stop is None else np.arange(start, stop, step, dtype))
+    return constant(as_array(np.arange(start, dtype=dtype) if stop is None else np.arange(start, stop, step, dtype)))
 
 
 def linspace(start, stop, num=50, dtype=None):
     """`num` evenly spaced numbers from `start` to `stop`."""
-    return constant(np.linspace(start, stop, num, dtype=dtype))
+    return constant(as_array(np.linspace(start, stop, num, dtype=dtype)))
 
 
 def zeros_like(x, dtype=None):
     """Zeros in the shape and dtype of `x`."""
     x = _tensor(x)
-    return constant(np.zeros(x.shape, dtype or x.dtype))
+    return constant(as_array(np.zeros(x.shape, dtype or x.dtype)))
 
 
 def ones_like(x, dtype=None):
     """Ones in the shape and dtype of `x`."""
     x = _tensor(x)
-    return constant(np.ones(x.shape, dtype or x.dtype))
+    return constant(as_array(np.ones(x.shape, dtype or x.dtype)))
 
 
 def full_like(x, fill_value, dtype=None):
     """`fill_value` in the shape and dtype of `x`."""
     x = _tensor(x)
-    return constant(np.full(x.shape, fill_value, dtype or x.dtype))
+    return constant(as_array(np.full(x.shape, fill_value, dtype or x.dtype)))

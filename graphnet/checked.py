@@ -1,0 +1,159 @@
+"""The body and the gradient rules of a user's op, checked at each call: what they return has the shape that was said.
+
+The package's own ops are tested instead. Everybody else's can be wrong, and an array of another shape or dtype would
+go on as a wrong number: broadcast, cast or added up on its way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphnet import shapes
+from graphnet.apply import KEPT, Joint, Op, Rule, described
+from graphnet.tensor import KINDS, Spec, state
+
+ndarray = np.ndarray
+
+
+def guard(op: Op, core: Sequence[tuple[int, int]] | None = None) -> None:
+    """Put the checks into the record of a user's op. `core` has the numbers of core axes (of y, of x) of each input."""
+    if op.ufunc is None:
+        op.forward = _body(op, op.forward)
+    op.vjp = _rules(op, op.vjp, core)
+
+
+def _specs(values: Sequence[Any]) -> list[Any]:
+    """Shapes and dtypes of what a body gets; a Python number takes its dtype from the arrays beside it."""
+    strong = [a.dtype for a in values if hasattr(a, "dtype")]
+    return [Spec(a.shape, a.dtype) if hasattr(a, "dtype") else Spec((), np.result_type(*strong, a)) for a in values]
+
+
+def _body(op: Op, forward: Callable[..., Any]) -> Callable[..., Any]:
+    """`forward` on read-only arrays, whose result must have the shape and dtype of the op's rule for them.
+
+    A result that is one of the arrays, or part of one, is copied: an input that is written to later must not change it.
+    A dtype of the same kind is cast, as plans do.
+    """
+
+    def checked(*args: Any, **attrs: Any) -> ndarray:
+        values = []
+        for a in args:
+            if a.__class__ is ndarray:
+                a = a.view()
+                a.flags.writeable = False
+            values.append(a)
+        try:
+            y = np.asarray(forward(*values, **attrs))
+        except Exception as error:
+            raise op.failure(error, values, attrs) from error
+        try:
+            y = _result(op, y, values, attrs)
+        except (TypeError, ValueError) as error:
+            raise op.failure(error, values, attrs, explain=False) from None
+        if any(a.__class__ is ndarray and np.may_share_memory(a, y) for a in values):
+            y = y.copy()
+        return y
+
+    return checked
+
+
+def _result(op: Op, y: ndarray, values: Sequence[Any], attrs: dict[str, Any]) -> ndarray:
+    """What a body returned, in the dtype it has to have."""
+    wanted = op.infer(*_specs(values), **attrs)
+    if y.shape != wanted.shape:
+        raise ValueError(f"its body returned shape {y.shape}; for these inputs it has to be {wanted.shape}")
+    if y.dtype.kind not in "biuf":
+        raise TypeError(f"its body returned {y.dtype}; an op gives real numbers or booleans")
+    if y.dtype != wanted.dtype and not np.can_cast(y.dtype, wanted.dtype, "same_kind"):
+        raise TypeError(f"its body returned {y.dtype}; its dtype is {wanted.dtype}: give dtype= to gn.op")
+    return y if y.dtype == wanted.dtype else y.astype(wanted.dtype)
+
+
+def _wanted(op: Op, y: Any, x: Any, core: int | None) -> tuple[int, ...]:
+    """The shape that a gradient for `x` may broadcast to: that of x, with the axes that were broadcast before it."""
+    if op.family == "elementwise":
+        return y.shape
+    if core is None:
+        return x.shape
+    outer, inner = core
+    loop = y.shape[: len(y.shape) - outer]
+    own = x.shape[len(x.shape) - inner :]
+    return loop + own
+
+
+def _fits(h: Any, shape: tuple[int, ...]) -> bool:
+    try:
+        return shapes.broadcast(h.shape, shape) == shape
+    except ValueError:
+        return False
+
+
+def _answer(op: Op, place: int, h: Any, y: Any, inputs: Sequence[Any], core: Any) -> Any:
+    """The gradient `h` that a rule gave for the input at `place`, if it can be one."""
+    if h is None:
+        return None
+    if h.__class__ not in KINDS:
+        h = np.asarray(h)
+    x = inputs[place]
+    x = x if hasattr(x, "shape") else np.asarray(x)
+    wanted = _wanted(op, y, x, core[place] if core is not None else None)
+    if h.dtype.kind not in "biuf":
+        raise TypeError(f"its rule for input {place} gives {described(h)}; a gradient is made of real numbers")
+    if h.shape != x.shape and not _fits(h, wanted):
+        raise ValueError(f"its rule for input {place} gives shape {h.shape}; the input has shape {x.shape}")
+    return h
+
+
+def _named(op: Op, error: BaseException, place: Any, inputs: Sequence[Any]) -> BaseException:
+    if getattr(error, "_graphnet_named", False):
+        return error
+    kind = type(error) if type(error) in KEPT else ValueError
+    layer = state.mode.of.region if state.mode.of is not None else None
+    label = "/".join(r.name for r in layer.path) + ": " if layer is not None else ""
+    listed = ", ".join(map(described, inputs))
+    named = kind(f"{label}the gradient of {op.name}({listed}) for input {place}: {error}")
+    named._graphnet_named = True  # type: ignore[attr-defined]
+    return named
+
+
+def _rule(op: Op, place: int, given: Rule, core: Any) -> Rule:
+    """`given`, with its answer checked; `core` has the numbers of core axes (of y, of x) for each input, if known."""
+
+    def checked(g: Any, y: Any, *inputs: Any, **attrs: Any) -> Any:
+        try:
+            return _answer(op, place, given(g, y, *inputs, **attrs), y, inputs, core)
+        except Exception as error:
+            raise _named(op, error, place, inputs) from error
+
+    return checked
+
+
+def _rules(op: Op, given: Sequence[Rule | None] | Rule, core: Any = None) -> Any:
+    """All rules of an op, checked, in the form they were given in."""
+    if isinstance(given, Joint):
+        both = given.rule
+
+        def joint(places: Sequence[int], g: Any, y: Any, *inputs: Any, **attrs: Any) -> list[Any]:
+            try:
+                found = list(both(places, g, y, *inputs, **attrs))
+                if len(found) != len(places):
+                    raise ValueError(f"its rule gives {len(found)} gradients; it was asked for {len(places)}")
+                return [_answer(op, n, h, y, inputs, core) for n, h in zip(places, found, strict=True)]
+            except Exception as error:
+                raise _named(op, error, tuple(places), inputs) from error
+
+        return Joint(joint)
+    if callable(given):
+        one = given
+
+        def of_any(place: int, g: Any, y: Any, *inputs: Any, **attrs: Any) -> Any:
+            try:
+                return _answer(op, place, one(place, g, y, *inputs, **attrs), y, inputs, core)
+            except Exception as error:
+                raise _named(op, error, place, inputs) from error
+
+        return of_any
+    return tuple(None if r is None else _rule(op, n, r, core) for n, r in enumerate(given))
