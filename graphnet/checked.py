@@ -13,6 +13,7 @@ import numpy as np
 
 from graphnet import shapes
 from graphnet.apply import KEPT, Joint, Op, Rule, described
+from graphnet.escape import line
 from graphnet.tensor import KINDS, Spec, state
 
 ndarray = np.ndarray
@@ -112,7 +113,7 @@ def _named(op: Op, error: BaseException, place: Any, inputs: Sequence[Any]) -> B
         return error
     kind = type(error) if type(error) in KEPT else ValueError
     layer = state.mode.of.region if state.mode.of is not None else None
-    label = "/".join(r.name for r in layer.path) + ": " if layer is not None else ""
+    label = line("/".join(r.name for r in layer.path)) + ": " if layer is not None else ""
     listed = ", ".join(map(described, inputs))
     named = kind(f"{label}the gradient of {op.name}({listed}) for input {place}: {error}")
     named._graphnet_named = True  # type: ignore[attr-defined]

@@ -43,7 +43,7 @@ ALLOWED = {
     "files": set(),
     "apply": {"tensor", "escape"},
     "dispatch": {"tensor", "apply"},
-    "checked": {"shapes", "tensor", "apply"},
+    "checked": {"shapes", "tensor", "apply", "escape"},
     "op": {"shapes", "tensor", "apply", "dispatch", "checked"},
     "ops": {"shapes", "tensor", "apply", "op", "ops"},
     "sweep": {"tensor", "op", "ops"},
