@@ -14,6 +14,7 @@ import numpy as np
 from graphnet.containers import flatten
 from graphnet.grad import _gradients
 from graphnet.op import apply, op
+from graphnet.ops.shape import snapshot
 from graphnet.sweep import history
 from graphnet.tensor import Tensor, as_array, constant, mode, no_grad, state, variable
 
@@ -54,7 +55,12 @@ class _Remembering:
 
 def _tensors(args: Sequence[Any]) -> tuple[list[Tensor], Callable[[Sequence[Any]], Any]]:
     leaves, rebuild = flatten(tuple(args))
-    return [t if isinstance(t, Tensor) else constant(as_array(t)) for t in leaves], rebuild
+    return [_read(t) if isinstance(t, Tensor) else constant(as_array(t)) for t in leaves], rebuild
+
+
+def _read(t: Tensor) -> Tensor:
+    """In a trace, the value of a parameter as it is there now."""
+    return snapshot(t) if state.mode.trace is not None else t
 
 
 def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
@@ -82,7 +88,7 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
         if not (isinstance(result, tuple) and len(result) == 2 and callable(result[1])):
             raise TypeError(f"{f.__name__}: a custom gradient returns (result, function of the result's gradient)")
         outputs, rebuild_output = flatten(result[0])
-        ys = [y if isinstance(y, Tensor) else constant(as_array(y)) for y in outputs]
+        ys = [_read(y) if isinstance(y, Tensor) else constant(as_array(y)) for y in outputs]
 
         def rule_for(n: int) -> Callable[[Tensor], Sequence[Tensor]]:
             def rule(g: Tensor) -> Sequence[Tensor]:
@@ -135,7 +141,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
         fresh = [_leaf(x) for x in xs]
         with mode(recording=True):
             outputs, rebuild_output = flatten(f(*rebuild(fresh)))
-        ys = [y if isinstance(y, Tensor) else constant(as_array(y)) for y in outputs]
+        ys = [_read(y) if isinstance(y, Tensor) else constant(as_array(y)) for y in outputs]
         nodes, _ = history(ys)
         own = set(fresh)
         outer = [t for t in nodes if t.op is None and t not in own]

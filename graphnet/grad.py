@@ -140,6 +140,11 @@ def gradients(ys: Any, xs: Any, grad_ys: Any = None) -> Any:
     for y in outputs:
         if not isinstance(y, Tensor):
             raise TypeError(f"gradients: ys are tensors; received {type(y).__name__}")
+    trace = state.mode.trace
+    if trace is not None and trace.current:
+        outputs = [trace.read(y) for y in outputs]
+        _, seen = sweep.history(outputs)
+        leaves = [trace.variable(x, seen) for x in leaves]
     seeds = [_seed(y, g, "gradients") for y, g in zip(outputs, given, strict=True)]
     graph = state.mode.recording or state.mode.trace is not None or any(t.is_symbolic for t in (*outputs, *seeds))
     return rebuild(_gradients(outputs, leaves, seeds, graph))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -17,9 +17,10 @@ import numpy as np
 from graphnet.containers import flatten
 from graphnet.escape import identifier, line
 from graphnet.grad import gradients
-from graphnet.op import apply_prepared, described
-from graphnet.ops.shape import astype
+from graphnet.op import apply_prepared, described, made
+from graphnet.ops.shape import astype, identity, snapshot, stop_gradient
 from graphnet.tensor import (
+    NO_ATTRS,
     Parameter,
     Spec,
     Tensor,
@@ -169,6 +170,9 @@ class Graph:
             for t in dying.get(place, ()):
                 del values[t]
         results = [values[t] for t in self.outputs]
+        # What is, or is a view of, an argument's array would change with that.
+        given = [a._value if isinstance(a, Tensor) else a for a in arrays]
+        results = [v.copy() if v.base is not None or any(v is a for a in given) else v for v in results]
         assigned = [(p, values[t]) for p, t in self.updates]
         for p, value in assigned:
             p.assign(value)
@@ -176,7 +180,8 @@ class Graph:
 
     def _inlined(self, given: dict[Tensor, Any]) -> Any:
         """The nodes once more on other inputs, as part of the graph that those belong to."""
-        new: dict[Tensor, Tensor] = {t: v if isinstance(v, Tensor) else constant(v) for t, v in given.items()}
+        # A history keeps copies: writing to the caller's array later changes no gradient.
+        new: dict[Tensor, Tensor] = {t: v if isinstance(v, Tensor) else constant(v.copy()) for t, v in given.items()}
         for node in self._nodes:
             if node not in new:
                 if node.op is None:
@@ -184,9 +189,11 @@ class Graph:
                 else:
                     with mode(region=node.region):
                         new[node] = apply_prepared(node.op, [new[t] for t in node.inputs], node.attrs)
-        for p, t in self.updates:
-            p.assign(new[t])
-        return self.structure([new[t] for t in self.outputs])
+        # All are read before any is assigned: a parameter stands for its value from before.
+        results = [snapshot(new[t]) for t in self.outputs]
+        for p, value in [(p, snapshot(new[t])) for p, t in self.updates]:
+            p.assign(value)
+        return self.structure(results)
 
     @cached_property
     def names(self) -> dict[Tensor, str]:
@@ -388,15 +395,64 @@ def _shown(value: Any) -> str:
 
 
 class Trace:
-    """What a trace collects besides nodes: the assignments to parameters."""
+    """What a trace collects besides nodes: the assignments to parameters.
 
-    def __init__(self) -> None:
-        self.current: dict[Parameter, Tensor] = {}
+    `updates` is what each parameter is assigned last; `current` what it stands for since, which has no history, as an
+    assigned parameter has none; `past` what it stood for before. With `looking`, assignments count until the trace ends
+    and are no part of a graph.
+    """
+
+    def __init__(self, looking: bool = False) -> None:
+        self.looking = looking
+        self.updates: dict[Parameter, Tensor] = {}
+        self.current: dict[Tensor, Tensor] = {}
+        self.past: dict[Tensor, Parameter] = {}
+        self.first: dict[Tensor, Tensor] = {}
+
+    def read(self, t: Tensor) -> Tensor:
+        """What `t` stands for now: the assigned value of a parameter that was assigned, else itself."""
+        return self.current.get(t, t)
 
     def assign(self, parameter: Parameter, value: Tensor) -> None:
+        value = self.read(value)
+        if value is parameter:
+            # Its own value, which it would otherwise have at the end, whatever was assigned between.
+            value = identity(value)
+        if value.dtype != parameter.dtype:
+            value = astype(value, dtype=parameter.dtype.newbyteorder("="))
+        now = stop_gradient(value)
+        if parameter.requires_grad:
+            # A variable of its own, that gradients can be taken with respect to.
+            now = identity(now)
+            now.requires_grad = True
+        self.past[self.read(parameter)] = parameter
         if value.dtype != parameter.dtype:
             value = astype(value, dtype=parameter.dtype)
-        self.current[parameter] = value
+        self.updates[parameter], self.current[parameter] = value, now
+
+    def begun(self, t: Tensor) -> Tensor:
+        """What a node that has `t` among its inputs read: of a parameter its value from before any assignment."""
+        if t not in self.current:
+            return t
+        if t not in self.first:
+            self.first[t] = made(identity.op, (t,), NO_ATTRS)
+        return self.first[t]
+
+    def variable(self, t: Tensor, history: Container[Tensor]) -> Tensor:
+        """What a gradient with respect to `t` is taken of, for an output with this history.
+
+        Raises `RuntimeError` where that used the value from before an assignment.
+        """
+        now = self.current.get(t)
+        if now is None:
+            return t
+        if any(p is t and old in history for old, p in self.past.items()):
+            name = f"{t.name!r} " if t.name else ""
+            raise RuntimeError(
+                f"the parameter {name}was assigned after the output used it: take the gradient before assigning, or "
+                "compute the output again first"
+            )
+        return now
 
 
 def _argument_names(f: Callable[..., Any], count: int) -> list[str]:
@@ -445,9 +501,10 @@ def trace(f: Callable[..., Any], *example_args: Any) -> Graph:
         args.append(rebuild(replaced))
     collected = Trace()
     with mode(trace=collected, recording=True, region=None, raw=False, of=None):
-        result = f(*args)
+        outputs, rebuild = flatten(f(*args))
+    result = rebuild([collected.read(t) if isinstance(t, Parameter) else t for t in outputs])
     named = getattr(f, "__name__", None)
-    return Graph(inputs, result, collected.current.items(), name=named if named and named.isidentifier() else None)
+    return Graph(inputs, result, collected.updates.items(), name=named if named and named.isidentifier() else None)
 
 
 __all__ = ["Graph", "trace"]

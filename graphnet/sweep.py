@@ -7,7 +7,7 @@ recurses, and only gradients on the path from the outputs to what is asked for a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -16,7 +16,7 @@ import numpy as np
 from graphnet.op import Joint
 from graphnet.ops import shape as shape_ops
 from graphnet.ops.reduce import sum as sum_op
-from graphnet.tensor import KINDS, Parameter, Region, Tensor, as_array, constant, state
+from graphnet.tensor import KINDS, Parameter, Region, Spec, Tensor, as_array, constant, mode, state
 
 ndarray = np.ndarray
 _age = attrgetter("_tick")
@@ -83,13 +83,34 @@ def path(nodes: list[Tensor], targets: Iterable[Tensor]) -> tuple[list[Tensor], 
     return [node for node in nodes if node in reached], reached
 
 
-def _check_unchanged(node: Tensor, t: Parameter) -> None:
-    if t._changed > node._tick and not t.is_symbolic:
+def _check_unchanged(node: Tensor, t: Parameter, reached: set[Tensor], g: Any, y: Any, inputs: Sequence[Any]) -> None:
+    """Raise if `t` was changed since `node` used it, and the gradient of `node` needs the value from before."""
+    if node.is_symbolic:
+        return  # a graph reads it when it runs
+    if t in reached or _needs(node, t, reached, g, y, inputs):
         site = node.site
         at = f" at {site[0]}:{site[1]}" if site else ""
         name = f"{t.name!r} " if t.name else ""
         op = node.op.name if node.op else ""
         raise RuntimeError(f"the parameter {name}was changed after {op}{at} used it: compute the output again first")
+
+
+def _needs(node: Tensor, t: Parameter, reached: set[Tensor], g: Any, y: Any, inputs: Sequence[Any]) -> bool:
+    """Whether the gradients that `node` passes on depend on the value of `t`."""
+    rules = node.op.vjp  # type: ignore[union-attr]
+    if not isinstance(rules, tuple) or t.dtype.kind != "f":
+        return True
+    arrays = [v._value if isinstance(v, Tensor) else v for v in (g, y, *inputs)]
+    if any(v.__class__ is Spec for v in arrays):
+        return True
+    other = [np.full_like(v, np.nan) if i is t else v for i, v in zip(node._inputs, arrays[2:], strict=True)]
+    with mode(raw=True, recording=False, debug=None, trace=None, of=None), np.errstate(all="ignore"):
+        for i, rule in zip(node._inputs, rules, strict=True):
+            if i in reached and rule is not None:
+                now, then = (rule(*arrays[:2], *values, **node.attrs) for values in (arrays[2:], other))
+                if not np.array_equal(now, then, equal_nan=True):
+                    return True
+    return False
 
 
 def _sweep(
@@ -112,10 +133,10 @@ def _sweep(
         place = -1
         for t in inputs:
             place += 1
+            if t.__class__ is Parameter and t._changed > node._tick:
+                _check_unchanged(node, t, reached, g, node._value, values)
             if t not in reached:
                 continue
-            if t.__class__ is Parameter and t._changed > node._tick:
-                _check_unchanged(node, t)
             rule = rules[place] if rules.__class__ is tuple else op.rule(place)
             if rule is None:
                 continue
@@ -182,6 +203,7 @@ def on_tensors(
 ) -> dict[Tensor, Tensor]:
     """Carry the gradients in `start` back through `nodes` in tensor ops, so that the result has a graph of its own."""
     before = state.mode
+    assigned = before.trace is not None and bool(before.trace.current)
     twins: dict[Region, Region] = {}
     grads = dict(start)
     try:
@@ -193,20 +215,22 @@ def on_tensors(
             if g is None:
                 continue
             inputs = node._inputs
+            # In a trace, rules read what the node read: not what parameters were assigned since.
+            read = [before.trace.begun(t) for t in inputs] if assigned else inputs
             state.mode = before.replaced(region=_mirrored(node.region, twins), of=node, raw=False)
             rules = op.vjp
             if rules.__class__ is Joint:
                 wanted = [place for place, t in enumerate(inputs) if t in reached]
-                rules = rules.answered(wanted, g, node, inputs, node.attrs)  # type: ignore[union-attr]
+                rules = rules.answered(wanted, g, node, read, node.attrs)  # type: ignore[union-attr]
             for place, t in enumerate(inputs):
+                if t.__class__ is Parameter and t._changed > node._tick:
+                    _check_unchanged(node, t, reached, g, node, inputs)
                 if t not in reached:
                     continue
-                if t.__class__ is Parameter:
-                    _check_unchanged(node, t)
                 rule = rules[place] if rules.__class__ is tuple else op.rule(place)  # type: ignore[index]
                 if rule is None:
                     continue
-                h = rule(g, node, *inputs, **node.attrs)
+                h = rule(g, node, *read, **node.attrs)
                 if h is None:
                     continue
                 if not isinstance(h, Tensor):

@@ -139,10 +139,10 @@ def scan(
     outer = state.mode.trace
     if outer is not None:
         collected.current.update(outer.current)
-    assigned = dict(collected.current)
+        collected.past.update(outer.past)
     with mode(trace=collected, recording=True, raw=False, of=None, debug=None):
         result = f(carry_form(carries), rebuild_x(rows))
-    if collected.current != assigned:
+    if collected.updates:
         raise ValueError("scan: the step assigns a parameter; only what it returns can change from step to step")
     if not (isinstance(result, tuple) and len(result) == 2):
         raise TypeError("scan: the step returns a pair, (new carry, output or None)")

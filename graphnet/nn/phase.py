@@ -55,7 +55,8 @@ def assignable(value: gn.Tensor) -> bool:
 
     It is not where only shapes are asked for, or a graph of symbolic tensors is built: there, nothing may change.
     """
-    return not value.is_symbolic or state.mode.trace is not None
+    trace = state.mode.trace
+    return not value.is_symbolic or (trace is not None and not trace.looking)
 
 
 @contextmanager

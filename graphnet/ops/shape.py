@@ -10,7 +10,7 @@ import numpy as np
 from graphnet import shapes
 from graphnet.op import composite, described, op
 from graphnet.ops.elementwise import where
-from graphnet.tensor import Tensor, as_array, constant, native
+from graphnet.tensor import Parameter, Tensor, as_array, constant, native
 
 
 def _tensor(x):
@@ -33,6 +33,11 @@ def _same(x, **attrs):
 def identity(x):
     """`x`, as a node of its own."""
     return x
+
+
+def snapshot(t):
+    """The value of a parameter as it is now, whatever is assigned to it later; any other tensor is itself."""
+    return identity(t) if isinstance(t, Parameter) else t
 
 
 @op(_same, vjp=(None,))

@@ -15,8 +15,8 @@ from graphnet.nn import activations, initializers, regularizers, seeds
 from graphnet.nn.layer import Layer
 from graphnet.nn.layers.core import whole
 from graphnet.nn.lookup import plain
-from graphnet.nn.phase import phase
-from graphnet.tensor import state as thread
+from graphnet.nn.phase import assignable, phase
+from graphnet.ops.shape import snapshot
 
 
 class _State:
@@ -171,6 +171,9 @@ class Recurrent(Layer):
         rows, steps, _ = x.shape
         if mask is not None:
             mask = self._time_mask(mask, rows, steps)
+        remembers = self.stateful and assignable(x)
+        if remembers:
+            self._remembered(rows)
         start = self._start(initial_state, rows)
         key = self._step_key() if training and (self.dropout or self.recurrent_dropout) else None
         xs = self._contributions(x, key)  # (time, batch, gates * units)
@@ -187,7 +190,7 @@ class Recurrent(Layer):
 
         sequences = self.return_sequences or (mask is not None and self.zero_output_for_mask)
         found, ys = gn.scan(step, start, (xs, mask) if mask is not None else xs, reverse=self.go_backwards)
-        if self.stateful and self._remembers(x):
+        if remembers:
             for before, after in zip(self._remembered(rows), found, strict=True):
                 before.assign(after)
         if self.return_sequences:
@@ -269,7 +272,8 @@ class Recurrent(Layer):
         """The states to begin with."""
         if initial_state is None:
             if self.stateful and self._state is not None:
-                return tuple(self._remembered(rows))
+                # As it is now: it is assigned at the end of the call, and gradients need what the loop began with.
+                return tuple(snapshot(t) for t in self._remembered(rows))
             return tuple(gn.zeros((rows, self.units), dtype=self.dtype) for _ in range(self.states))
         given = list(initial_state) if isinstance(initial_state, (list, tuple)) else [initial_state]
         if len(given) != self.states:
@@ -279,10 +283,6 @@ class Recurrent(Layer):
             if t.shape != (rows, self.units):
                 raise self.misfit(f"begins with states of shape {(rows, self.units)}; it got {t.shape}")
         return found
-
-    def _remembers(self, x: gn.Tensor) -> bool:
-        """Whether a call changes the state: one that only asks for shapes does not."""
-        return not x.is_symbolic or thread.mode.trace is not None
 
     def _remembered(self, rows: int) -> list[gn.Parameter]:
         if self._state is None:
