@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 import graphnet as gn
-from graphnet.nn import losses, metrics
 from graphnet.nn.data import as_array, check_finite, check_rows, class_weights
 
 
@@ -63,16 +62,11 @@ def check_fit(model: Any, x: np.ndarray, *targets: np.ndarray) -> None:
         pred = model.predicted_spec(x)
         steps.settle()
         shape = pred.shape
-        if type(steps.loss).__module__.startswith(losses.__name__) and not isinstance(
-            steps.loss, losses.LossFunctionWrapper
-        ):
-            for y in targets:
-                steps.loss(gn.input(y.shape, y.dtype), gn.input((len(y), *shape[1:]), pred.dtype))
-        for metric in (*steps.metrics, *steps.weighted):
-            if type(metric).__module__.startswith(metrics.__name__) and type(metric) is not metrics.MeanMetricWrapper:
-                for y in targets:
-                    spec = gn.input((len(y), *shape[1:]), pred.dtype)
-                    gn.trace(lambda t, p, m=metric: m.update_state(t, p), gn.input(y.shape, y.dtype), spec)
+        for y in targets:
+            spec = gn.input((len(y), *shape[1:]), pred.dtype)
+            steps.loss.prepare(gn.input(y.shape, y.dtype), spec)
+            for metric in (*steps.metrics, *steps.weighted):
+                metric.prepare(gn.input(y.shape, y.dtype), spec)
         if len(steps.checked) < 1000:
             steps.checked[key] = shape
     for y in targets:

@@ -10,9 +10,11 @@ from graphnet.nn.losses.base import (
     FunctionLoss,
     Loss,
     LossFunctionWrapper,
+    check_rows_left,
     ratio,
     reduced,
     table,
+    weighed,
     weights_like,
 )
 from graphnet.nn.losses.circle import Circle, circle
@@ -136,6 +138,7 @@ __all__ = [
     "categorical_focal_crossentropy",
     "categorical_generalized_cross_entropy",
     "categorical_hinge",
+    "check_rows_left",
     "circle",
     "cosine_similarity",
     "crossentropy",
@@ -162,5 +165,6 @@ __all__ = [
     "squared_hinge",
     "table",
     "tversky",
+    "weighed",
     "weights_like",
 ]

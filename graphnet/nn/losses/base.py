@@ -13,6 +13,7 @@ import numpy as np
 
 import graphnet as gn
 from graphnet.nn.lookup import Configured, Table, snake
+from graphnet.nn.pairing import is_own, paired
 from graphnet.nn.targets import as_tensor
 
 table = Table("loss")
@@ -22,6 +23,10 @@ REDUCTIONS = (SUM, "sum", "mean_with_sample_weight", "mean", "none", None)
 
 class Loss(Configured):
     """Base class: `call(y_true, y_pred)` gives values, calling the object weighs and reduces them to one number.
+
+    `call` of a class of your own, or a function that is a loss, is handed targets and predictions of one rank where an
+    axis of size one makes the difference, as `(batch,)` beside `(batch, 1)`. One that broadcasts the one against the
+    other all the same raises `ValueError`. A weight of 0 leaves a value out, whatever it is.
 
     `reduction` is "sum_over_batch_size" (`sum(values * weights) / number of values`), "sum", "mean_with_sample_weight"
     (`sum(values * weights) / sum(weights)`) or None (the values). `dtype` is what predictions are cast to.
@@ -51,8 +56,35 @@ class Loss(Configured):
         true, pred = as_tensor(y_true), as_tensor(y_pred, floating=True)
         if self.dtype is not None:
             pred = pred.astype(self.dtype)
+        if is_own(type(self)):
+            true, pred = paired(self, self.call, true, pred)
         values = self.call(true, pred)
+        if sample_weight is not None and getattr(values, "ndim", 0) == 0 and self.is_own:
+            check_rows_left(self.name, sample_weight, "loss")
         return reduced(values, sample_weight, self.reduction, self.counted(true, values))
+
+    @property
+    def is_own(self) -> bool:
+        """Whether its formula is a user's."""
+        return is_own(type(self))
+
+    def prepare(self, y_true: gn.Tensor, y_pred: gn.Tensor) -> None:
+        """Raise `ValueError` if targets and predictions of these shapes don't go together: by shapes alone."""
+        if is_own(type(self)):
+            paired(self, self.call, as_tensor(y_true), as_tensor(y_pred, floating=True))
+        else:
+            self(y_true, y_pred)
+
+
+def check_rows_left(name: str, sample_weight: Any, role: str) -> None:
+    """Raise `ValueError` for weights of rows where a function has made one number of all rows."""
+    shape = np.shape(sample_weight)
+    if shape not in ((), (1,)):
+        raise ValueError(
+            f"{role} {name!r} gives one number for the whole batch, so weights of shape {shape} (or a mask) can't say "
+            "which rows count in it. Give a number for each row: take the mean over the last axis only, as in "
+            "gn.mean(values, axis=-1)."
+        )
 
 
 def weights_like(values: gn.Tensor, sample_weight: Any) -> gn.Tensor:
@@ -71,6 +103,11 @@ def weights_like(values: gn.Tensor, sample_weight: Any) -> gn.Tensor:
     return w
 
 
+def weighed(values: gn.Tensor, w: gn.Tensor) -> gn.Tensor:
+    """`values * w`, and 0 where the weight is 0, even for values that are NaN or infinite."""
+    return gn.where(gn.equal(w, 0.0), 0.0, values) * w
+
+
 def ratio(a: gn.Tensor, b: gn.Tensor) -> gn.Tensor:
     """`a / b`, and 0 where `b` is 0."""
     none = gn.equal(b, 0.0)
@@ -86,7 +123,7 @@ def reduced(
         counted = counted.astype(values.dtype)
         w = counted if w is None else w * counted
     if w is not None:
-        values = values * w
+        values = weighed(values, w)
     if reduction in (None, "none"):
         return values
     if reduction == "sum":
@@ -112,6 +149,19 @@ class LossFunctionWrapper(Loss):
         self.options = kwargs
 
     def call(self, y_true: gn.Tensor, y_pred: gn.Tensor) -> gn.Tensor:
+        if is_own(self.fn):
+            y_true, y_pred = paired(self, self._values, y_true, y_pred)
+        return self._values(y_true, y_pred)
+
+    @property
+    def is_own(self) -> bool:
+        return is_own(type(self)) or is_own(self.fn)
+
+    def prepare(self, y_true: gn.Tensor, y_pred: gn.Tensor) -> None:
+        if is_own(self.fn):
+            paired(self, self._values, as_tensor(y_true), as_tensor(y_pred, floating=True))
+
+    def _values(self, y_true: gn.Tensor, y_pred: gn.Tensor) -> gn.Tensor:
         values = self.fn(y_true, y_pred, **self.options)
         return values if isinstance(values, gn.Tensor) else gn.tensor(values)
 

@@ -6,19 +6,13 @@ from typing import Any
 
 import graphnet as gn
 from graphnet.nn.metrics.base import FunctionMean, table
-from graphnet.nn.targets import as_tensor, compared, labels_fit, labels_of, one_hot, squeezed
-
-
-def row_mean(hits: gn.Tensor) -> gn.Tensor:
-    """Booleans as float32, averaged over all axes but the first."""
-    values = hits.astype("float32")
-    return values if values.ndim < 2 else gn.mean(values, axis=tuple(range(1, values.ndim)))
+from graphnet.nn.targets import as_tensor, compared, labels_fit, labels_of, one_hot, same_shape
 
 
 def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> gn.Tensor:
-    """1 where `y_pred > threshold` says what `y_true` says; exactly the threshold is class 0."""
+    """1 for each element whose `y_pred > threshold` says what `y_true` says; exactly the threshold is class 0."""
     y, p = compared(y_true, y_pred, "binary_accuracy", "metric")
-    return row_mean(gn.equal(y, gn.greater(p, threshold)))
+    return gn.equal(y, gn.greater(p, threshold)).astype("float32")
 
 
 def categorical_accuracy(y_true: Any, y_pred: Any) -> gn.Tensor:
@@ -60,9 +54,9 @@ def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5, from
 
 
 def exact_accuracy(y_true: Any, y_pred: Any) -> gn.Tensor:
-    """1 where `y_pred` equals `y_true`."""
+    """1 for each element of `y_pred` that equals `y_true`."""
     p = as_tensor(y_pred)
-    return row_mean(gn.equal(squeezed(as_tensor(y_true), p), p))
+    return gn.equal(same_shape(as_tensor(y_true), p, "accuracy", "metric"), p).astype("float32")
 
 
 def fitting_accuracy(y_true: gn.Tensor, y_pred: gn.Tensor) -> gn.Tensor:

@@ -15,8 +15,9 @@ import numpy as np
 import graphnet as gn
 from graphnet.nn import initializers
 from graphnet.nn.lookup import Configured, Table, snake
-from graphnet.nn.losses import Loss, ratio, weights_like
+from graphnet.nn.losses import Loss, check_rows_left, ratio, weighed, weights_like
 from graphnet.nn.losses import table as loss_table
+from graphnet.nn.pairing import Broadcasts, is_own, paired, pairing, unchanged
 from graphnet.nn.targets import as_tensor
 from graphnet.nn.weights import held
 
@@ -28,6 +29,9 @@ class Metric(Configured):
 
     State changes by `assign`, `assign_add` and `assign_sub`. Metrics that are attributes, alone or in lists and dicts,
     and Parameters that are, are state too. `direction` says which way is better, "max" or "min" (None: not known).
+    An `update_state` of your own is handed targets and predictions of one rank where an axis of size one makes the
+    difference, as `(batch,)` beside `(batch, 1)`; one that broadcasts the one against the other all the same raises
+    `ValueError`.
 
     >>> import graphnet as gn
     >>> class Largest(gn.nn.metrics.Metric):
@@ -43,6 +47,11 @@ class Metric(Configured):
     """
 
     direction: str | None = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if is_own(cls) and "update_state" in cls.__dict__:
+            cls.update_state = pairing(cls.__dict__["update_state"])  # type: ignore[method-assign]
 
     def __init__(self, name: str | None = None, dtype: Any = None):
         self.name = name or snake(type(self).__name__)
@@ -105,6 +114,15 @@ class Metric(Configured):
         """Add a batch."""
         raise NotImplementedError(f"{type(self).__name__} needs a method update_state(y_true, y_pred, sample_weight)")
 
+    def prepare(self, y_true: gn.Tensor, y_pred: gn.Tensor) -> None:
+        """Raise `ValueError` if targets and predictions of these shapes don't go together: by shapes alone."""
+        try:
+            with unchanged(self):
+                gn.trace(lambda t, p: self.update_state(t, p), y_true, y_pred)
+        except Exception as error:
+            if not is_own(type(self)) or isinstance(error, Broadcasts):
+                raise
+
     def result(self) -> Any:
         """The value since the last reset: a tensor, or a dict of several."""
         raise NotImplementedError(f"{type(self).__name__} needs a method result()")
@@ -154,7 +172,7 @@ class Sum(Metric):
         values = as_tensor(values)
         if sample_weight is not None:
             values = as_tensor(values, floating=True)
-            values = values * weights_like(values, sample_weight)
+            values = weighed(values, weights_like(values, sample_weight))
         self.total.assign(self.total + gn.sum(values))
 
     def result(self) -> gn.Tensor:
@@ -187,7 +205,7 @@ class Mean(Metric):
         else:
             values = as_tensor(values, floating=True)
             w = weights_like(values, sample_weight)
-            total, count = gn.sum(values * w), gn.sum(gn.broadcast_to(w, values.shape) if values.ndim else w)
+            total, count = gn.sum(weighed(values, w)), gn.sum(gn.broadcast_to(w, values.shape) if values.ndim else w)
             self.add(total / each, count / each) if each > 1 else self.add(total, count)
 
     def add(self, total: gn.Tensor, count: gn.Tensor | float) -> None:
@@ -219,12 +237,20 @@ class MeanMetricWrapper(Mean):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
         true, pred = as_tensor(y_true), as_tensor(y_pred)
-        values = (self.fn.call if isinstance(self.fn, Loss) else self.fn)(true, pred, **self.options)
+        own = is_own(type(self.fn) if isinstance(self.fn, Loss) else self.fn)
+        if own:
+            true, pred = paired(self, self._values, true, pred)
+        values = self._values(true, pred)
+        if own and sample_weight is not None and getattr(values, "ndim", 0) == 0:
+            check_rows_left(self.name, sample_weight, "metric")
         counted = self.counted(true, as_tensor(values))
         if counted is not None:
             w = counted.astype(values.dtype)
             sample_weight = w if sample_weight is None else weights_like(values, sample_weight) * w
         super().update_state(values, sample_weight)
+
+    def _values(self, y_true: gn.Tensor, y_pred: gn.Tensor) -> Any:
+        return (self.fn.call if isinstance(self.fn, Loss) else self.fn)(y_true, y_pred, **self.options)
 
     def counted(self, y_true: gn.Tensor, values: gn.Tensor) -> gn.Tensor | None:
         """Which of the values count at all, as booleans of their shape; None if all do."""

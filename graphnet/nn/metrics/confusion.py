@@ -136,6 +136,8 @@ class Counts(Metric):
         else:
             y, p = gn.ravel(y), gn.ravel(p)
             w = None if w is None else gn.ravel(w)
+        if w is not None:
+            p = gn.where(gn.equal(w, 0.0), 0.0, p)  # what does not count may be NaN, which is in no bucket
         yes = gn.not_equal(y, 0.0).astype(p.dtype)  # (batch,) or (batch, labels)
         no = 1.0 - yes
         if w is not None:

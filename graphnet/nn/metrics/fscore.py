@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import graphnet as gn
-from graphnet.nn.losses import weights_like
+from graphnet.nn.losses import weighed, weights_like
 from graphnet.nn.metrics.base import Metric, table
 from graphnet.nn.targets import compared
 
@@ -65,7 +65,7 @@ class FBetaScore(Metric):
         terms = [c * y, c * (1.0 - y), (1.0 - c) * y]  # (batch, classes)
         if sample_weight is not None:
             w = weights_like(p, sample_weight)
-            terms = [t * w for t in terms]
+            terms = [weighed(t, w) for t in terms]
         axis = None if self.average == "micro" else 0
         self.sums.assign(self.sums + gn.stack([gn.sum(t, axis=axis) for t in terms]))
 

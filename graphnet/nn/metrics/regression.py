@@ -6,7 +6,7 @@ from typing import Any
 
 import graphnet as gn
 from graphnet.nn import losses
-from graphnet.nn.losses import ratio, weights_like
+from graphnet.nn.losses import ratio, weighed, weights_like
 from graphnet.nn.metrics.base import FunctionMean, Mean, Metric, table
 from graphnet.nn.targets import compared
 from graphnet.nn.unit import EPSILON
@@ -205,7 +205,7 @@ class R2Score(Metric):
         w = gn.ones_like(y)
         if sample_weight is not None:
             w = gn.broadcast_to(weights_like(y, sample_weight), y.shape)
-        terms = (w, w * y, w * (y * y), w * gn.square(y - p))
+        terms = (w, weighed(y, w), weighed(y * y, w), weighed(gn.square(y - p), w))
         self.sums.assign(self.sums + gn.stack([gn.sum(t, axis=0) for t in terms]))
         self.rows.assign(self.rows + float(p.shape[0]))
 

@@ -55,19 +55,21 @@ class IoU(Metric):
         self.table = self.add_variable((num_classes, num_classes), name="confusion")  # (true, predicted)
 
     def classes(self, y: Any, sparse: bool) -> gn.Tensor:
-        """Class numbers, in a row."""
+        """Class numbers."""
         y = as_tensor(y)
         if not sparse:
             y = gn.argmax(y, axis=self.axis)
-        return gn.ravel(y).astype("int64")
+        return y.astype("int64")
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         true, pred = self.classes(y_true, self.sparse_y_true), self.classes(y_pred, self.sparse_y_pred)
-        if true.shape != pred.shape:
+        if [n for n in true.shape if n != 1] != [n for n in pred.shape if n != 1]:
             raise ValueError(
-                f"{type(self).__name__}: {true.size} targets for {pred.size} predictions. Targets and predictions are "
-                "class numbers of one shape; scores need sparse_y_true=False or sparse_y_pred=False."
+                f"{type(self).__name__}: targets of shape {true.shape} for predictions of shape {pred.shape}. Targets "
+                "and predictions are class numbers of one shape; scores need sparse_y_true=False or "
+                "sparse_y_pred=False."
             )
+        true, pred = gn.ravel(true), gn.ravel(pred)
         counts = gn.ones(true.shape)
         if sample_weight is not None:
             w = as_tensor(sample_weight, floating=True).astype("float64")
