@@ -120,8 +120,13 @@ class Metric(Configured):
             with unchanged(self):
                 gn.trace(lambda t, p: self.update_state(t, p), y_true, y_pred)
         except Exception as error:
-            if not is_own(type(self)) or isinstance(error, Broadcasts):
+            if not self.is_own or isinstance(error, Broadcasts):
                 raise
+
+    @property
+    def is_own(self) -> bool:
+        """Whether its formula is a user's."""
+        return is_own(type(self))
 
     def result(self) -> Any:
         """The value since the last reset: a tensor, or a dict of several."""
@@ -237,17 +242,20 @@ class MeanMetricWrapper(Mean):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
         true, pred = as_tensor(y_true), as_tensor(y_pred)
-        own = is_own(type(self.fn) if isinstance(self.fn, Loss) else self.fn)
-        if own:
+        if self.is_own:
             true, pred = paired(self, self._values, true, pred)
         values = self._values(true, pred)
-        if own and sample_weight is not None and getattr(values, "ndim", 0) == 0:
+        if self.is_own and sample_weight is not None and getattr(values, "ndim", 0) == 0:
             check_rows_left(self.name, sample_weight, "metric")
         counted = self.counted(true, as_tensor(values))
         if counted is not None:
             w = counted.astype(values.dtype)
             sample_weight = w if sample_weight is None else weights_like(values, sample_weight) * w
         super().update_state(values, sample_weight)
+
+    @property
+    def is_own(self) -> bool:
+        return is_own(type(self)) or (self.fn.is_own if isinstance(self.fn, Loss) else is_own(self.fn))
 
     def _values(self, y_true: gn.Tensor, y_pred: gn.Tensor) -> Any:
         return (self.fn.call if isinstance(self.fn, Loss) else self.fn)(y_true, y_pred, **self.options)
