@@ -78,8 +78,10 @@ class Metric(Configured):
         """A new state Parameter, float64 unless given, that `reset_state` puts back to what it starts from.
 
         That is the number `value`, or what `initializer` gives. `aggregation` is there for code written for Keras, and
-        changes nothing.
+        changes nothing. A second text that names no initializer is the name, as in `add_variable((), "total")`.
         """
+        if name is None and isinstance(initializer, str) and initializer not in initializers.table.entries:
+            initializer, name = "zeros", initializer
         if "name" not in self.__dict__:
             raise RuntimeError(f"{type(self).__name__}: call super().__init__() before add_weight or add_variable.")
         sizes = tuple(shape) if isinstance(shape, (tuple, list)) else () if shape is None else (shape,)
