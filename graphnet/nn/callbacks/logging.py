@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import warnings
 from typing import Any
 
+from graphnet.files import write_whole
 from graphnet.nn.callbacks.base import Callback, Logs
 from graphnet.nn.lookup import plain
 
@@ -15,33 +17,87 @@ from graphnet.nn.lookup import plain
 class CSVLogger(Callback):
     """Write a line for each epoch to a file: `epoch`, counted from 0, and the logs in alphabetical order.
 
-    A value that an epoch does not have is "NA". `append` goes on in a file that is there.
+    A value that an epoch does not have is "NA". A log that comes later gets a column of its own at the end, with "NA"
+    for the epochs before. `append` goes on in a file that is there, under its columns.
+
+    Raises `ValueError` for a file to go on in that has no header with `epoch` in front.
     """
 
     def __init__(self, filename: Any, separator: str = ",", append: bool = False):
         super().__init__()
-        self.filename, self.separator, self.append = filename, separator, append
+        if not isinstance(separator, str) or len(separator) != 1:
+            raise ValueError(f"CSVLogger: separator is one character; received {separator!r}")
+        self.filename, self.separator, self.append = os.fspath(filename), separator, append
+        self.file: Any = None
 
     def on_train_begin(self, logs: Logs = None) -> None:
-        old = self.append and os.path.exists(self.filename) and os.path.getsize(self.filename) > 0
-        self.file = open(self.filename, "a" if self.append else "w", newline="", encoding="utf-8")  # noqa: SIM115
-        self.keys: list[str] | None = None
-        self.header = not old
+        self.on_train_end()
+        self.keys = self._columns_there() if self.append else None
+        self._open("a" if self.append else "w")
+
+    def _open(self, mode: str) -> None:
+        self.file = open(self.filename, mode, newline="", encoding="utf-8")  # noqa: SIM115
+        self.writer = csv.writer(self.file, delimiter=self.separator)
+
+    def _columns_there(self) -> list[str] | None:
+        """The columns of the file to go on in, or None if there is none, or nothing in it."""
+        try:
+            with open(self.filename, newline="", encoding="utf-8") as file:
+                rows = list(csv.reader(file, delimiter=self.separator))
+                file.seek(0)
+                text = file.read()
+        except FileNotFoundError:
+            return None
+        if not rows:
+            return None
+        if rows[0][:1] != ["epoch"]:
+            raise ValueError(
+                f"CSVLogger(append=True): {self.filename} does not begin with a header, epoch and more separated by "
+                f"{self.separator!r}: give another file name, its separator, or append=False."
+            )
+        if not text.endswith("\n"):  # the end of a run that was killed
+            with open(self.filename, "a", newline="", encoding="utf-8") as file:
+                file.write("\r\n")
+        return rows[0][1:]
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        writer = csv.writer(self.file, delimiter=self.separator)
+        found = logs or {}
         if self.keys is None:
-            self.keys = sorted(logs or {})
+            self.keys = sorted(found)
             if self.params.get("do_validation") and not any(key.startswith("val_") for key in self.keys):
                 # The first validation is still to come.
                 self.keys += [f"val_{key}" for key in self.keys if key != "learning_rate"]
-            if self.header:
-                writer.writerow(["epoch", *self.keys])
-        writer.writerow([epoch, *((logs or {}).get(key, "NA") for key in self.keys)])
+            self.writer.writerow(["epoch", *self.keys])
+        late = sorted(set(found) - set(self.keys))
+        if late:
+            self._add(late)
+        self.writer.writerow([epoch, *(_cell(found.get(key, "NA")) for key in self.keys)])
         self.file.flush()
 
-    def on_train_end(self, logs: Logs = None) -> None:
+    def _add(self, late: list[str]) -> None:
+        """Add columns: the file is written anew, with NA in the rows that are there."""
+        assert self.keys is not None
         self.file.close()
+        with open(self.filename, newline="", encoding="utf-8") as file:
+            head, *rows = csv.reader(file, delimiter=self.separator)
+        text = io.StringIO(newline="")
+        writer = csv.writer(text, delimiter=self.separator)
+        writer.writerow([*head, *late])
+        writer.writerows([*row, *["NA"] * (len(head) + len(late) - len(row))] for row in rows)
+        write_whole(self.filename, text.getvalue().encode())
+        self.keys += late
+        self._open("a")
+
+    def on_train_end(self, logs: Logs = None) -> None:
+        if self.file is not None:
+            self.file.close()
+            self.file = None
+
+
+def _cell(value: Any) -> Any:
+    """A value of the logs for one cell: several numbers as a list."""
+    value = plain(value)
+    return f"[{', '.join(map(str, value))}]" if isinstance(value, (list, tuple)) else value
 
 
 class RemoteMonitor(Callback):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
+import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +14,8 @@ import numpy as np
 from graphnet.nn.callbacks.base import Callback, Logs
 from graphnet.nn.data import whole
 from graphnet.nn.probe import Probe
+
+_number = itertools.count()
 
 
 class TensorBoard(Callback):
@@ -23,7 +28,13 @@ class TensorBoard(Callback):
       (`.../gradient`); 0 for none. Looking at gradients changes nothing in the training;
     * `write_graph`: the model's graph, as text; `write_images`: weights of two axes as images, with the histograms;
     * `update_freq`: "epoch"; or "batch" or a number, and `batch_loss` and so on are written every so many batches too;
-    * `write_steps_per_second`: `epoch_steps_per_second` too.
+    * `write_steps_per_second`: `epoch_steps_per_second` too;
+    * `embeddings_freq`: every so many epochs the weights of all Embedding layers, for TensorBoard's projector;
+      `embeddings_metadata` is a file with a label on each line, or a dict of them by the layers' names.
+
+    Each training has files of its own in these folders, so that one into the same folder adds to what is there.
+    `profile_batch` is there for code written for Keras: nothing is profiled here, and a value that asks for it gives a
+    warning.
 
     Raises `ImportError` in one line where tensorboardX is missing.
     """
@@ -36,6 +47,9 @@ class TensorBoard(Callback):
         write_images: bool = False,
         write_steps_per_second: bool = False,
         update_freq: Any = "epoch",
+        profile_batch: Any = 0,
+        embeddings_freq: int = 0,
+        embeddings_metadata: Any = None,
     ):
         super().__init__()
         self._writer_of = _summary_writer()
@@ -46,6 +60,15 @@ class TensorBoard(Callback):
         self.update_freq = 1 if update_freq == "batch" else update_freq
         self.write_graph, self.write_images = write_graph, write_images
         self.write_steps_per_second = write_steps_per_second
+        self.profile_batch = profile_batch
+        if profile_batch:
+            warnings.warn(
+                f"TensorBoard: profile_batch={profile_batch!r} profiles nothing here; model.plan.profile() tells where "
+                "the time of a step goes.",
+                stacklevel=3,
+            )
+        self.embeddings_freq = whole(embeddings_freq, "embeddings_freq", 0)
+        self.embeddings_metadata = embeddings_metadata
         self._writers: dict[str, Any] = {}
         self._batches = 0
         self._probe: Probe | None = None
@@ -84,6 +107,8 @@ class TensorBoard(Callback):
             self._writer("train").add_scalar("epoch_steps_per_second", pace, epoch)
         if self.histogram_freq and epoch % self.histogram_freq == 0:
             self._histograms(epoch)
+        if self.embeddings_freq and epoch % self.embeddings_freq == 0:
+            self._embeddings(epoch)
         for writer in self._writers.values():
             writer.flush()
 
@@ -100,6 +125,21 @@ class TensorBoard(Callback):
                 image = (values - low) / (high - low) if high > low else np.zeros_like(values)
                 writer.add_image(f"{name}/image", image, epoch, dataformats="HW")
 
+    def _embeddings(self, epoch: int) -> None:
+        from graphnet.nn.layers import Embedding
+
+        for layer in self.model.walk():
+            if isinstance(layer, Embedding) and layer.built:
+                file = self.embeddings_metadata
+                file = file.get(layer.name) if isinstance(file, dict) else file
+                labels = None if file is None else Path(file).read_text("utf-8").splitlines()
+                table = layer.embeddings.numpy()
+                if labels is not None and len(labels) != len(table):
+                    raise ValueError(
+                        f"TensorBoard: {file} has {len(labels)} lines for the {len(table)} rows of '{layer.name}'."
+                    )
+                self._writer("train").add_embedding(table, labels, tag=layer.name, global_step=epoch)
+
     def on_train_end(self, logs: Logs = None) -> None:
         if self._probe is not None:
             self._probe.close()
@@ -110,7 +150,9 @@ class TensorBoard(Callback):
 
     def _writer(self, part: str) -> Any:
         if part not in self._writers:
-            self._writers[part] = self._writer_of(os.path.join(self.log_dir, part))
+            # tensorboardX names a file by the second in which it begins.
+            suffix = f".{os.getpid()}.{next(_number)}"
+            self._writers[part] = self._writer_of(os.path.join(self.log_dir, part), filename_suffix=suffix)
         return self._writers[part]
 
 
