@@ -11,13 +11,14 @@ import numpy as np
 
 import graphnet as gn
 from graphnet.nn.data import as_array, check_finite, check_rows, class_weights
+from graphnet.nn.sparse import SparseRows
 
 
 def checked_rows(
     model: Any, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None, what: str = ""
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """Data as checked arrays: x, y, weights of rows."""
-    xs = as_array(x, f"{what}x", model.dtype)
+    xs = x if isinstance(x, SparseRows) else as_array(x, f"{what}x", model.dtype)
     if y is None:
         raise ValueError(f"targets are missing: give {what}y, one row per row of x.")
     ys = as_array(y, f"{what}y", model.dtype)

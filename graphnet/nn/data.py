@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 import graphnet as gn
+from graphnet.nn.sparse import SparseRows, is_sparse
 
 Batch = tuple[np.ndarray, "np.ndarray | None", "np.ndarray | None"]
 
@@ -22,6 +23,8 @@ def as_array(value: Any, what: str, dtype: Any = "float32") -> np.ndarray:
         value = value.numpy()
     elif hasattr(value, "to_numpy"):
         value = value.to_numpy()
+    elif is_sparse(value):
+        value = value.toarray()
     if value is None or isinstance(value, (str, bytes, dict)):
         raise TypeError(f"{what} is an array of numbers, one row per sample; received {type(value).__name__}.")
     try:
@@ -46,6 +49,9 @@ def as_array(value: Any, what: str, dtype: Any = "float32") -> np.ndarray:
 
 def check_finite(array: np.ndarray | None, what: str) -> None:
     """Raise `ValueError` if `array` has a NaN or an infinity, saying where the first one is."""
+    if isinstance(array, SparseRows):
+        check_finite(array.matrix.data, f"{what}.data")
+        return
     if array is None or array.dtype.kind != "f":
         return
     with np.errstate(all="ignore"):
@@ -93,8 +99,11 @@ def split(arrays: tuple[Any, ...], share: float) -> tuple[tuple[Any, ...], tuple
         raise ValueError(
             f"validation_split={share} of {rows} rows leaves {at} for training and {rows - at} for validation."
         )
-    head = tuple(a[:at] if a is not None else None for a in arrays)
-    return head, tuple(a[at:] if a is not None else None for a in arrays)
+    return tuple(_part(a, slice(at)) for a in arrays), tuple(_part(a, slice(at, None)) for a in arrays)
+
+
+def _part(array: Any, chosen: slice) -> Any:
+    return array.part(chosen) if isinstance(array, SparseRows) else None if array is None else array[chosen]
 
 
 def whole(value: Any, what: str, least: int = 1) -> int:

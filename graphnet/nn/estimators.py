@@ -17,6 +17,7 @@ from graphnet.nn.layers import Dense, Dropout, Input
 from graphnet.nn.losses import Loss
 from graphnet.nn.losses import get as get_loss
 from graphnet.nn.sequential import Sequential
+from graphnet.nn.sparse import rows_of
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
@@ -166,19 +167,22 @@ class _Network(BaseEstimator):  # type: ignore[misc]
 
     def _outputs(self, X: Any) -> np.ndarray:
         check_is_fitted(self, "model_")
-        x = validate_data(self, X, dtype=(np.float64, np.float32), reset=False)
+        x = validate_data(self, X, dtype=(np.float64, np.float32), accept_sparse="csr", reset=False)
         return self.model_.predict(x, batch_size=1024)
 
     def _rows(self, X: Any, y: Any, sample_weight: Any, reset: bool, **checks: Any) -> tuple[Any, Any, Any]:
         """Checked arrays."""
-        x, y = validate_data(self, X, y, dtype=(np.float64, np.float32), reset=reset, **checks)
+        kinds = {"dtype": (np.float64, np.float32), "accept_sparse": "csr"}
+        x, y = validate_data(self, X, y, reset=reset, **kinds, **checks)
+        x = rows_of(x, "X", x.dtype)
         weights = None
         if sample_weight is not None:
-            weights = _check_sample_weight(sample_weight, x, dtype=x.dtype, ensure_non_negative=True)
+            weights = _check_sample_weight(sample_weight, y, dtype=x.dtype, ensure_non_negative=True)
         return x, y, weights
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
         tags.non_deterministic = self.random_state is None
         return tags
 

@@ -9,6 +9,7 @@ import numpy as np
 from graphnet.nn import data
 from graphnet.nn.checking import check_fit, checked_rows
 from graphnet.nn.data import Batch, Batches, Source
+from graphnet.nn.sparse import SparseRows, rows_of
 from graphnet.nn.streams import Stream, is_stream
 
 
@@ -44,6 +45,7 @@ def fed(
     if y is None and isinstance(x, tuple) and len(x) in (2, 3) and all(hasattr(part, "shape") for part in x):
         names = ", ".join(["x", "y", "sample_weight=w"][: len(x)])
         raise ValueError(f"{what}x is a tuple of {len(x)} arrays: give them one by one, as in fit({names}).")
+    x = rows_of(x, f"{what}x", model.dtype)
     rows = checked_rows(model, x, y, sample_weight, class_weight, what=what)
     return Batches(*rows, batch_size, shuffle, rng, steps, anew)
 
@@ -54,7 +56,7 @@ def split_off(model: Any, x: Any, y: Any, sample_weight: Any, share: float) -> t
         raise ValueError(
             f"validation_split needs arrays; x gives batches (it is a {type(x).__name__}): use validation_data."
         )
-    return data.split(checked_rows(model, x, y, sample_weight), share)
+    return data.split(checked_rows(model, rows_of(x, "x", model.dtype), y, sample_weight), share)
 
 
 def held_out(validation_data: Any) -> tuple[Any, Any, Any]:
@@ -73,7 +75,9 @@ def predicted(model: Any, x: Any, batch_size: int | None, steps: int | None) -> 
     """The batches of `x` alone, for predictions."""
     if is_stream(x):
         return Stream(x, lambda xb, yb, wb, name: (data.as_array(xb, name, model.dtype), None, None), steps, True)
-    return Batches(data.as_array(x, "x", model.dtype), None, None, batch_size, steps=steps, anew=True)
+    x = rows_of(x, "x", model.dtype)
+    rows = x if isinstance(x, SparseRows) else data.as_array(x, "x", model.dtype)
+    return Batches(rows, None, None, batch_size, steps=steps, anew=True)
 
 
 def fit_to(model: Any, source: Source, what: str = "x") -> None:

@@ -20,6 +20,7 @@ import graphnet as gn
 from graphnet.nn import regularizers, seeds
 from graphnet.nn.lookup import snake
 from graphnet.nn.phase import phase, running
+from graphnet.nn.sparse import is_sparse
 from graphnet.nn.weights import Weighted
 
 __all__ = ["FLOAT", "Layer", "as_shape", "phase", "running", "unique_name"]
@@ -268,7 +269,7 @@ class Layer(Weighted):
             hint = f" It is a class: write {x.__name__}(...)."
         elif x is not None and not isinstance(x, str):
             try:
-                return gn.tensor(np.asarray(x))
+                return gn.tensor(x.toarray() if is_sparse(x) else np.asarray(x))
             except (TypeError, ValueError) as error:
                 hint = f" ({error})"
         raise TypeError(

@@ -12,6 +12,7 @@ from graphnet.nn.classic import ClassicLayer
 from graphnet.nn.layer import Layer, as_shape, running
 from graphnet.nn.layers import InputLayer, table
 from graphnet.nn.lookup import plain, unknown
+from graphnet.nn.sparse import is_sparse
 from graphnet.nn.summary import Summary
 from graphnet.nn.training import Model
 
@@ -181,7 +182,7 @@ class Sequential(Model):
     def as_input(self, x: Any) -> gn.Tensor:
         if isinstance(x, gn.Tensor):
             return x
-        array = np.asarray(x)
+        array = x.toarray() if is_sparse(x) else np.asarray(x)
         return gn.tensor(array.astype(self.dtype) if array.dtype.kind == "f" else array)
 
     def ensure_built(self, shape: tuple[int, ...]) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 
 import graphnet as gn
 from graphnet.nn.data import Batch, Source
+from graphnet.nn.sparse import is_sparse
 
 
 class PyDataset:
@@ -60,7 +61,7 @@ def is_stream(x: Any) -> bool:
     """Whether `x` gives batches, and is not itself an array of rows or a list of them."""
     if x is None or isinstance(x, (np.ndarray, gn.Tensor, list, tuple, dict, str, bytes, range, int, float)):
         return False
-    if hasattr(x, "__array__") or hasattr(x, "to_numpy"):
+    if hasattr(x, "__array__") or hasattr(x, "to_numpy") or is_sparse(x):
         return False
     return hasattr(x, "__next__") or hasattr(x, "__iter__") or _numbered(x)
 

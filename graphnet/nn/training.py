@@ -22,6 +22,7 @@ from graphnet.nn.progress import shown
 from graphnet.nn.repeated import Repeated
 from graphnet.nn.run import Run
 from graphnet.nn.saveable import Saveable
+from graphnet.nn.sparse import rows_of
 from graphnet.nn.step import Steps, default
 
 PENALTIES = {"ridge": regularizers.Ridge, "lasso": regularizers.Lasso}
@@ -373,7 +374,7 @@ class Model(Saveable, Layer):
         any other metric's name."""
         if metric == "loss":
             return float(self.evaluate(x, target, verbose=0, return_dict=True)["loss"])
-        xs, ys, _ = checked_rows(self, x, target)
+        xs, ys, _ = checked_rows(self, rows_of(x, "x", self.dtype), target)
         found = metric_table.get(metric)
         with gn.no_grad():
             for xb, yb, _ in Batches(xs, ys, None, 256).epoch():
