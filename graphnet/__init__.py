@@ -13,7 +13,9 @@ from graphnet.debug import debug
 from graphnet.grad import elementwise_grad, grad, gradients, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from graphnet.op import OPS, Op, composite, elementwise, op, reduction
 from graphnet.ops import *
-from graphnet.tensor import Parameter, Region, Tensor, input, no_grad, region, tensor, toposort
+from graphnet.ops.shape import tensor
+from graphnet.results import ConstantWarning
+from graphnet.tensor import Parameter, Region, Tensor, input, no_grad, region, toposort
 from graphnet.version import __version__
 
 # These use the names above.
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "OPS",
+    "ConstantWarning",
     "Graph",
     "Op",
     "Parameter",

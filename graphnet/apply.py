@@ -187,6 +187,71 @@ def described(value: Any) -> str:
     return repr(value) if value.__class__ in WEAK else type(value).__name__
 
 
+def holds_tensors(data: Any) -> bool:
+    """Whether a list or tuple, or one inside it, holds a tensor."""
+    kinds = set(map(type, data))
+    if any(issubclass(kind, Tensor) for kind in kinds):
+        return True
+    nested = [kind for kind in kinds if issubclass(kind, (list, tuple))]
+    return bool(nested) and any(holds_tensors(item) for item in data if isinstance(item, (list, tuple)))
+
+
+def as_tensor(data: Any, copy: bool = False) -> Tensor:
+    """`data` as a tensor: numbers and arrays as plain data, a list that holds tensors stacked, with their history.
+
+    Raises `TypeError` where `data` is not numbers, `ValueError` where tensors of a list differ in shape.
+    """
+    if data.__class__ in KINDS or isinstance(data, Tensor):
+        return data
+    if isinstance(data, (list, tuple)):
+        if holds_tensors(data):
+            return _stacked(data, _promoted(data))
+    elif getattr(getattr(data, "dtype", None), "kind", "") == "O" and getattr(data, "ndim", 0):
+        listed = np.asarray(data).tolist()
+        if holds_tensors(listed):
+            return _stacked(listed, _promoted(listed))
+    return constant(as_array(data, copy=copy))
+
+
+def _promoted(data: Any) -> np.dtype:
+    """The dtype of a nested list of tensors, arrays and numbers; Python numbers are weak, as they are in arithmetic."""
+    strong: set[Any] = set()
+    weak: dict[type, Any] = {}
+
+    def look(item: Any) -> None:
+        if isinstance(item, (list, tuple)):
+            for part in item:
+                look(part)
+        elif item.__class__ in WEAK or item.__class__ is complex:
+            weak.setdefault(item.__class__, 1j if item.__class__ is complex else item)
+        else:
+            strong.add(item.dtype if isinstance(item, Tensor) else as_array(item).dtype)
+
+    look(data)
+    return np.result_type(*strong, *weak.values())
+
+
+def _stacked(data: Any, dtype: np.dtype) -> Tensor:
+    parts = []
+    for item in data:
+        if isinstance(item, Tensor):
+            parts.append(item)
+        elif isinstance(item, (list, tuple)) and holds_tensors(item):
+            parts.append(_stacked(item, dtype))
+        else:
+            array = as_array(item)
+            parts.append(constant(array.astype(dtype, copy=array.__class__ is ndarray)))
+    for place, part in enumerate(parts):
+        if part.shape != parts[0].shape:
+            raise ValueError(
+                f"a list of tensors is stacked, so all have one shape; entry 0 has shape {parts[0].shape}, "
+                f"entry {place} has {part.shape}"
+            )
+    if all(part.dtype != dtype for part in parts):
+        parts = [apply(OPS["astype"], (part,), {"dtype": dtype}) for part in parts]
+    return apply(OPS["stack"], parts, {"axis": 0})
+
+
 def _converted(op: Op, args: Sequence[Any]) -> list[Any]:
     """`args` with arrays, lists and NumPy scalars as tensors; numbers stay weak beside others in elementwise ops."""
     keeps_weak = op.family == "elementwise" and not all(a.__class__ in WEAK for a in args)
@@ -198,8 +263,8 @@ def _converted(op: Op, args: Sequence[Any]) -> list[Any]:
         else:
             # A history keeps its own copy: writing to the caller's array later must not change a gradient.
             try:
-                out.append(constant(as_array(a, copy=recording and a.__class__ is ndarray)))
-            except TypeError as error:
+                out.append(as_tensor(a, copy=recording and a.__class__ is ndarray))
+            except (TypeError, ValueError) as error:
                 raise op.failure(error, args, NO_ATTRS, explain=False) from None
     return out
 
@@ -246,8 +311,12 @@ def apply(op: Op, args: Sequence[Any], attrs: dict[str, Any] = NO_ATTRS, prepare
     if not needs:
         y.requires_grad = False
         y.op = None
+        if m.within is not None and not m.within.flat:
+            m.within.flat = any(t.__class__ in KINDS and t.requires_grad for t in inputs)
     else:
         y.requires_grad = y._value.dtype.kind == "f" and op.differentiable
+        if m.within is not None and not y.requires_grad:
+            m.within.flat = True
         y.op = op
         y._inputs = tuple(inputs)
         y.attrs = attrs

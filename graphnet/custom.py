@@ -13,6 +13,7 @@ import numpy as np
 
 from graphnet.containers import flatten
 from graphnet.grad import _gradients
+from graphnet.mode import differentiating
 from graphnet.op import apply, op
 from graphnet.ops.shape import snapshot
 from graphnet.sweep import history
@@ -139,7 +140,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
         xs, rebuild = _tensors(args)
         # One run with history tells which parameters and outer tensors take part; its history is then dropped.
         fresh = [_leaf(x) for x in xs]
-        with mode(recording=True):
+        with differentiating("checkpoint", [t for t in fresh if t.requires_grad]):
             outputs, rebuild_output = flatten(f(*rebuild(fresh)))
         ys = [_read(y) if isinstance(y, Tensor) else constant(as_array(y)) for y in outputs]
         nodes, _ = history(ys)

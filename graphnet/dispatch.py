@@ -46,7 +46,7 @@ def function({a}):
             else:
                 y.requires_grad = False
                 y.op = None
-            return y
+{flat}            return y
     elif {a}.__class__ is ndarray and state.mode.raw:
         return f({a})
     return apply(OP, ({a},))
@@ -95,7 +95,13 @@ def function({first}, {second}):
     else:
         y.requires_grad = False
         y.op = None
-    return y
+{flat}    return y
+"""
+
+# What an op without slope adds: the derivative whose function runs is told.
+_FLAT = """\
+{indent}if m.within is not None and {needs}:
+{indent}    m.within.flat = True
 """
 
 
@@ -155,10 +161,12 @@ def fast(op: Op, swapped: bool = False) -> Callable[..., Any]:
     differentiable = "" if op.differentiable else "False and "
     names = dict(_SCOPE, OP=op, f=op.ufunc or op.forward)
     if len(op.params) == 1:
-        source = _UNARY.format(a="p0", differentiable=differentiable)
+        flat = "" if op.differentiable else _FLAT.format(indent=" " * 12, needs="p0.requires_grad")
+        source = _UNARY.format(a="p0", differentiable=differentiable, flat=flat)
     else:
         first, second = ("p1", "p0") if swapped else ("p0", "p1")
-        source = _BINARY.format(a="p0", b="p1", first=first, second=second, differentiable=differentiable)
+        flat = "" if op.differentiable else _FLAT.format(indent=" " * 4, needs="needs")
+        source = _BINARY.format(a="p0", b="p1", first=first, second=second, differentiable=differentiable, flat=flat)
     return _compiled(source, label, "elementwise", names, op.params)
 
 

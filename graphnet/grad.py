@@ -15,11 +15,13 @@ import numpy as np
 
 from graphnet import sweep
 from graphnet.containers import flatten
-from graphnet.op import apply, described
+from graphnet.mode import differentiating
+from graphnet.op import apply, as_tensor, described
 from graphnet.ops import shape as shape_ops
 from graphnet.ops.elementwise import multiply
 from graphnet.ops.reduce import sum as sum_op
-from graphnet.tensor import Spec, Tensor, as_array, constant, mode, state, variable
+from graphnet.results import checked
+from graphnet.tensor import Spec, Tensor, constant, state, variable
 
 Function = Callable[..., Any]
 
@@ -41,7 +43,7 @@ def _seed(y: Tensor, gradient: Any, what: str) -> Tensor:
                 "reduce the output (.sum(), .mean()) or give its gradient"
             )
         return constant(np.ones(y.shape, y.dtype))
-    g = gradient if isinstance(gradient, Tensor) else constant(as_array(gradient, copy=True))
+    g = as_tensor(gradient, copy=True)
     if g.shape != y.shape:
         raise ValueError(f"{what}: the output has shape {y.shape}, its gradient {g.shape}: they must be the same")
     return g if g.dtype == y.dtype else shape_ops.astype(g, dtype=y.dtype)
@@ -153,7 +155,7 @@ def gradients(ys: Any, xs: Any, grad_ys: Any = None) -> Any:
 def _alias(value: Any, what: str, place: str) -> Tensor:
     """A fresh variable with the value of `value`, connected to it if it needs a gradient itself."""
     # An array is copied: its owner may write to it while the history is kept.
-    t = value if isinstance(value, Tensor) else constant(as_array(value, copy=True))
+    t = as_tensor(value, copy=True)
     if t.dtype.kind != "f":
         raise TypeError(
             f"{what}: a derivative is taken with respect to floating-point numbers; received {described(t)}"
@@ -175,7 +177,8 @@ def _outside(outputs: Sequence[Tensor], own: Sequence[Tensor]) -> bool:
 class _Call:
     """One call of `f` with some arguments replaced by fresh variables, and what came out, flat.
 
-    * `xs` the variables, `form` the containers around them; `ys` the outputs, `output_form` those around these;
+    * `xs` the variables, `form` the containers around them; `outputs` what came out, `output_form` those around these,
+      `ys` the same in floating point, to take derivatives of;
     * `graph`: whether the derivative is itself to be differentiable, since something else that needs a gradient took
       part;
     * `aux`: with `has_aux` the second thing that `f` returned.
@@ -189,6 +192,7 @@ class _Call:
         argnums: int | Sequence[int],
         what: str,
         has_aux: bool = False,
+        allow_constant: bool = False,
     ):
         self.what = what
         single = isinstance(argnums, (int, np.integer))
@@ -205,7 +209,7 @@ class _Call:
         listed = list(args)
         for n, value in zip(places, (fresh,) if single else fresh, strict=True):
             listed[n] = value
-        with mode(recording=True):
+        with differentiating(what, self.xs) as around:
             result = f(*listed, **kwargs)
         aux: Any = None
         if has_aux:
@@ -216,7 +220,7 @@ class _Call:
                 )
             result, aux = result
         outputs, self.output_form = flatten(result)
-        self.ys = [y if isinstance(y, Tensor) else constant(as_array(y)) for y in outputs]
+        self.outputs, self.ys = checked(what, result, outputs, self.xs, around, allow_constant)
         self.graph = (
             any(t.is_symbolic for t in (*self.ys, *self.xs))
             or state.mode.trace is not None
@@ -243,45 +247,57 @@ class _Call:
 
     def values(self) -> Any:
         """The outputs as the function returned them, without the history of the fresh variables."""
-        return self.output_form([y if self.graph else constant(y._value) for y in self.ys])
+        return self.output_form([y if self.graph else constant(y._value) for y in self.outputs])
 
     def gradients(self, seeds: Sequence[Tensor], graph: bool) -> list[Tensor]:
         return _gradients(self.ys, self.xs, seeds, graph)
 
 
-def value_and_grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Function:
+def value_and_grad(
+    f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False, *, allow_constant: bool = False
+) -> Function:
     """The function that gives `(f(*args), df/darg)`, with one run of `f`.
 
     `argnums` is the argument, or a tuple of them; each can be a nested tuple, list or dict of arrays, and its gradient
     has the same form. `f` must return one number. With `has_aux` it returns `(number, aux)`, and the result is
     `((f, aux), df/darg)`.
 
-    Raises `ValueError` if `f` returns several numbers, `TypeError` for integer arguments.
+    Raises `ValueError` if `f` returns several numbers, `TypeError` for integer arguments and where something left the
+    graph: where `f` returns no tensor (unless `allow_constant`), or makes a number or an array of NumPy's of what
+    depends on the arguments. A result that does not depend on them gives zeros and a `ConstantWarning`.
 
     >>> import graphnet as gn
     >>> gn.value_and_grad(lambda x: (x**2).sum())(gn.tensor([1.0, 3.0]))
     (Tensor(10.), Tensor([2., 6.]))
     """
 
+    return _value_and_grad(f, argnums, has_aux, allow_constant, "value_and_grad")
+
+
+def _value_and_grad(
+    f: Function, argnums: int | Sequence[int], has_aux: bool, allow_constant: bool, what: str
+) -> Function:
     @wraps(f)
     def both(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
-        call = _Call(f, args, kwargs, argnums, "value_and_grad", has_aux)
+        call = _Call(f, args, kwargs, argnums, what, has_aux, allow_constant)
         seed = _seed(call.y, None, f"the gradient of {getattr(f, '__name__', 'a function')}")
         grads = call.form(call.gradients([seed], call.graph))
-        y = call.y if call.graph else constant(call.y._value)
+        y = call.outputs[0] if call.graph else constant(call.outputs[0]._value)
         return ((y, call.aux) if has_aux else y), grads
 
     return both
 
 
-def grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Function:
+def grad(
+    f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False, *, allow_constant: bool = False
+) -> Function:
     """The function that gives df/darg: the gradient of a function that returns one number.
 
     `argnums` is the argument, or a tuple of them; each can be a nested tuple, list or dict of arrays, and its gradient
     has the same form. The result can be differentiated again, to any order. With `has_aux`, `f` returns
     `(number, aux)` and the result is `(df/darg, aux)`.
 
-    Raises `ValueError` if `f` returns several numbers, `TypeError` for integer arguments.
+    Raises as `value_and_grad` does. Where `f` means to return a constant, `allow_constant=True` gives its zeros.
 
     >>> import graphnet as gn
     >>> df = gn.grad(lambda x: x**3)
@@ -290,7 +306,11 @@ def grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -
     >>> gn.grad(lambda x: (x**3, "cubed"), has_aux=True)(2.0)
     (Tensor(12.), 'cubed')
     """
-    both = value_and_grad(f, argnums, has_aux)
+    return _grad(f, argnums, has_aux, allow_constant, "grad")
+
+
+def _grad(f: Function, argnums: int | Sequence[int], has_aux: bool, allow_constant: bool, what: str) -> Function:
+    both = _value_and_grad(f, argnums, has_aux, allow_constant, what)
 
     @wraps(f)
     def gradient(*args: Any, **kwargs: Any) -> Any:
@@ -300,7 +320,7 @@ def grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -
     return gradient
 
 
-def elementwise_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
+def elementwise_grad(f: Function, argnums: int | Sequence[int] = 0, *, allow_constant: bool = False) -> Function:
     """The function that gives the derivative of each output element with respect to its own input element.
 
     That is the gradient of the sum of the outputs: the derivative itself where `f` works element by element.
@@ -312,7 +332,7 @@ def elementwise_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
 
     @wraps(f)
     def derivative(*args: Any, **kwargs: Any) -> Any:
-        call = _Call(f, args, kwargs, argnums, "elementwise_grad")
+        call = _Call(f, args, kwargs, argnums, "elementwise_grad", allow_constant=allow_constant)
         for y in call.ys:
             _check_float(y, "elementwise_grad")
         seeds = [constant(np.ones(y.shape, y.dtype)) for y in call.ys]
@@ -321,7 +341,7 @@ def elementwise_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     return derivative
 
 
-def vjp(f: Function, *args: Any, has_aux: bool = False) -> Any:
+def vjp(f: Function, *args: Any, has_aux: bool = False, allow_constant: bool = False) -> Any:
     """`f(*args)`, and the function that maps a gradient of the output to the tuple of gradients of the arguments.
 
     Both outputs and arguments can be nested containers; a gradient of the output has the output's form. The second
@@ -334,7 +354,7 @@ def vjp(f: Function, *args: Any, has_aux: bool = False) -> Any:
     >>> pullback([1.0, 10.0])
     (Tensor([ 2., 40.]),)
     """
-    call = _Call(f, args, {}, tuple(range(len(args))), "vjp", has_aux)
+    call = _Call(f, args, {}, tuple(range(len(args))), "vjp", has_aux, allow_constant)
 
     def pullback(gradient: Any) -> Any:
         given = call.output_form.match(gradient, "vjp: the gradient of the output")
@@ -344,7 +364,9 @@ def vjp(f: Function, *args: Any, has_aux: bool = False) -> Any:
     return (call.values(), pullback, call.aux) if has_aux else (call.values(), pullback)
 
 
-def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+def jvp(
+    f: Function, primals: Sequence[Any], tangents: Sequence[Any], *, allow_constant: bool = False
+) -> tuple[Any, Any]:
     """`f(*primals)` and its directional derivative, the sum of df/dprimal times tangent, in the output's form.
 
     Each tangent has the form of its primal: dicts are matched by key. Taken by differentiating the vjp, which is linear
@@ -358,23 +380,26 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     """
     if not isinstance(primals, (tuple, list)) or not isinstance(tangents, (tuple, list)):
         raise TypeError("jvp: primals and tangents are tuples with one entry per argument of the function")
-    call = _Call(f, tuple(primals), {}, tuple(range(len(primals))), "jvp")
+    call = _Call(f, tuple(primals), {}, tuple(range(len(primals))), "jvp", allow_constant=allow_constant)
     directions = call.form.match(tuple(tangents), "jvp: tangents")
     vs = [_seed(x, v, "jvp") for x, v in zip(call.xs, directions, strict=True)]
     graph = call.graph or any(v.requires_grad or v.is_symbolic for v in vs)
     for y in call.ys:
         _check_float(y, "jvp")
     dummies = [variable(np.ones(y.shape, y.dtype)) for y in call.ys]
-    with mode(recording=True):
+    # The rules are differentiated too: what they compute with the gradient stays in the graph.
+    with differentiating("jvp", dummies):
         pulled = call.gradients(dummies, True)
         terms = [sum_op(multiply(w, v)) for w, v in zip(pulled, vs, strict=True)]
         seeds = [constant(np.ones((), t.dtype)) for t in terms]
     pushed = _gradients(terms, dummies, seeds, graph)
-    values = [y if graph else constant(y._value) for y in call.ys]
+    values = [y if graph else constant(y._value) for y in call.outputs]
     return call.output_form(values), call.output_form(pushed)
 
 
-def jacobian(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Function:
+def jacobian(
+    f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False, *, allow_constant: bool = False
+) -> Function:
     """The function that gives df/darg with shape `output.shape + arg.shape`; row by row, one backward sweep each.
 
     Of nested containers of outputs and arguments: in each output's place the form of the arguments. With `has_aux`, `f`
@@ -386,12 +411,16 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = Fals
             [2., 5.]])
     """
 
+    return _jacobian(f, argnums, has_aux, allow_constant, "jacobian")
+
+
+def _jacobian(f: Function, argnums: int | Sequence[int], has_aux: bool, allow_constant: bool, what: str) -> Function:
     @wraps(f)
     def matrix(*args: Any, **kwargs: Any) -> Any:
-        call = _Call(f, args, kwargs, argnums, "jacobian", has_aux)
+        call = _Call(f, args, kwargs, argnums, what, has_aux, allow_constant)
         whole = []
         for y in call.ys:
-            _check_float(y, "jacobian")
+            _check_float(y, what)
             rows = []
             for place in range(y.size):
                 one = np.zeros(y.shape, y.dtype)
@@ -413,7 +442,9 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = Fals
     return matrix
 
 
-def hessian(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Function:
+def hessian(
+    f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False, *, allow_constant: bool = False
+) -> Function:
     """The function that gives the second derivatives of a function with one output, of shape `arg.shape + arg.shape`.
 
     Of nested containers: in each leaf's place the form of the argument. With `has_aux`, `f` returns `(number, aux)` and
@@ -424,10 +455,11 @@ def hessian(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False
     Tensor([[ 6.,  0.],
             [ 0., 12.]])
     """
-    return jacobian(grad(f, argnums, has_aux), argnums, has_aux)
+    df = _grad(f, argnums, has_aux, allow_constant, "hessian")
+    return _jacobian(df, argnums, has_aux, allow_constant, "hessian")
 
 
-def hvp(f: Function, argnums: int = 0) -> Function:
+def hvp(f: Function, argnums: int = 0, *, allow_constant: bool = False) -> Function:
     """The function of `(*args, vector)` that gives the Hessian of `f` times `vector`, without making the Hessian.
 
     `vector` has the form of the argument: dicts are matched by key. Costs a few gradients, whatever the size
@@ -437,7 +469,7 @@ def hvp(f: Function, argnums: int = 0) -> Function:
     >>> gn.hvp(lambda x: (x**3).sum())(gn.tensor([1.0, 2.0]), [1.0, 10.0])
     Tensor([  6., 120.])
     """
-    df = grad(f, argnums)
+    df = _grad(f, argnums, False, allow_constant, "hvp")
 
     @wraps(f)
     def product(*args: Any, **kwargs: Any) -> Any:
@@ -454,6 +486,6 @@ def hvp(f: Function, argnums: int = 0) -> Function:
                 total = term if total is None else total + term
             return total
 
-        return grad(along, argnums)(*points)
+        return _grad(along, argnums, False, allow_constant, "hvp")(*points)
 
     return product

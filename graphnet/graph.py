@@ -17,7 +17,7 @@ import numpy as np
 from graphnet.containers import flatten
 from graphnet.escape import identifier, line
 from graphnet.grad import gradients
-from graphnet.op import apply_prepared, described, made
+from graphnet.op import apply_prepared, as_tensor, described, holds_tensors, made
 from graphnet.ops.shape import astype, identity, snapshot, stop_gradient
 from graphnet.tensor import (
     NO_ATTRS,
@@ -71,7 +71,7 @@ class Graph:
     ):
         self.inputs: tuple[Tensor, ...] = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
         flat, self.structure = flatten(outputs)
-        self.outputs: tuple[Tensor, ...] = tuple(t if isinstance(t, Tensor) else constant(as_array(t)) for t in flat)
+        self.outputs: tuple[Tensor, ...] = tuple(map(as_tensor, flat))
         self.updates: tuple[tuple[Parameter, Tensor], ...] = tuple(updates)
         self.name = name
         for t in self.inputs:
@@ -131,6 +131,8 @@ class Graph:
         """An argument of a call as an array of the input's shape and dtype, or as a tensor that joins the graph."""
         wanted = self.inputs[place]
         label = f"input {place} ({self.names[wanted]!r})"
+        if isinstance(value, (list, tuple)) and holds_tensors(value):
+            value = as_tensor(value)
         if isinstance(value, Tensor) and (value.is_symbolic or value.requires_grad):
             got: Any = value
         else:

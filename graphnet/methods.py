@@ -12,7 +12,7 @@ from graphnet.grad import backward
 from graphnet.op import fast
 from graphnet.ops import elementwise, index, linalg, shape
 from graphnet.protocols import booleans_only
-from graphnet.tensor import Parameter, Tensor, as_array, constant, known
+from graphnet.tensor import Parameter, Tensor, known, leaving, settled
 
 _BINARY = {
     "add": elementwise.add,
@@ -80,11 +80,30 @@ def _iter(self: Tensor) -> Iterator[Tensor]:
 
 
 def item(self: Tensor) -> float | int | bool:
-    """The one number of the tensor, as a Python number. Raises `ValueError` if there are more or none."""
-    value = known(self)
+    """The one number of the tensor, as a Python number. Raises `ValueError` if there are more or none.
+
+    Raises `TypeError` inside of a function that is being differentiated, if the tensor depends on what it is
+    differentiated for: `t.detach().item()` is its value without a gradient.
+    """
+    return _number(self, leaving(self, "item()"))
+
+
+def _number(self: Tensor, value: np.ndarray) -> float | int | bool:
     if value.size != 1:
         raise ValueError(f"only a tensor of one element is a number; this one has shape {self.shape}")
     return value.item()
+
+
+def _float(self: Tensor) -> float:
+    return float(_number(self, leaving(self, "float()")))
+
+
+def _int(self: Tensor) -> int:
+    return int(_number(self, leaving(self, "int()")))
+
+
+def _complex(self: Tensor) -> complex:
+    return complex(_number(self, leaving(self, "complex()")))
 
 
 def _bool(self: Tensor) -> bool:
@@ -92,22 +111,24 @@ def _bool(self: Tensor) -> bool:
         raise TypeError("whether a symbolic tensor is true is not known yet: use gn.where instead of if")
     if self.size != 1:
         raise ValueError(f"the truth of a tensor of shape {self.shape} is ambiguous: use .any() or .all()")
-    return bool(item(self))
+    # The way that an if takes has no gradient to lose.
+    return bool(settled(self, "bool()").item())
 
 
 def _index(self: Tensor) -> int:
     if self.dtype.kind not in "iu" or self.shape != ():
         raise TypeError(f"only an integer tensor of shape () is an index; received {self.dtype}{list(self.shape)}")
-    return int(item(self))
+    return int(_number(self, leaving(self, "an index")))
 
 
 def _contains(self: Tensor, value: Any) -> bool:
-    return bool((known(self) == as_array(value)).any())
+    found = self == value
+    return found is not NotImplemented and bool(np.any(known(found)))
 
 
 def tolist(self: Tensor) -> Any:
     """Its numbers in nested lists."""
-    return known(self).tolist()
+    return leaving(self, "tolist()").tolist()
 
 
 def _repr(self: Tensor) -> str:
@@ -131,7 +152,7 @@ def _format(self: Tensor, spec: str) -> str:
     if self.is_symbolic or self.size != 1:
         kind = "a symbolic tensor" if self.is_symbolic else f"a tensor of shape {self.shape}"
         raise TypeError(f"the format {spec!r} is for one known number; received {kind}")
-    return format(item(self), spec)
+    return format(_number(self, known(self)), spec)
 
 
 def _sizes(given: tuple[Any, ...]) -> Any:
@@ -167,13 +188,16 @@ def _flatten(self: Tensor) -> Tensor:
 
 
 def _copy(self: Tensor) -> Tensor:
-    """Plain data with an array of its own, without history."""
-    return constant(known(self).copy())
+    """The same numbers in an array of its own; what needs a gradient keeps its history."""
+    y = shape.identity(self)
+    if not y.is_symbolic:
+        y._value = y._value.copy()
+    return y
 
 
 def _dlpack(self: Tensor, **options: Any) -> Any:
     # A copy: whoever takes it may write to it.
-    return known(self).copy().__dlpack__(**options)
+    return leaving(self, "DLPack").copy().__dlpack__(**options)
 
 
 def _divmod(self: Tensor, other: Any) -> tuple[Tensor, Tensor]:
@@ -209,8 +233,9 @@ def _install_methods() -> None:
         "__len__": _len,
         "__iter__": _iter,
         "__bool__": _bool,
-        "__float__": lambda self: float(item(self)),
-        "__int__": lambda self: int(item(self)),
+        "__float__": _float,
+        "__int__": _int,
+        "__complex__": _complex,
         "__index__": _index,
         "__contains__": _contains,
         "__dlpack__": _dlpack,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import CodeType
 from typing import TYPE_CHECKING, Any
@@ -50,10 +50,49 @@ class Region:
         return f"<Region {'/'.join(r.name for r in self.path)}>"
 
 
+class Derivative:
+    """The function of a derivative (`grad`, `jacobian`, ...) that runs now: its variables, and what it has done so far.
+
+    `flat` says that something without slope was applied to what needs a gradient (a comparison, `floor`,
+    `stop_gradient`), or that a derivative was taken inside: then a result that does not depend on the variables is
+    nothing to wonder about.
+    """
+
+    __slots__ = ("flat", "outer", "variables", "what")
+
+    def __init__(self, what: str, variables: Iterable[Tensor], outer: Derivative | None):
+        self.what = what
+        self.variables = frozenset(variables)
+        self.outer = outer
+        self.flat = False
+        if outer is not None:
+            outer.flat = True
+
+    def reached(self, t: Tensor) -> Derivative | None:
+        """The innermost derivative, this one or one around it, with a variable that `t` depends on."""
+        around: Derivative | None = self
+        while around is not None:
+            if around.variables:
+                oldest = min(v._tick for v in around.variables)
+                stack, seen = [t], {t}
+                while stack:
+                    node = stack.pop()
+                    if node in around.variables:
+                        return around
+                    # An input is always older than what was made from it.
+                    if node._tick > oldest:
+                        for i in node._inputs:
+                            if getattr(i, "requires_grad", False) and i not in seen:
+                                seen.add(i)
+                                stack.append(i)
+            around = around.outer
+        return None
+
+
 class Mode:
     """What ops do on this thread, if not the plain thing: one immutable record, replaced as a whole."""
 
-    __slots__ = ("debug", "of", "plain", "raw", "recording", "region", "strict", "trace")
+    __slots__ = ("debug", "of", "plain", "raw", "recording", "region", "strict", "trace", "within")
 
     def __init__(
         self,
@@ -64,6 +103,7 @@ class Mode:
         raw: bool = False,
         strict: bool = False,
         of: Tensor | None = None,
+        within: Derivative | None = None,
     ):
         self.recording = recording  # False inside no_grad
         self.region = region  # the innermost region
@@ -72,6 +112,7 @@ class Mode:
         self.raw = raw  # gradient rules run on bare arrays
         self.strict = strict  # zero times anything is zero, also on bare arrays
         self.of = of  # the node whose gradient is being built
+        self.within = within  # the derivative whose function runs now
         self.plain = debug is None and trace is None and of is None
 
     def replaced(self, **changes: Any) -> Mode:
@@ -99,6 +140,15 @@ def mode(**changes: Any) -> Iterator[Mode]:
         yield state.mode
     finally:
         state.mode = before
+
+
+@contextmanager
+def differentiating(what: str, variables: Iterable[Tensor]) -> Iterator[Derivative]:
+    """Run a block that is the function of a derivative with respect to `variables`: ops record, and what depends on
+    the variables does not leave the graph without an error."""
+    around = Derivative(what, variables, state.mode.within)
+    with mode(recording=True, within=around):
+        yield around
 
 
 class no_grad:
@@ -164,3 +214,19 @@ def site_line(code: CodeType | None, lasti: int) -> tuple[str, int] | None:
         if start <= lasti < end and line is not None:
             return code.co_filename, line
     return code.co_filename, code.co_firstlineno
+
+
+def warn(message: str, category: type[Warning]) -> None:
+    """A warning that points at the innermost line outside of this package."""
+    import warnings
+
+    frame: Any = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame = frame.f_back
+    if frame is None:
+        warnings.warn(message, category, stacklevel=2)
+        return
+    registry = frame.f_globals.setdefault("__warningregistry__", {})
+    warnings.warn_explicit(
+        message, category, frame.f_code.co_filename, frame.f_lineno, frame.f_globals.get("__name__"), registry
+    )

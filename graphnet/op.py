@@ -21,9 +21,21 @@ from typing import Any
 import numpy as np
 
 from graphnet import checked, shapes
-from graphnet.apply import OPS, Joint, Op, Rule, apply, apply_prepared, described, made, registered
+from graphnet.apply import (
+    OPS,
+    Joint,
+    Op,
+    Rule,
+    apply,
+    apply_prepared,
+    as_tensor,
+    described,
+    holds_tensors,
+    made,
+    registered,
+)
 from graphnet.dispatch import dispatching, fast
-from graphnet.tensor import KINDS, Spec, as_array, constant, region, state
+from graphnet.tensor import KINDS, Spec, region, state
 
 __all__ = [
     "OPS",
@@ -31,10 +43,12 @@ __all__ = [
     "Op",
     "apply",
     "apply_prepared",
+    "as_tensor",
     "composite",
     "described",
     "elementwise",
     "fast",
+    "holds_tensors",
     "made",
     "op",
     "reduction",
@@ -302,7 +316,7 @@ def composite(f: Callable[..., Any]) -> Any:
     def labelled(*args: Any, **kwargs: Any) -> Any:
         if state.mode.raw and not any(a.__class__ in KINDS for a in args):
             return f(*args, **kwargs)
-        given = [a if a.__class__ in KINDS else constant(as_array(a)) for a in args[:count]]
+        given = [a if a.__class__ in KINDS else as_tensor(a) for a in args[:count]]
         attrs = dict(zip(attr_names, args[count:], strict=False), **kwargs)
         with region(f.__name__) as label:
             label.attrs = attrs

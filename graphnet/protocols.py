@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from graphnet import ops
-from graphnet.op import OPS
+from graphnet.op import OPS, as_tensor
 from graphnet.ops import elementwise, linalg, reduce, shape
-from graphnet.tensor import Tensor, as_array, constant
+from graphnet.tensor import Tensor, constant, leaving, settled, state
 
 Function = Callable[..., Any]
 
@@ -41,12 +41,33 @@ def array(self: Tensor, dtype: Any = None, copy: bool | None = None) -> np.ndarr
             f"the symbolic tensor {self.name or ''} {self.dtype}{list(self.shape)} cannot become an array: "
             "its values are not known yet"
         )
-    value = self.numpy()
+    value = leaving(self, "an array of NumPy's (np.array, np.asarray, an assignment into an array)").view()
+    value.flags.writeable = False
     if dtype is not None and np.dtype(dtype) != value.dtype:
         if copy is False:
             raise ValueError(f"an array of {np.dtype(dtype)} from {value.dtype} needs a copy")
         return value.astype(dtype)
     return value.copy() if copy else value
+
+
+def _written(t: Any, how: str, instead: str) -> Any:
+    """The array of `t` to write into an array of NumPy's, which keeps no history: so `t` must have none to lose."""
+    if not isinstance(t, Tensor):
+        return t
+    if (t.requires_grad and state.mode.recording) or t.is_symbolic:
+        kind = "is symbolic" if t.is_symbolic else "needs a gradient"
+        raise TypeError(
+            f"{how} cannot write a tensor that {kind} into an array of NumPy's: the gradient would be lost; write "
+            f"{instead}, or for a value without a gradient gn.stop_gradient(x) or x.detach()"
+        )
+    return settled(t, how)
+
+
+def _copyto(dst: Any, src: Any, casting: Any = "same_kind", where: Any = True) -> None:
+    if isinstance(dst, Tensor):
+        raise TypeError("np.copyto cannot write into a tensor: use gn.set_at, gn.full or gn.full_like")
+    where = settled(where, "np.copyto") if isinstance(where, Tensor) else where
+    np.copyto(dst, _written(src, "np.copyto", "gn.full or gn.set_at"), casting, where)
 
 
 _REDUCTIONS: dict[str, Function] = {
@@ -84,18 +105,35 @@ def _reduced(name: str, x: Any, options: dict[str, Any]) -> Any:
     return _REDUCTIONS[name](x if dtype is None else shape.astype(x, dtype), axis=axis, keepdims=keepdims)
 
 
+_SIGNS = {
+    "add": "+",
+    "subtract": "-",
+    "multiply": "*",
+    "divide": "/",
+    "floor_divide": "//",
+    "remainder": "%",
+    "power": "**",
+    "matmul": "@",
+}
+
+
 def array_ufunc(self: Tensor, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
     """A ufunc with a tensor among its inputs: our op of the same name, or a `TypeError` that says what is missing."""
     name = ufunc.__name__
-    if kwargs.pop("out", None) is not None:
-        raise TypeError(f"np.{name} with out= cannot write into a tensor, nor a tensor's result into an array")
+    if (out := kwargs.pop("out", None)) is not None:
+        if any(isinstance(t, Tensor) for t in out):
+            raise TypeError(f"np.{name} with out= cannot write into a tensor, which never changes: use the result")
+        sign = _SIGNS.get(name, name)
+        instead = f"a = a {sign} x" if name in _SIGNS else f"a = gn.{name}(...)"
+        how = f"np.{name} with out= (as in a {sign}= x)"
+        return getattr(ufunc, method)(*(_written(t, how, instead) for t in inputs), out=out, **kwargs)
     if kwargs.get("where", True) is not True:
         raise TypeError(f"np.{name} with where= does not work on tensors: use gn.where")
     kwargs.pop("where", None)
     if method == "reduce" and name in _REDUCTIONS:
         return _reduced(name, inputs[0], kwargs)
     if method == "outer" and ufunc.nin == 2 and ufunc.signature is None and name in _ufuncs():
-        a, b = (t if isinstance(t, Tensor) else constant(as_array(t)) for t in inputs)
+        a, b = map(as_tensor, inputs)
         a = shape.reshape(a, a.shape + (1,) * b.ndim)
         return array_ufunc(self, ufunc, "__call__", a, b, **kwargs)
     if method != "__call__":
@@ -110,8 +148,7 @@ def array_ufunc(self: Tensor, ufunc: np.ufunc, method: str, *inputs: Any, **kwar
     return result if dtype is None else shape.astype(result, dtype)
 
 
-def _tensor(t: Any) -> Tensor:
-    return t if isinstance(t, Tensor) else constant(as_array(t))
+_tensor = as_tensor
 
 
 def _at_least(rank: int) -> Function:
@@ -157,8 +194,15 @@ def _matrix_transpose(x: Any) -> Tensor:
 
 
 def _plain(function: Function) -> Function:
-    """A function whose result is no tensor: it gets the values, and known ones only."""
-    return lambda *args, **kwargs: function(*(as_array(a) if isinstance(a, Tensor) else a for a in args), **kwargs)
+    """A function whose result is no tensor and has no slope: it gets the values, and known ones only."""
+    name = f"np.{function.__name__}"
+
+    def values(part: Any) -> Any:
+        if isinstance(part, Tensor):
+            return settled(part, name)
+        return type(part)(map(values, part)) if type(part) in (list, tuple) else part
+
+    return lambda *args, **kwargs: function(*map(values, args), **{k: values(v) for k, v in kwargs.items()})
 
 
 def _result_type(*args: Any) -> np.dtype:
@@ -186,6 +230,7 @@ def _functions() -> dict[Any, Function]:
         _function_table.update(
             {
                 np.clip: _clip,
+                np.copyto: _copyto,
                 np.where: _where,
                 np.trace: linalg.trace,
                 np.copy: lambda a: ops.identity(a),

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from graphnet.op import Joint
+from graphnet.op import Joint, as_tensor
 from graphnet.ops import shape as shape_ops
 from graphnet.ops.reduce import sum as sum_op
-from graphnet.tensor import KINDS, Parameter, Region, Spec, Tensor, as_array, constant, mode, state
+from graphnet.tensor import KINDS, Parameter, Region, Spec, Tensor, mode, state
 
 ndarray = np.ndarray
 _age = attrgetter("_tick")
@@ -234,7 +234,7 @@ def on_tensors(
                 if h is None:
                     continue
                 if not isinstance(h, Tensor):
-                    h = constant(as_array(h))
+                    h = as_tensor(h)
                 h = _fit_tensor(h, t.shape, t.dtype)
                 grads[t] = grads[t] + h if t in grads else h
     finally:

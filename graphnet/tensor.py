@@ -32,16 +32,17 @@ __all__ = [
     "constant",
     "input",
     "known",
+    "leaving",
     "materialised",
     "mode",
     "native",
     "new",
     "no_grad",
     "region",
+    "settled",
     "site_line",
     "state",
     "symbolic",
-    "tensor",
     "tick",
     "toposort",
     "variable",
@@ -221,14 +222,17 @@ class Tensor:
     def numpy(self) -> np.ndarray:
         """Its array, read-only: a history that holds it cannot be changed behind its back.
 
-        Raises `ValueError` for a symbolic tensor.
+        Raises `ValueError` for a symbolic tensor, `TypeError` inside of a function that is being differentiated, if
+        the tensor depends on what it is differentiated for: `t.detach().numpy()` is its value without a gradient.
         """
-        view = known(self).view()
+        view = leaving(self, "numpy()").view()
         view.flags.writeable = False
         return view
 
     def detach(self) -> Tensor:
         """The same array as plain data, without history."""
+        if state.mode.within is not None:
+            state.mode.within.flat = True
         return constant(known(self))
 
     if TYPE_CHECKING:
@@ -401,9 +405,12 @@ WEAK: frozenset[Any] = frozenset({float, int, bool})
 def as_array(data: Any, dtype: Any = None, copy: bool = False) -> np.ndarray:
     """`data` as an array of numbers or booleans, or a clear error."""
     if isinstance(data, Tensor):
-        data = known(data)
-    if isinstance(data, (list, tuple)) and any(isinstance(item, Tensor) for item in data):
-        data = [known(item) if isinstance(item, Tensor) else item for item in data]
+        data = leaving(data, "this") if data.requires_grad else known(data)
+    elif data.__class__ is not ndarray and isinstance(data, ndarray) and np.any(getattr(data, "mask", False)):
+        raise TypeError(
+            "expected an array of numbers; received a masked array, whose mask would be dropped: "
+            "write array.filled(value), or give weights or a mask beside it"
+        )
     try:
         array = np.array(data, dtype=dtype, copy=True if copy else None, order="C" if copy else "K")
     except (ValueError, TypeError) as error:
@@ -428,9 +435,38 @@ def known(t: Tensor) -> np.ndarray:
         label = f"{t.name!r} " if t.name else ""
         raise ValueError(
             f"the value of the symbolic tensor {label}({value.dtype}{list(value.shape)}) is not known yet: "
-            "build a Graph from it and call that with arrays"
+            "build a Graph from it and call that with arrays; in a function that is traced or compiled, write gn.where "
+            "instead of if, gn.scan instead of a loop that needs a number, and gn's functions instead of math's"
         )
     return value
+
+
+def leaving(t: Tensor, how: str) -> np.ndarray:
+    """The array of `t` for code that knows nothing of graphs (`how` it is asked for), or an error where that is wrong.
+
+    Inside of a function that is being differentiated, what depends on the variables stays in the graph: its gradient
+    would be lost.
+    """
+    m = state.mode
+    if m.within is not None and t.requires_grad and m.recording and (around := m.within.reached(t)) is not None:
+        raise TypeError(
+            f"{how} takes a tensor out of the graph, and its gradient would be lost: it depends on what "
+            f"{around.what} differentiates for. Compute on with tensors (gn.sin instead of math.sin, gn.stack or "
+            "gn.tensor instead of np.array, gn.set_at instead of an assignment into an array); for a value without "
+            "a gradient, write gn.stop_gradient(x) or x.detach()"
+        )
+    return settled(t, how)
+
+
+def settled(t: Tensor, how: str) -> np.ndarray:
+    """The array of `t`, or an error if it is symbolic, or a Parameter in a trace, which would fix its value."""
+    if state.mode.trace is not None and isinstance(t, Parameter):
+        raise ValueError(
+            f"{how} of the Parameter {t.name or ''} ({t.dtype}{list(t.shape)}) in a function that is traced or "
+            "compiled: its value is not known yet, since it can change between two calls; write gn.where instead of "
+            "if, and gn's functions instead of math's and NumPy's"
+        )
+    return known(t)
 
 
 def constant(array: np.ndarray) -> Tensor:
@@ -461,19 +497,6 @@ def symbolic(shape: Shape, dtype: np.dtype, name: str | None = None) -> Tensor:
     t._tick = tick()
     t._code, t._lasti = caller_site()
     return t
-
-
-def tensor(data: Any, dtype: Any = None, requires_grad: bool = False, name: str | None = None) -> Tensor:
-    """A tensor with a copy of `data`: numbers, lists, arrays. dtype follows NumPy unless given.
-
-    Raises `TypeError` where `data` is not numbers, or where a gradient of integers is asked for.
-
-    >>> import graphnet as gn
-    >>> gn.tensor([[1, 2], [3, 4]], dtype="float32")
-    Tensor([[1., 2.],
-            [3., 4.]], dtype=float32)
-    """
-    return Tensor(data, dtype, requires_grad, name)
 
 
 def input(shape: int | Iterable[int], dtype: Any = "float32", name: str | None = None) -> Tensor:

@@ -14,8 +14,8 @@ from graphnet.loops import parts
 from graphnet.loops.body import Body, interned, spec
 from graphnet.loops.derived import backward, kept
 from graphnet.loops.running import loop_of
-from graphnet.op import Joint, apply, apply_prepared, described, op
-from graphnet.tensor import Parameter, Tensor, as_array, constant, mode, state, symbolic, tick
+from graphnet.op import Joint, apply, apply_prepared, as_tensor, described, op
+from graphnet.tensor import Parameter, Tensor, constant, mode, state, symbolic, tick
 
 
 def _loop_slopes(
@@ -129,8 +129,8 @@ def scan(
     """
     starts, carry_form = flatten(init)
     stacked, rebuild_x = flatten(xs)
-    starts = [_tensor(t) for t in starts]
-    stacked = [_tensor(t) for t in stacked]
+    starts = [as_tensor(t) for t in starts]
+    stacked = [as_tensor(t) for t in stacked]
     count = _length(stacked, length)
     carries = [symbolic(t.shape, t.dtype, "carry") for t in starts]
     rows = [symbolic(t.shape[1:], t.dtype, "x") for t in stacked]
@@ -148,8 +148,8 @@ def scan(
         raise TypeError("scan: the step returns a pair, (new carry, output or None)")
     ends = carry_form.match(result[0], "scan: the new carry")
     ys, rebuild_y = flatten(result[1])
-    ends = [_tensor(t) for t in ends]
-    ys = [_tensor(t) for t in ys]
+    ends = [as_tensor(t) for t in ends]
+    ys = [as_tensor(t) for t in ys]
     _check(starts, ends, ys)
     if not ends and not ys:
         return result
@@ -164,10 +164,6 @@ def scan(
     blocks = body.blocks(count)
     values = [parts.part(flat, block) for block in blocks[: len(outputs)]]
     return carry_form(values[: len(ends)]), rebuild_y(values[len(ends) :])
-
-
-def _tensor(value: Any) -> Tensor:
-    return value if isinstance(value, Tensor) else constant(as_array(value))
 
 
 def _steps(length: Any) -> int:

@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 
 from graphnet import shapes
-from graphnet.op import apply, op
+from graphnet.op import apply, as_tensor, holds_tensors, op
 from graphnet.ops.elementwise import clip, equal, remainder
-from graphnet.ops.shape import _tensor as as_tensor
 from graphnet.ops.shape import astype, axes_of, broadcast_to, expand_dims, moveaxis, ravel
 from graphnet.tensor import Tensor, as_array, constant, known
 
@@ -280,7 +279,7 @@ def take(x, indices, axis=None, mode="raise"):
     if axis is None:
         x, axis = ravel(x), 0
     (axis,) = axes_of("take", x, axis)
-    places = indices if isinstance(indices, Tensor) else as_array(indices)
+    places = as_tensor(indices) if holds_tensors((indices,)) else as_array(indices)
     if places.size == 0 and not isinstance(places, Tensor):
         places = places.astype(np.int64)
     if places.dtype.kind not in "iu":
@@ -297,8 +296,7 @@ def take(x, indices, axis=None, mode="raise"):
 def take_along_axis(x, indices, axis=-1):
     """One element of `x` per entry of `indices` along `axis`: what `argmax` and `argsort` give fits in here."""
     x = as_tensor(x)
-    if not isinstance(indices, Tensor):
-        indices = as_array(indices)
+    indices = as_tensor(indices) if holds_tensors((indices,)) else as_array(indices)
     if indices.dtype.kind not in "iu":
         raise TypeError(f"take_along_axis: indices are integers; received {indices.dtype}")
     if axis is None:

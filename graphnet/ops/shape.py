@@ -8,13 +8,19 @@ from itertools import accumulate, pairwise
 import numpy as np
 
 from graphnet import shapes
-from graphnet.op import composite, described, op
+from graphnet.op import as_tensor, composite, described, holds_tensors, op
 from graphnet.ops.elementwise import where
-from graphnet.tensor import Parameter, Tensor, as_array, constant, native
+from graphnet.tensor import Parameter, Tensor, as_array, constant, known, native
+
+_tensor = as_tensor
 
 
-def _tensor(x):
-    return x if isinstance(x, Tensor) else constant(as_array(x))
+def plain_data(value):
+    """Whether `value` is known, and nothing in it needs a gradient."""
+    if isinstance(value, Tensor):
+        # In a trace a Parameter counts as unknown.
+        return not (value.is_symbolic or value.requires_grad or isinstance(value, Parameter))
+    return not (isinstance(value, (list, tuple)) and holds_tensors(value))
 
 
 def axes_of(what, x, axis, added=0):
@@ -390,6 +396,29 @@ def triu(x, k=0):
     return where(_triangle(x, k - 1), 0, x)
 
 
+def tensor(data, dtype=None, requires_grad=False, name=None):
+    """A tensor with a copy of `data`: numbers, lists, arrays. dtype follows NumPy unless given.
+
+    Tensors that need a gradient, also inside of lists, which are stacked, keep their history; with `requires_grad` the
+    result is a leaf. Raises `TypeError` where `data` is not numbers, or where a gradient of integers is asked for.
+
+    >>> import graphnet as gn
+    >>> gn.tensor([[1, 2], [3, 4]], dtype="float32")
+    Tensor([[1., 2.],
+            [3., 4.]], dtype=float32)
+    >>> gn.grad(lambda x: gn.tensor([x, x * x]).sum())(3.0)
+    Tensor(7.)
+    """
+    if not requires_grad and (isinstance(data, Tensor) or (isinstance(data, (list, tuple)) and holds_tensors(data))):
+        y = as_tensor(data)
+        y = identity(y) if dtype is None or y.dtype == dtype else astype(y, dtype)
+        if y.op is not None:
+            y.name = name
+            return y
+        data = y
+    return Tensor(data, dtype, requires_grad, name)
+
+
 def zeros(shape, dtype=np.float64):
     """A tensor of zeros."""
     return constant(as_array(np.zeros(shape, dtype)))
@@ -401,8 +430,11 @@ def ones(shape, dtype=np.float64):
 
 
 def full(shape, fill_value, dtype=None):
-    """A tensor with `fill_value` everywhere."""
-    return constant(as_array(np.full(shape, fill_value, dtype)))
+    """A tensor with `fill_value` everywhere: a number, or what broadcasts to `shape`."""
+    if plain_data(fill_value):
+        return constant(as_array(np.full(shape, fill_value, dtype)))
+    fill_value = as_tensor(fill_value)
+    return broadcast_to(fill_value if dtype is None else astype(fill_value, dtype), shape)
 
 
 def eye(N, M=None, k=0, dtype=np.float64):
@@ -411,13 +443,48 @@ def eye(N, M=None, k=0, dtype=np.float64):
 
 
 def arange(start, stop=None, step=1, dtype=None):
-    """Numbers from `start` (0 if one argument is given) to before `stop` in steps."""
-    return constant(as_array(np.arange(start, dtype=dtype) if stop is None else np.arange(start, stop, step, dtype)))
+    """Numbers from `start` (0 if one argument is given) to before `stop` in steps.
+
+    How many there are follows from the values of the arguments; their gradients are those of `start + step * i`.
+
+    >>> import graphnet as gn
+    >>> gn.arange(10, step=4)
+    Tensor([0, 4, 8])
+    """
+    if stop is None:
+        start, stop = 0, start
+    if all(map(plain_data, (start, stop, step))):
+        return constant(as_array(np.arange(start, stop, step, dtype)))
+    count = len(np.arange(*(known(as_tensor(t)).item() for t in (start, stop, step))))
+    y = start + step * np.arange(count)
+    return y if dtype is None else astype(y, dtype)
 
 
-def linspace(start, stop, num=50, dtype=None):
-    """`num` evenly spaced numbers from `start` to `stop`."""
-    return constant(as_array(np.linspace(start, stop, num, dtype=dtype)))
+def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis=0):
+    """`num` evenly spaced numbers from `start` to `stop`, without `stop` if not `endpoint`; the step too if `retstep`.
+
+    Bounds can be arrays that broadcast: the numbers are then along `axis`.
+
+    >>> import graphnet as gn
+    >>> gn.jacobian(lambda x: gn.linspace(0.0, x, 3))(2.0)
+    Tensor([0. , 0.5, 1. ])
+    """
+    count = operator.index(num)
+    if count < 0:
+        raise ValueError(f"linspace: the number of samples is 0 or more; received {num}")
+    parts = count - 1 if endpoint else count
+    if plain_data(start) and plain_data(stop):
+        y, step = np.linspace(start, stop, count, endpoint, True, dtype, axis)
+        return (constant(as_array(y)), step) if retstep else constant(as_array(y))
+    start, stop = as_tensor(start), as_tensor(stop)
+    kind = np.result_type(start.dtype, stop.dtype)
+    kind = kind if kind.kind == "f" else np.dtype(np.float64)
+    span = stop - start
+    weights = (np.arange(count) / (parts or 1)).astype(kind).reshape((count,) + (1,) * span.ndim)
+    # Weighted, so that the last number is `stop` to the bit.
+    y = moveaxis(start * (1 - weights) + stop * weights, 0, axis)
+    y = y if dtype is None else astype(y, dtype)
+    return (y, span / parts if parts else span * np.nan) if retstep else y
 
 
 def zeros_like(x, dtype=None):
@@ -435,4 +502,6 @@ def ones_like(x, dtype=None):
 def full_like(x, fill_value, dtype=None):
     """`fill_value` in the shape and dtype of `x`."""
     x = _tensor(x)
-    return constant(as_array(np.full(x.shape, fill_value, dtype or x.dtype)))
+    if plain_data(fill_value):
+        return constant(as_array(np.full(x.shape, fill_value, dtype or x.dtype)))
+    return full(x.shape, fill_value, dtype or x.dtype)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from graphnet.tensor import no_grad, tensor
+from graphnet.tensor import Tensor, no_grad
 from graphnet.viz.figures import COLOURS, GREY, bare, new_figure, target_of, write
 
 
@@ -125,7 +125,7 @@ def plot_activations(model: Any, x: Any, path: Any = None, *, rows: int = 32) ->
     if not layers:
         raise ValueError("plot_activations needs a model with layers")
     array = np.asarray(x)
-    value = tensor(array.astype(model.dtype) if array.dtype.kind == "f" else array)
+    value = Tensor(array.astype(model.dtype) if array.dtype.kind == "f" else array)
     found: list[tuple[str, np.ndarray]] = []
     with no_grad():
         for layer in layers:

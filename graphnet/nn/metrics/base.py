@@ -63,7 +63,7 @@ class Metric(Configured):
         super().__setattr__(name, value)
 
     def _note_start(self, variable: gn.Parameter) -> None:
-        self.__dict__.setdefault("_start", {}).setdefault(variable, variable.numpy().copy())
+        self.__dict__.setdefault("_start", {}).setdefault(variable, variable.detach().numpy().copy())
 
     def add_variable(
         self,

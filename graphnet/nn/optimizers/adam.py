@@ -195,7 +195,7 @@ class ScheduleFreeAdamW(Moments):
         self.warmup_steps = count_of(warmup_steps, "ScheduleFreeAdamW: warmup_steps", 0) or 0
 
     def slots(self, p: gn.Parameter) -> dict[str, Any]:
-        return {"momentum": np.array(p.numpy()), "velocity": np.zeros(p.shape)}
+        return {"momentum": np.array(p.detach().numpy()), "velocity": np.zeros(p.shape)}
 
     def rate(self, lr: gn.Tensor, iteration: gn.Tensor) -> Any:
         t = iteration.astype("float64") + 1.0

@@ -183,7 +183,7 @@ class Optimizer(Configured):
             return gn.Parameter(np.asarray(value, p.dtype), name=f"{p.name}/{name}", trainable=False)
 
         if self.use_ema:
-            self.averages = [made(p, "average", np.array(p.numpy())) for p in self.params]
+            self.averages = [made(p, "average", np.array(p.detach().numpy())) for p in self.params]
         if self.gradient_accumulation_steps:
             self.accumulated = [made(p, "gradient_accumulator", np.zeros(p.shape)) for p in self.params]
         for p in self.params:
