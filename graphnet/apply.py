@@ -146,8 +146,9 @@ class Op:
         self, error: BaseException, args: Sequence[Any], attrs: dict[str, Any], explain: bool = True
     ) -> BaseException:
         """`error` with op, inputs and layer in its text, said once; the shape rule may know a better reason."""
-        if getattr(error, "_graphnet_named", False):
+        if getattr(error, "_graphnet_named", False) or isinstance(error, RecursionError):
             return error
+        explain = explain and not isinstance(error, MemoryError)
         reason = str(error)
         try:
             if not explain:
@@ -159,7 +160,7 @@ class Op:
         listed = [described(a) for a in args] + [f"{k}={v!r}" for k, v in attrs.items() if v is not None]
         where = state.mode.region
         layer = line("/".join(r.name for r in where.path)) + ": " if where is not None else ""
-        kind = type(error) if type(error) in KEPT else ValueError
+        kind = type(error) if type(error) in KEPT else MemoryError if isinstance(error, MemoryError) else ValueError
         named = kind(f"{layer}{self.name}({', '.join(listed)}): {reason}")
         named._graphnet_named = True  # type: ignore[attr-defined]
         named._graphnet_failed = (self, tuple(args), where)  # type: ignore[attr-defined]

@@ -125,6 +125,7 @@ TRAIN = """
     class Kill(Callback):
         count = 0
         seen = 0
+        remembers = {"seen": "count"}
 
         def on_train_begin(self, logs=None):
             self.seen = 0

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 import graphnet as gn
+from graphnet.nn import seeds
 from graphnet.nn.sparse import SparseRows, is_sparse
 
 Batch = tuple[np.ndarray, "np.ndarray | None", "np.ndarray | None"]
@@ -271,14 +272,22 @@ class Batches(Source):
         order, taken = (self._order, 0) if over else (self._began, self._taken)
         return {"rows": len(self.x), "batch_size": self.batch_size, "order": order, "taken": taken}
 
-    def go_to(self, position: dict[str, Any]) -> None:
-        """Go on from a `position` of the same rows. Raises `ValueError` for one of other rows or batches."""
+    def check(self, position: dict[str, Any]) -> None:
+        """Raise `ValueError` for what is no `position` of the same rows in the same batches."""
         own = self.position()
+        if set(position) != set(own):
+            raise ValueError("it does not say where it stands in the data.")
         for word in ("rows", "batch_size"):
-            if position[word] != own[word]:
-                raise ValueError(f"it was made with {word}={position[word]}, this fit has {own[word]}.")
+            if type(position[word]) is not int or position[word] != own[word]:
+                raise ValueError(f"it was made with {word}={position[word]!r:.60}, this fit has {own[word]}.")
         if (position["order"] is None) != (own["order"] is None):
             raise ValueError("it was made with another shuffle= than this fit has.")
+        seeds.generator_in(position["order"])
+        if type(position["taken"]) is not int or not 0 <= position["taken"] <= (self.length or 0):
+            raise ValueError(f"it stands after {position['taken']!r:.60} of {self.length} batches.")
+
+    def go_to(self, position: dict[str, Any]) -> None:
+        """Go on from a `position` that has been checked."""
         if self.rng is not None:
             self.rng.bit_generator.state = position["order"]
         self._skip = position["taken"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 from graphnet.nn.callbacks.base import Callback
 from graphnet.nn.grid import Grid, ordered
@@ -29,6 +29,22 @@ class History(Callback):
         2      0.2500 *
         3      0.3750
     """
+
+    remembers: ClassVar = {"history": "data", "epoch": "data", "logged": "data"}
+
+    def check_remembered(self, values: dict[str, Any]) -> None:
+        history, epoch, logged = (values[word] for word in ("history", "epoch", "logged"))
+        lists = all(type(v) is list for v in (epoch, logged)) and type(history) is dict
+        if not lists or any(type(e) is not int or e < 0 for e in epoch) or len(epoch) != len(logged):
+            raise ValueError("its epochs are no list of numbers")
+        counts: dict[str, int] = {}
+        for keys in logged:
+            if type(keys) is not list or len({*map(str, keys)}) != len(keys) or any(type(k) is not str for k in keys):
+                raise ValueError("the names of its logs are no lists of texts")
+            for key in keys:
+                counts[key] = counts.get(key, 0) + 1
+        if {k: len(v) if type(v) is list else -1 for k, v in history.items()} != counts:
+            raise ValueError("its logs are not as many as it says")
 
     def __init__(self) -> None:
         super().__init__()

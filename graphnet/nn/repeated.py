@@ -54,6 +54,8 @@ class Repeated:
             plan = self._plans[key] = self.compiled.lower(*batch)
             if self.steady:
                 plan.wait()
+        except MemoryError:
+            raise
         except Exception as error:
             self.eager = True
             warnings.warn(

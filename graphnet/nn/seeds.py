@@ -91,12 +91,23 @@ def generator_state() -> Any:
     return _generator[0].bit_generator.state if _generator else None
 
 
-def set_generator_state(state: Any) -> None:
-    """Put the generator into a state that `generator_state` gave.
-
-    Raises `ValueError` or `TypeError` for anything else.
-    """
-    if state is not None:
-        made = np.random.default_rng(0)
+def generator_in(state: Any) -> np.random.Generator | None:
+    """A generator in a state that `generator_state` gave. Raises `ValueError` for anything else."""
+    if state is None:
+        return None
+    made = np.random.default_rng(0)
+    try:
         made.bit_generator.state = state
+    except (TypeError, ValueError, KeyError, OverflowError) as error:
+        raise ValueError(f"a generator of random numbers has no such state: {error!r:.100}") from None
+    numbers = [*state["state"].values(), state["has_uint32"], state["uinteger"]]
+    whole = all(type(n) is int for n in numbers) and state["has_uint32"] in (0, 1) and state["state"]["inc"] % 2 == 1
+    if made.bit_generator.state != state or not whole:
+        raise ValueError("a generator of random numbers has no such state.")
+    return made
+
+
+def use_generator(made: np.random.Generator | None) -> None:
+    """Draw from this generator from now on; None changes nothing."""
+    if made is not None:
         _generator[:] = [made]

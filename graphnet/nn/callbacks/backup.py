@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from graphnet.files import clear_parts
 from graphnet.nn.callbacks.base import Callback, Logs
 from graphnet.nn.callbacks.checkpoint import frequency
 
@@ -18,20 +19,21 @@ class BackupAndRestore(Callback):
 
     The state is all that decides what comes next: weights, the optimizer, epoch and batch, the order of the rows, the
     random numbers to come, running loss and metrics, `History`, and what other callbacks remember (the best value and
-    weights of `EarlyStopping`, the wait of `ReduceLROnPlateau`, ...). It is written after every epoch, or after every
-    `save_freq` batches, whole or not at all. So a run that is killed and started again ends with the same weights as
-    one that never was, bit for bit, on one machine with as many threads for BLAS. For that the training step is
-    compiled at the first batch, and waits for native code, which makes the first step slower.
+    weights of `EarlyStopping`, the wait of `ReduceLROnPlateau`, and of callbacks of your own what they declare in
+    `remembers`). It is written after every epoch, or after every `save_freq` batches, whole or not at all. So a run
+    that is killed and started again ends with the same weights as one that never was, bit for bit, on one machine with
+    as many threads for BLAS. For that the training step is compiled at the first batch, and waits for native code,
+    which makes the first step slower.
 
     Make the model, the data and `fit`'s arguments as before. What can't be kept: open files (give `CSVLogger`
     `append=True`), the states of `stateful` layers, where a generator of data stands (the epoch's batches before are
-    taken from it and dropped), random numbers that your own code draws, and attributes of callbacks other than
-    numbers, texts, arrays, and lists, tuples and dicts of those.
+    taken from it and dropped), and random numbers that your own code draws.
 
     When `fit` has come to its end the backup is removed, unless `delete_checkpoint` is False; then a `fit` of more
     epochs goes on from there. After an error or Ctrl-C it stays.
 
-    Raises `FileError` in `fit` if the backup is damaged, or belongs to another model, data or batch size.
+    Raises `FileError` in `fit` if the backup is damaged, or belongs to another model, data or batch size: then nothing
+    has changed. Raises `ValueError` in `fit` for a callback that declares what can't be kept in a file.
     """
 
     last = True
@@ -51,7 +53,6 @@ class BackupAndRestore(Callback):
         self.double_checkpoint = double_checkpoint
         self.delete_checkpoint = delete_checkpoint
         self._batches = 0
-        self._fresh: Any = None
         if self.save_freq == "epoch":
             self.on_train_batch_end = super().on_train_batch_end  # type: ignore[method-assign]
 
@@ -64,11 +65,9 @@ class BackupAndRestore(Callback):
         from graphnet.nn.saving import resume
 
         self.backup_dir.mkdir(parents=True, exist_ok=True)
-        for left in self.backup_dir.glob(f".{FILE}.*.part"):
-            left.unlink(missing_ok=True)  # by a process that was killed while it wrote
+        clear_parts(Path(os.path.realpath(self.path)))
         self.model.steps.hold_steady()
         self._batches = 0
-        self._fresh = resume.remembered(self.model.run)
         if self.path.exists():
             resume.restore(self.model, self.path)
 
@@ -92,4 +91,4 @@ class BackupAndRestore(Callback):
         from graphnet.files import write_whole
         from graphnet.nn.saving import resume
 
-        write_whole(self.path, resume.backup(self.model, self._fresh))
+        write_whole(self.path, resume.backup(self.model))

@@ -8,7 +8,7 @@ adds to `logs` at the end of an epoch is recorded and printed.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from graphnet.nn.lookup import Spelled
 
@@ -20,9 +20,15 @@ class Callback(metaclass=Spelled):
 
     The hooks of several callbacks are called in the order of the list, those of a class that is `last` after all
     others.
+
+    `remembers` declares the attributes that `BackupAndRestore` keeps and sets again, with their kinds: `{"wait":
+    "count", "best": "number"}`. Kinds are "count" (a whole number from 0 on), "index" (from -1 on), "number" (or None),
+    "flag", "text" (or None), "weights" (of the model, or None) and "data" (numbers, texts, arrays, and lists, tuples
+    and dicts of those); a list of names means "data" for each. Bases' declarations are added.
     """
 
     last = False
+    remembers: ClassVar[Any] = {}
 
     def __init__(self) -> None:
         self.model: Any = None
@@ -33,6 +39,9 @@ class Callback(metaclass=Spelled):
 
     def set_params(self, params: dict[str, Any]) -> None:
         self.params = params
+
+    def check_remembered(self, values: dict[str, Any]) -> None:
+        """Raise `ValueError` for values of `remembers`, from a file, that can't be. Their kinds are checked already."""
 
     def on_train_begin(self, logs: Logs = None) -> None: ...
     def on_train_end(self, logs: Logs = None) -> None: ...

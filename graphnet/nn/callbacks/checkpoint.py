@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, ClassVar
 
 from graphnet.nn.callbacks.base import Logs
 from graphnet.nn.callbacks.watcher import Watcher
@@ -31,6 +31,7 @@ class ModelCheckpoint(Watcher):
     """
 
     what = "Saving the best model is"
+    remembers: ClassVar = {"best": "number", "_epoch": "count", "_batches": "count"}
 
     def __init__(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from typing import ClassVar
 
 from graphnet.nn.callbacks.base import Callback, Logs
 from graphnet.nn.callbacks.watcher import Watcher
@@ -13,6 +14,7 @@ class ReduceLROnPlateau(Watcher):
     """Multiply the learning rate by `factor` when `monitor` has not got better for `patience` epochs."""
 
     what = "Learning rate reduction is"
+    remembers: ClassVar = {"wait": "count", "resting": "count", "best": "number"}
 
     def __init__(
         self,

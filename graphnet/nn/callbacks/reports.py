@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -69,6 +69,17 @@ class HTMLReport(Callback):
         self.gradients, self.graph, self.profile = gradients, graph, profile
         self.interval, self.title = interval, title
         self.report: Any = None
+
+    remembers: ClassVar = {"_rows": "data", "_seconds": "data", "_taken": "index", "_latest": "index"}
+
+    def check_remembered(self, values: dict[str, Any]) -> None:
+        rows, seconds = values.get("_rows", []), values.get("_seconds", [])
+        if type(rows) is not list or type(seconds) is not list or len(rows) != len(seconds):
+            raise ValueError("its rows are not as many as their times")
+        if any(type(s) is not float or not 0 <= s < math.inf for s in seconds):
+            raise ValueError("its times are no numbers")
+        if any(type(r) is not dict or any(type(v) not in (int, float) for v in r.values()) for r in rows):
+            raise ValueError("its rows are no logs")
 
     def on_train_begin(self, logs: Logs = None) -> None:
         from graphnet.viz.report import Report

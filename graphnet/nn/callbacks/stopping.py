@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 from graphnet.nn.callbacks.base import Callback, Logs
 from graphnet.nn.callbacks.watcher import Watcher
@@ -16,6 +16,13 @@ class EarlyStopping(Watcher):
     """
 
     what = "Early stopping"
+    remembers: ClassVar = {
+        "wait": "count",
+        "stopped_epoch": "count",
+        "best_epoch": "count",
+        "best": "number",
+        "best_weights": "weights",
+    }
 
     def __init__(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import Any
+from typing import Any, ClassVar
 
 from graphnet.nn.callbacks.base import Callback, Logs
 
@@ -13,6 +13,11 @@ class Watcher(Callback):
     """Base class of callbacks that follow one of the logs and ask whether it got better."""
 
     what = "Watching"
+    remembers: ClassVar = {"sign": "data"}
+
+    def check_remembered(self, values: dict[str, Any]) -> None:
+        if values.get("sign", 0) not in (-1, 0, 1):
+            raise ValueError(f"its sign is {values['sign']!r:.60}")
 
     def __init__(self, monitor: str, mode: str, min_delta: float):
         super().__init__()

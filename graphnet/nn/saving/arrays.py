@@ -33,29 +33,40 @@ DTYPES = {
     "BOOL": "|b1",
 }
 WORDS = {np.dtype(code): word for word, code in DTYPES.items()}
-#: the word for the checksum (CRC-32) among those about a file
-CHECKSUM = "crc32"
+#: the words for checksums (CRC-32) among those about a file: of the header, with zeros in its place, and the arrays;
+#: and, in files of earlier versions, of the arrays alone
+WHOLE, CHECKSUM = "checksum", "crc32"
+NONE = "0" * 8
 #: the longest header of an array in a `.npz` file
 HEADER = 10_000
+#: axes of an array, and what its sizes give multiplied, where one is 0 without it
+AXES, LARGEST = 32, 1 << 62
 
 
 def to_safetensors(arrays: dict[str, np.ndarray], about: dict[str, str] | None = None) -> bytes:
-    """The arrays, and a few words about them, as a safetensors file. One of the words is a checksum of the arrays."""
-    header: dict[str, Any] = {"__metadata__": {}}
-    parts, place, checksum = [], 0, 0
+    """The arrays, and a few words about them, as a safetensors file. One of the words is a checksum of all the rest."""
+    header: dict[str, Any] = {"__metadata__": {**(about or {}), WHOLE: NONE}}
+    parts, place = [], 0
     for name, given in arrays.items():
         array = np.asarray(given).astype(np.asarray(given).dtype.newbyteorder("<"), order="C", copy=False)
         word = WORDS.get(array.dtype)
         if word is None:
             raise ValueError(f"{name}: safetensors has no word for the dtype {array.dtype}.")
         parts.append(array.tobytes())
-        checksum = zlib.crc32(parts[-1], checksum)
         header[name] = {"dtype": word, "shape": list(array.shape), "data_offsets": [place, place + array.nbytes]}
         place += array.nbytes
-    header["__metadata__"] = {**(about or {}), CHECKSUM: f"{checksum:08x}"}
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
+    checksum = zlib.crc32(text)
+    for part in parts:
+        checksum = zlib.crc32(part, checksum)
+    text = text.replace(_word(NONE), _word(f"{checksum:08x}"), 1)
     return b"".join([len(text).to_bytes(8, "little"), text, *parts])
+
+
+def _word(checksum: str) -> bytes:
+    """The checksum as the header has it."""
+    return f'"{WHOLE}":"{checksum}"'.encode()
 
 
 def from_safetensors(data: bytes) -> dict[str, np.ndarray]:
@@ -68,24 +79,29 @@ def from_safetensors(data: bytes) -> dict[str, np.ndarray]:
         raise Refused("its header is no dict.")
     about = header.pop("__metadata__", None)
     body = memoryview(data)[8 + length :]
-    if isinstance(about, dict) and about.get(CHECKSUM) not in (None, f"{zlib.crc32(body):08x}"):
-        raise Refused("it is damaged: its arrays are not those that its checksum is of.")
+    if about is not None and (not isinstance(about, dict) or any(type(v) is not str for v in about.values())):
+        raise Refused("its __metadata__ is no dict of texts.")
+    _check_sums(data[8 : 8 + length], about or {}, body)
     arrays: dict[str, np.ndarray] = {}
     spans = []
     for name, entry in header.items():
         try:
             word, shape, (begin, end) = entry["dtype"], tuple(entry["shape"]), entry["data_offsets"]
         except (TypeError, KeyError, ValueError):
-            raise Refused(f"its entry for {name!r} needs dtype, shape and data_offsets; it is {entry!r:.80}.") from None
+            raise Refused(f"its entry for {name!r:.100} needs dtype, shape and data_offsets: {entry!r:.80}.") from None
         numbers = [*shape, begin, end]
         if any(type(n) is not int or n < 0 for n in numbers) or not begin <= end <= len(body):
-            raise Refused(f"its array {name!r} is said to lie at {begin!r} to {end!r} of {len(body):,} bytes.")
+            raise Refused(
+                f"its array {name!r:.100} is said to lie at {begin!r:.40} to {end!r:.40} of {len(body):,} bytes."
+            )
+        if len(shape) > AXES or math.prod(n for n in shape if n) > LARGEST:
+            raise Refused(f"its array {name!r:.100} has {len(shape)} axes: {shape!r:.80}.")
         bfloat = word == "BF16"
         if not isinstance(word, str) or not (bfloat or word in DTYPES):
-            raise Refused(f"its array {name!r} has the unknown dtype {word!r}.")
+            raise Refused(f"its array {name!r:.100} has the unknown dtype {word!r:.40}.")
         kind = np.dtype("<u2" if bfloat else DTYPES[word])
         if math.prod(shape) * kind.itemsize != end - begin:
-            raise Refused(f"its array {name!r} is said to be {word}{list(shape)} in {end - begin:,} bytes.")
+            raise Refused(f"its array {name!r:.100} is said to be {word}{list(shape)} in {end - begin:,} bytes.")
         array = np.frombuffer(body[begin:end], kind).reshape(shape)
         spans.append((begin, end))
         arrays[name] = (array.astype("<u4") << 16).view("<f4") if bfloat else array.copy()
@@ -99,6 +115,18 @@ def from_safetensors(data: bytes) -> dict[str, np.ndarray]:
     return arrays
 
 
+def _check_sums(text: bytes, about: dict[str, str], body: memoryview) -> None:
+    """Refuse a file that is not what its checksum is of, if it has one."""
+    found = about.get(WHOLE)
+    if found is not None:
+        given = _word(found)
+        blank = text.replace(given, _word(NONE), 1)
+        if text.count(given) != 1 or f"{zlib.crc32(body, zlib.crc32(blank)):08x}" != found:
+            raise Refused("it is damaged: it is not what its checksum is of.")
+    elif about.get(CHECKSUM) not in (None, f"{zlib.crc32(body):08x}"):
+        raise Refused("it is damaged: its arrays are not those that its checksum is of.")
+
+
 def to_npz(arrays: dict[str, np.ndarray]) -> bytes:
     """The arrays as a `.npz` file, which `numpy.load` reads."""
     members = {}
@@ -109,12 +137,12 @@ def to_npz(arrays: dict[str, np.ndarray]) -> bytes:
     return packed(members)
 
 
-def from_npz(data: bytes) -> dict[str, np.ndarray]:
-    """The arrays of a `.npz` file. Pickled objects are refused."""
+def from_npz(data: bytes, room: int = 0) -> dict[str, np.ndarray]:
+    """The arrays of a `.npz` file, which may be packed if they have no more than `room` bytes. No pickled objects."""
     arrays = {}
-    for name, content in unpacked(data).items():
+    for name, content in unpacked(data, room=room).items():
         if not name.endswith(".npy"):
-            raise Refused(f"its member {name!r} is no array.")
+            raise Refused(f"its member {name!r:.100} is no array.")
         arrays[name.removesuffix(".npy")] = _npy(name, content)
     return arrays
 
@@ -125,11 +153,13 @@ def _npy(name: str, content: bytes) -> np.ndarray:
         version = np.lib.format.read_magic(buffer)
         read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
         shape, fortran, kind = read(buffer, max_header_size=HEADER)
-    except (ValueError, KeyError, SyntaxError, TypeError) as error:
-        raise Refused(f"its array {name!r} has a damaged header: {error}.") from None
+    except (Exception, MemoryError) as error:  # what Python's parser raises for a text of 10,000 characters
+        raise Refused(f"its array {name!r:.100} has a damaged header: {error!r:.200}.") from None
     if kind.hasobject or kind.kind not in "biuf":
-        raise Refused(f"its array {name!r} holds {kind}, not numbers: such data can run code, and is not read.")
+        raise Refused(f"its array {name!r:.100} holds {kind}, not numbers: such data can run code, and is not read.")
     rest = content[buffer.tell() :]
-    if any(n < 0 for n in shape) or math.prod(shape) * kind.itemsize != len(rest):
-        raise Refused(f"its array {name!r} is said to be {kind}{list(shape)} in {len(rest):,} bytes.")
+    if any(type(n) is not int or n < 0 for n in shape) or len(shape) > AXES or math.prod(filter(None, shape)) > LARGEST:
+        raise Refused(f"its array {name!r:.100} has the shape {shape!r:.80}.")
+    if math.prod(shape) * kind.itemsize != len(rest):
+        raise Refused(f"its array {name!r:.100} is said to be {kind}{list(shape)} in {len(rest):,} bytes.")
     return np.frombuffer(rest, kind).reshape(shape, order="F" if fortran else "C").copy()

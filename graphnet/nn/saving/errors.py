@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from graphnet.escape import lines
+
 
 class FileError(ValueError):
     """A file that can't be loaded, or does not fit the model. `path` is the file, `reason` what is wrong with it."""
@@ -18,7 +20,7 @@ class FileError(ValueError):
         super().__init__(path, reason)
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.reason}"
+        return lines(f"{self.path}: {self.reason}")
 
 
 class Refused(Exception):
@@ -27,10 +29,13 @@ class Refused(Exception):
 
 @contextmanager
 def reading(path: Any) -> Iterator[None]:
-    """Whatever goes wrong inside with what a file holds is a `FileError` of this path."""
+    """Whatever goes wrong inside with what a file holds is a `FileError` of this path.
+
+    A `MemoryError` stays what it is: sizes that a file claims are compared with the file before.
+    """
     try:
         yield
-    except FileError:
+    except (FileError, MemoryError):
         raise
     except Refused as error:
         raise FileError(path, str(error)) from error.__cause__
@@ -38,8 +43,6 @@ def reading(path: Any) -> Iterator[None]:
         raise FileError(path, f"it is damaged: {error}") from error
     except RecursionError as error:
         raise FileError(path, "it is nested too deeply.") from error
-    except MemoryError as error:
-        raise FileError(path, "it asks for more memory than there is.") from error
     except (OSError, ImportError) as error:
         if isinstance(error, ImportError) or error.errno is not None:
             raise  # the file is not there, or a package that reads it

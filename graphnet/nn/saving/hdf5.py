@@ -2,23 +2,30 @@
 
 Only plain numbers in plain datasets are read. Links that lead into other files, virtual datasets and filters that are
 not part of HDF5 itself are refused, and so is a dataset whose size the file has not the bytes for.
+
+HDF5 has no checksum of a whole file. Ours ends in one: readers of HDF5 do not look at what follows the file.
 """
 
 from __future__ import annotations
 
 import io
 import math
+import zlib
 from typing import Any
 
 import numpy as np
 
+from graphnet.escape import line
 from graphnet.nn.saving.archives import EXPANSION, FLOOR
 from graphnet.nn.saving.errors import Refused
 
+#: what the checksum (CRC-32) of a file of weights stands behind, at its end
+MARK = b"graphnet"
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 OBJECTS, DEEP = 200_000, 64
-#: deflate, shuffle, Fletcher's checksum
-FILTERS = {1, 2, 3}
+DEFLATE, SHUFFLE, FLETCHER = 1, 2, 3
+#: bytes of a chunk, whatever the size of its dataset
+CHUNK = 1 << 20
 
 
 def h5py_module() -> Any:
@@ -33,23 +40,28 @@ def h5py_module() -> Any:
     return h5py
 
 
-def to_hdf5(groups: dict[str, tuple[str | None, list[np.ndarray]]]) -> bytes:
-    """For each path of a group the name of its holder, and its arrays, numbered from 0."""
+def to_hdf5(groups: dict[str, tuple[str | None, list[np.ndarray]]], checksum: bool = False) -> bytes:
+    """For each path of a group the name of its holder, and its arrays, numbered from 0; at the end a checksum."""
     buffer = io.BytesIO()
     with h5py_module().File(buffer, "w") as file:
         for path, (name, arrays) in groups.items():
             group = file.create_group(f"{path}/vars" if path else "vars")
             if name is not None:
-                group.attrs["name"] = name
+                group.attrs["name"] = line(name)
             for place, array in enumerate(arrays):
                 group[str(place)] = array
-    return buffer.getvalue()
+    content = buffer.getvalue()
+    return content + MARK + b"%08x" % zlib.crc32(content) if checksum else content
 
 
 def from_hdf5(data: bytes) -> dict[str, np.ndarray]:
     """All datasets of a file, by their paths."""
     if not data.startswith(SIGNATURE):
         raise Refused("it is no HDF5 file.")
+    if data[-16:-8] == MARK:
+        if data[-8:] != b"%08x" % zlib.crc32(data[:-16]):
+            raise Refused("it is damaged: it is not what its checksum is of.")
+        data = data[:-16]
     h5py = h5py_module()
     arrays: dict[str, np.ndarray] = {}
     try:
@@ -64,23 +76,25 @@ def from_hdf5(data: bytes) -> dict[str, np.ndarray]:
                         raise Refused("its groups have no end.")
                     if not isinstance(group.get(key, getlink=True), h5py.HardLink):
                         raise Refused(f"{path}/{key} is a link that leads elsewhere.")
+                    if not key.isprintable():
+                        raise Refused(f"{key!r:.100} is no name.")
                     item = group[key]
                     where = f"{path}/{key}" if path else key
                     if isinstance(item, h5py.Group):
                         waiting.append((where, item, depth + 1))
                     elif isinstance(item, h5py.Dataset):
-                        total += _check(where, item)
+                        total += _check(where, item, data)
                         if total > max(FLOOR, EXPANSION * len(data)):
                             raise Refused(f"its datasets claim {total:,} bytes; the file has {len(data):,}.")
                         arrays[where] = _array(item)
-    except Refused:
+    except (Refused, MemoryError):
         raise
     except Exception as error:  # what h5py raises depends on where the damage is
-        raise Refused(f"its HDF5 is damaged: {error}") from error
+        raise Refused(f"its HDF5 is damaged: {line(error, 300)}") from error
     return arrays
 
 
-def _check(where: str, item: Any) -> int:
+def _check(where: str, item: Any, data: bytes) -> int:
     """The bytes of a dataset, once it is known that they are there."""
     kind = item.dtype
     if (kind.kind not in "biuf" or kind.itemsize > 16) and not _bfloat16(item):
@@ -88,14 +102,40 @@ def _check(where: str, item: Any) -> int:
     if item.is_virtual or item.external:
         raise Refused(f"{where} lies in another file.")
     layout = item.id.get_create_plist()
-    if any(layout.get_filter(n)[0] not in FILTERS for n in range(layout.get_nfilters())):
+    filters = [layout.get_filter(n)[0] for n in range(layout.get_nfilters())]
+    if not {DEFLATE, SHUFFLE, FLETCHER}.issuperset(filters):
         raise Refused(f"{where} is packed by a filter that is not HDF5's own.")
     if item.shape is None:
         raise Refused(f"{where} is empty.")
     size, stored = math.prod(item.shape) * kind.itemsize, item.id.get_storage_size()
     if size > (stored if item.chunks is None else max(FLOOR, EXPANSION * stored)):
         raise Refused(f"{where} claims {size:,} bytes, of which {stored:,} are there.")
+    if item.chunks is not None and size:
+        _check_chunks(where, item, data, filters)
     return size
+
+
+def _check_chunks(where: str, item: Any, data: bytes, filters: list[int]) -> None:
+    """Refuse chunks that are missing, that are far larger than their dataset, or that grow beyond their size."""
+    chunk = math.prod(item.chunks) * item.dtype.itemsize
+    if chunk > max(CHUNK, 4 * math.prod(item.shape) * item.dtype.itemsize):
+        raise Refused(f"{where} has chunks of {chunk:,} bytes, for the shape {item.shape}.")
+    wanted = math.prod(-(-n // m) for n, m in zip(item.shape, item.chunks, strict=True))
+    count = item.id.get_num_chunks()
+    if count != wanted:
+        raise Refused(f"{where} has {count:,} chunks of {wanted:,}: the others were never written.")
+    for number in range(count):
+        found = item.id.get_chunk_info(number)
+        packed = data[found.byte_offset : found.byte_offset + found.size]
+        if len(packed) != found.size:
+            raise Refused(f"{where} is cut short.")
+        if found.filter_mask == 0 and DEFLATE in filters:
+            # HDF5 itself would unpack whatever is there.
+            unpacker = zlib.decompressobj()
+            if len(unpacker.decompress(packed, chunk + 5)) > chunk + 4 or not unpacker.eof:
+                raise Refused(f"{where} has a chunk that is larger than its {chunk:,} bytes, or damaged.")
+        elif found.size > chunk + 4:
+            raise Refused(f"{where} has a chunk of {found.size:,} bytes, not {chunk:,}.")
 
 
 def _bfloat16(item: Any) -> bool:

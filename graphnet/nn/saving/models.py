@@ -22,7 +22,7 @@ from graphnet.files import write_whole
 from graphnet.nn.phase import weights_from
 from graphnet.nn.registry import custom_object_scope
 from graphnet.nn.saving import keras_words as keras
-from graphnet.nn.saving.archives import packed, parsed, unpacked
+from graphnet.nn.saving.archives import dumped, packed, parsed, unpacked
 from graphnet.nn.saving.arrays import from_safetensors, to_safetensors
 from graphnet.nn.saving.compiled import compile_config, compile_from, set_optimizer
 from graphnet.nn.saving.errors import Refused, reading
@@ -107,8 +107,8 @@ def _to_keras(model: Any) -> bytes:
     }
     return packed(
         {
-            METADATA: json.dumps(metadata).encode(),
-            CONFIG: json.dumps(config).encode(),
+            METADATA: dumped(metadata),
+            CONFIG: dumped(config),
             WEIGHTS: to_hdf5(groups),
         }
     )
@@ -124,7 +124,7 @@ def _to_graphnet(model: Any) -> bytes:
         "seeds": seeds_of(model),
     }
     members = {
-        OWN_CONFIG: json.dumps(about, indent=1).encode(),
+        OWN_CONFIG: dumped(about, indent=1),
         OWN_WEIGHTS: to_safetensors({path: w.numpy() for path, w in readable_paths(model).items()}),
     }
     if model.optimizer is not None:
@@ -193,10 +193,7 @@ def layer_arrays(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def _from_graphnet(data: bytes, compile: bool, maker: Maker) -> Any:
-    members = unpacked(data)
-    for name in (OWN_CONFIG, OWN_WEIGHTS):
-        if name not in members:
-            raise Refused(f"it has no {name}.")
+    members = unpacked(data, only=(OWN_CONFIG, OWN_WEIGHTS), optional=(OWN_OPTIMIZER,))
     about = parsed(members[OWN_CONFIG], OWN_CONFIG)
     if not isinstance(about, dict) or about.get("format") != OWN:
         raise Refused("it is no graphnet file.")

@@ -26,16 +26,30 @@ def seeds_of(model: Any) -> dict[str, dict[str, int]]:
     return found
 
 
-def set_seeds(model: Any, seeds: Any) -> None:
-    """Put back what `seeds_of` gave; layers that are not named keep theirs."""
+def checked_seeds(model: Any, seeds: Any) -> list[tuple[Any, dict[str, int]]]:
+    """The layers that `seeds`, from a file, names, with their numbers.
+
+    Raises `Refused` for what `seeds_of` can't give.
+    """
     if not isinstance(seeds, dict):
         raise Refused("its seeds are no dict.")
-    for place in places(model):
-        numbers = seeds.get(place.readable, {})
-        for word in SEEDS:
-            value = numbers.get(word) if isinstance(numbers, dict) else None
-            if type(value) is int and 0 <= value < 1 << 63 and type(vars(place.holder).get(word)) is int:
-                vars(place.holder)[word] = value
+    holders = {place.readable: place.holder for place in places(model)}
+    found = []
+    for path, numbers in seeds.items():
+        own = vars(holders[path]) if path in holders else {}
+        if not isinstance(numbers, dict) or any(
+            word not in SEEDS or type(own.get(word)) is not int or type(value) is not int or not 0 <= value < 1 << 64
+            for word, value in numbers.items()
+        ):
+            raise Refused(f"it has seeds for {path!r:.60} that no layer here has: {numbers!r:.60}.")
+        found.append((holders[path], numbers))
+    return found
+
+
+def set_seeds(model: Any, seeds: Any) -> None:
+    """Put back what `seeds_of` gave; layers that are not named keep theirs."""
+    for holder, numbers in checked_seeds(model, seeds):
+        vars(holder).update(numbers)
 
 
 def optimizer_variables(optimizer: Any) -> list[gn.Parameter]:

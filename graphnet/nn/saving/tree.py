@@ -288,7 +288,7 @@ class Maker:
         }
         try:
             return entry.from_config({k: self.value(v) for k, v in config.items()})
-        except Refused:
+        except (Refused, MemoryError):
             raise
         except Exception as error:
             raise Refused(f"{name}.from_config failed: {error}") from error
@@ -333,7 +333,7 @@ def accepted_keys(cls: type) -> set[str]:
 def _called(cls: Any, config: dict[str, Any], name: str) -> Any:
     try:
         return cls.from_config(config) if not issubclass(cls, Model) else cls(**config)
-    except Refused:
+    except (Refused, MemoryError):
         raise
     except Exception as error:
         raise Refused(f"its {name or cls.__name__} can't be made: {error}") from error

@@ -35,7 +35,9 @@ def save_weights(model: Any, filepath: Any, overwrite: bool = True) -> None:
         raise ValueError(f"'{model.name}' has no weights yet: call build((None, ...)), or put an Input in front.")
     models._may_write(filepath, overwrite)
     if word == ".weights.h5":
-        content = to_hdf5({p.path: (p.holder.name, [w.numpy() for w in p.weights]) for p in places(model)})
+        content = to_hdf5(
+            {p.path: (p.holder.name, [w.numpy() for w in p.weights]) for p in places(model)}, checksum=True
+        )
     else:
         arrays = {path: w.numpy() for path, w in readable_paths(model).items()}
         content = to_npz(arrays) if word == ".npz" else to_safetensors(arrays, {"format": "np"})
@@ -69,7 +71,8 @@ def _arrays(model: Any, data: bytes, word: str) -> tuple[dict[str, Any], dict[st
             data = _member(data, models.WEIGHTS)
         return keras_paths(model), models.layer_arrays(from_hdf5(data))
     if word == ".npz":
-        return readable_paths(model), from_npz(data)
+        paths = readable_paths(model)
+        return paths, from_npz(data, 2 * sum(w.nbytes + 1024 for w in paths.values()))
     return readable_paths(model), from_safetensors(_member(data, models.OWN_WEIGHTS) if word == ".graphnet" else data)
 
 
