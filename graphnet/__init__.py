@@ -13,7 +13,7 @@ from graphnet.debug import debug
 from graphnet.grad import elementwise_grad, grad, gradients, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from graphnet.op import OPS, Op, composite, elementwise, op, reduction
 from graphnet.ops import *
-from graphnet.ops.shape import tensor
+from graphnet.ops.shaping import tensor
 from graphnet.results import ConstantWarning
 from graphnet.tensor import Parameter, Region, Tensor, input, no_grad, region, toposort
 from graphnet.version import __version__

@@ -15,7 +15,7 @@ from graphnet.containers import flatten
 from graphnet.grad import _gradients
 from graphnet.mode import differentiating
 from graphnet.op import apply, op
-from graphnet.ops.shape import snapshot
+from graphnet.ops.shaping import snapshot
 from graphnet.sweep import history
 from graphnet.tensor import Tensor, as_array, constant, mode, no_grad, state, variable
 
@@ -170,6 +170,6 @@ def _leaf(x: Tensor) -> Tensor:
 
 
 def _alias(x: Tensor) -> Tensor:
-    from graphnet.ops.shape import identity
+    from graphnet.ops.shaping import identity
 
     return apply(identity.op, (x,)) if x.requires_grad else _leaf(x)

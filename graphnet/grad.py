@@ -17,7 +17,7 @@ from graphnet import sweep
 from graphnet.containers import flatten
 from graphnet.mode import differentiating
 from graphnet.op import apply, as_tensor, described
-from graphnet.ops import shape as shape_ops
+from graphnet.ops import shaping
 from graphnet.ops.elementwise import multiply
 from graphnet.ops.reduce import sum as sum_op
 from graphnet.results import checked
@@ -46,7 +46,7 @@ def _seed(y: Tensor, gradient: Any, what: str) -> Tensor:
     g = as_tensor(gradient, copy=True)
     if g.shape != y.shape:
         raise ValueError(f"{what}: the output has shape {y.shape}, its gradient {g.shape}: they must be the same")
-    return g if g.dtype == y.dtype else shape_ops.astype(g, dtype=y.dtype)
+    return g if g.dtype == y.dtype else shaping.astype(g, dtype=y.dtype)
 
 
 def backward(y: Tensor, gradient: Any = None) -> None:
@@ -163,7 +163,7 @@ def _alias(value: Any, what: str, place: str) -> Tensor:
             f"{' in ' + place if place else ''}: use float32 or float64"
         )
     if t.is_symbolic or (t.requires_grad and (state.mode.recording or state.mode.trace is not None)):
-        return apply(shape_ops.identity.op, (t,))
+        return apply(shaping.identity.op, (t,))
     return variable(t._value)
 
 
@@ -429,7 +429,7 @@ def _jacobian(f: Function, argnums: int | Sequence[int], has_aux: bool, allow_co
             whole.append(
                 call.form(
                     [
-                        shape_ops.reshape(shape_ops.stack([row[i] for row in rows]), y.shape + x.shape)
+                        shaping.reshape(shaping.stack([row[i] for row in rows]), y.shape + x.shape)
                         if rows
                         else constant(np.zeros(y.shape + x.shape, y.dtype))
                         for i, x in enumerate(call.xs)

@@ -18,7 +18,7 @@ from graphnet.containers import flatten
 from graphnet.escape import identifier, line
 from graphnet.grad import gradients
 from graphnet.op import apply_prepared, as_tensor, described, holds_tensors, made
-from graphnet.ops.shape import astype, identity, snapshot, stop_gradient
+from graphnet.ops.shaping import astype, identity, snapshot, stop_gradient
 from graphnet.tensor import (
     NO_ATTRS,
     Parameter,

@@ -10,7 +10,7 @@ import numpy as np
 from graphnet import ops, protocols
 from graphnet.grad import backward
 from graphnet.op import fast
-from graphnet.ops import elementwise, index, linalg, shape
+from graphnet.ops import elementwise, index, products, shaping
 from graphnet.protocols import booleans_only
 from graphnet.tensor import Parameter, Tensor, known, leaving, settled
 
@@ -22,7 +22,7 @@ _BINARY = {
     "floordiv": elementwise.floor_divide,
     "mod": elementwise.remainder,
     "pow": elementwise.power,
-    "matmul": linalg.matmul,
+    "matmul": products.matmul,
     "and": elementwise.logical_and,
     "or": elementwise.logical_or,
     "xor": elementwise.logical_xor,
@@ -163,18 +163,18 @@ def _sizes(given: tuple[Any, ...]) -> Any:
 
 def _reshape(self: Tensor, *sizes: Any, **given: Any) -> Tensor:
     """The same elements in another shape; one size can be -1. `t.reshape(2, -1)` or `t.reshape((2, -1))`."""
-    return shape.reshape(self, **given) if given and not sizes else shape.reshape(self, _sizes(sizes), **given)
+    return shaping.reshape(self, **given) if given and not sizes else shaping.reshape(self, _sizes(sizes), **given)
 
 
 def _transpose(self: Tensor, *axes: Any, **given: Any) -> Tensor:
     """The axes in another order, reversed if none is given."""
-    return shape.transpose(self, _sizes(axes), **given) if axes else shape.transpose(self, **given)
+    return shaping.transpose(self, _sizes(axes), **given) if axes else shaping.transpose(self, **given)
 
 
 def _matrix_transpose(self: Tensor) -> Tensor:
     if self.ndim < 2:
         raise ValueError(f"mT exchanges the last two axes; this tensor has {self.ndim}")
-    return shape.swapaxes(self, -1, -2)
+    return shaping.swapaxes(self, -1, -2)
 
 
 def _clip(self: Tensor, min: Any = None, max: Any = None) -> Tensor:
@@ -184,7 +184,7 @@ def _clip(self: Tensor, min: Any = None, max: Any = None) -> Tensor:
 
 def _flatten(self: Tensor) -> Tensor:
     """The elements, in C order, along one axis."""
-    return shape.ravel(self)
+    return shaping.ravel(self)
 
 
 def _copy(self: Tensor) -> Tensor:
@@ -257,10 +257,10 @@ def _install_methods() -> None:
         "transpose": _transpose,
         "clip": _clip,
         "flatten": _flatten,
-        "dot": linalg.dot,
-        "trace": linalg.trace,
+        "dot": products.dot,
+        "trace": products.trace,
         "copy": _copy,
-        "T": property(shape.transpose),
+        "T": property(shaping.transpose),
         "mT": property(_matrix_transpose),
         "draw": _draw,
         "_repr_html_": _repr_html,

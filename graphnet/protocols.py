@@ -15,7 +15,7 @@ import numpy as np
 
 from graphnet import ops
 from graphnet.op import OPS, as_tensor
-from graphnet.ops import elementwise, linalg, reduce, shape
+from graphnet.ops import elementwise, products, reduce, shaping
 from graphnet.tensor import Tensor, constant, leaving, settled, state
 
 Function = Callable[..., Any]
@@ -102,7 +102,7 @@ def _reduced(name: str, x: Any, options: dict[str, Any]) -> Any:
     left = [key for key, value in options.items() if value is not None and value is not np._NoValue]
     if left:
         raise TypeError(f"np.{name}.reduce on tensors does not take {', '.join(left)}")
-    return _REDUCTIONS[name](x if dtype is None else shape.astype(x, dtype), axis=axis, keepdims=keepdims)
+    return _REDUCTIONS[name](x if dtype is None else shaping.astype(x, dtype), axis=axis, keepdims=keepdims)
 
 
 _SIGNS = {
@@ -134,7 +134,7 @@ def array_ufunc(self: Tensor, ufunc: np.ufunc, method: str, *inputs: Any, **kwar
         return _reduced(name, inputs[0], kwargs)
     if method == "outer" and ufunc.nin == 2 and ufunc.signature is None and name in _ufuncs():
         a, b = map(as_tensor, inputs)
-        a = shape.reshape(a, a.shape + (1,) * b.ndim)
+        a = shaping.reshape(a, a.shape + (1,) * b.ndim)
         return array_ufunc(self, ufunc, "__call__", a, b, **kwargs)
     if method != "__call__":
         raise TypeError(f"np.{name}.{method} does not work on tensors; use t.numpy() for plain values")
@@ -145,7 +145,7 @@ def array_ufunc(self: Tensor, ufunc: np.ufunc, method: str, *inputs: Any, **kwar
     if function is None:
         raise TypeError(f"np.{name} has no counterpart in graphnet; use t.numpy() for plain values")
     result = function(*inputs)
-    return result if dtype is None else shape.astype(result, dtype)
+    return result if dtype is None else shaping.astype(result, dtype)
 
 
 _tensor = as_tensor
@@ -156,7 +156,7 @@ def _at_least(rank: int) -> Function:
 
     def padded(*arrays: Any) -> Any:
         found = [_tensor(t) for t in arrays]
-        found = [shape.reshape(t, (1,) * (rank - t.ndim) + t.shape) if t.ndim < rank else t for t in found]
+        found = [shaping.reshape(t, (1,) * (rank - t.ndim) + t.shape) if t.ndim < rank else t for t in found]
         return found[0] if len(found) == 1 else tuple(found)
 
     return padded
@@ -173,10 +173,10 @@ def _column_stack(tup: Any) -> Tensor:
 
 
 def _diff(x: Any, n: int = 1, axis: int = -1) -> Tensor:
-    y = shape.moveaxis(_tensor(x), axis, -1)
+    y = shaping.moveaxis(_tensor(x), axis, -1)
     for _ in range(n):
         y = y[..., 1:] != y[..., :-1] if y.dtype.kind == "b" else y[..., 1:] - y[..., :-1]
-    return shape.moveaxis(y, -1, axis)
+    return shaping.moveaxis(y, -1, axis)
 
 
 def _clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Tensor:
@@ -232,7 +232,7 @@ def _functions() -> dict[Any, Function]:
                 np.clip: _clip,
                 np.copyto: _copyto,
                 np.where: _where,
-                np.trace: linalg.trace,
+                np.trace: products.trace,
                 np.copy: lambda a: ops.identity(a),
                 np.vstack: lambda tup: ops.concatenate([_at_least(2)(t) for t in tup], axis=0),
                 np.hstack: _hstack,
@@ -247,7 +247,7 @@ def _functions() -> dict[Any, Function]:
                 np.linalg.matmul: ops.matmul,
                 np.linalg.outer: ops.outer,
                 np.linalg.tensordot: ops.tensordot,
-                np.linalg.trace: lambda x, offset=0: linalg.trace(x, offset, -2, -1),
+                np.linalg.trace: lambda x, offset=0: products.trace(x, offset, -2, -1),
                 np.linalg.diagonal: lambda x, offset=0: ops.diagonal(x, offset, -2, -1),
                 np.linalg.matrix_transpose: _matrix_transpose,
                 np.matrix_transpose: _matrix_transpose,
@@ -293,7 +293,7 @@ def array_function(self: Tensor, function: Any, types: Any, args: Any, kwargs: A
     to_dtype = None
     if "dtype" in given and "dtype" not in takes:
         if function.__name__ in _IN_DTYPE and args:
-            args = (shape.astype(_tensor(args[0]), given.pop("dtype")), *args[1:])
+            args = (shaping.astype(_tensor(args[0]), given.pop("dtype")), *args[1:])
         elif function.__name__ in _TO_DTYPE:
             to_dtype = given.pop("dtype")
     if unknown := [] if any_keyword else [k for k in given if k not in takes]:
@@ -307,4 +307,4 @@ def array_function(self: Tensor, function: Any, types: Any, args: Any, kwargs: A
         except TypeError as error:
             raise TypeError(f"{name} on tensors takes {signature}: {error}") from None
         raise
-    return result if to_dtype is None else shape.astype(result, to_dtype)
+    return result if to_dtype is None else shaping.astype(result, to_dtype)

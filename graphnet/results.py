@@ -15,7 +15,7 @@ import numpy as np
 
 from graphnet.mode import Derivative, warn
 from graphnet.op import as_tensor
-from graphnet.ops.shape import astype
+from graphnet.ops.shaping import astype
 from graphnet.sweep import history
 from graphnet.tensor import Tensor
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from graphnet.op import Joint, as_tensor
-from graphnet.ops import shape as shape_ops
+from graphnet.ops import shaping
 from graphnet.ops.reduce import sum as sum_op
 from graphnet.tensor import KINDS, Parameter, Region, Spec, Tensor, mode, state
 
@@ -48,9 +48,9 @@ def _fit_tensor(g: Tensor, shape: tuple[int, ...], dtype: np.dtype) -> Tensor:
         if axes and g.ndim == len(shape):
             g = sum_op(g, axis=axes, keepdims=True)
         if g.shape != shape:
-            g = shape_ops.broadcast_to(g, shape)
+            g = shaping.broadcast_to(g, shape)
     if g.dtype != dtype:
-        g = shape_ops.astype(g, dtype=dtype)
+        g = shaping.astype(g, dtype=dtype)
     return g
 
 

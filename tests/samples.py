@@ -16,7 +16,7 @@ import numpy as np
 
 import graphnet as gn
 from graphnet.op import OPS
-from graphnet.ops import convolution, linalg, pooling, reduce
+from graphnet.ops import convolution, pooling, products, reduce
 from graphnet.ops.index import getitem
 
 
@@ -486,7 +486,7 @@ composite(
 )
 composite(
     "linalg_trace",
-    linalg.trace,
+    products.trace,
     np.trace,
     normal(3, 2),
     Sample((normal(2, 3, 4),), {"offset": 1, "axis1": 1, "axis2": 2}),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import graphnet as gn
-from graphnet.ops import elementwise, linalg
+from graphnet.ops import elementwise, products
 
 BINARY = [
     operator.add,
@@ -72,7 +72,7 @@ def test_a_number_on_either_side_has_a_gradient_of_two_orders_and_no_other_dtype
 def test_operators_are_the_ops_themselves():
     assert gn.Tensor.__mul__ is elementwise.multiply and gn.Tensor.__add__ is elementwise.add
     assert gn.Tensor.__sub__ is elementwise.subtract and gn.Tensor.__truediv__ is elementwise.divide
-    assert gn.Tensor.__matmul__ is linalg.matmul and gn.Tensor.__neg__ is elementwise.negative
+    assert gn.Tensor.__matmul__ is products.matmul and gn.Tensor.__neg__ is elementwise.negative
 
 
 @given(hnp.arrays(bool, (3,)), hnp.arrays(bool, (3,)))

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from graphnet.grad import _gradients
 from graphnet.loops.body import Body, interned
-from graphnet.ops.shape import astype
+from graphnet.ops.shaping import astype
 from graphnet.tensor import Tensor, mode, symbolic
 
 #: ops that only look at their input

@@ -8,7 +8,7 @@ from typing import Any
 from graphnet.loops.body import Block
 from graphnet.op import apply
 from graphnet.ops.index import _getitem, _scatter_add
-from graphnet.ops.shape import reshape
+from graphnet.ops.shaping import reshape
 from graphnet.tensor import Tensor
 
 

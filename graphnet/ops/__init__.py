@@ -1,4 +1,4 @@
-"""The operations, by room: elementwise, transcendental, special, activation, reduce, shape, index, linalg, ..."""
+"""The operations, by kind: elementwise, transcendental, special, activation, reduce, shaping, index, products, ..."""
 
 # What only plans make is registered too: its names are taken.
 from graphnet.ops import planned as planned
@@ -75,9 +75,8 @@ from graphnet.ops.elementwise import (
     where,
 )
 from graphnet.ops.index import add_at, argsort, diag, diagonal, one_hot, set_at, sort, take, take_along_axis
-from graphnet.ops.linalg import dot, einsum, inner, matmul, norm, outer, tensordot, vdot
-from graphnet.ops.normalize import log_softmax, softmax, sparsemax
 from graphnet.ops.pooling import avg_pool, max_pool
+from graphnet.ops.products import dot, einsum, inner, matmul, norm, outer, tensordot, vdot
 from graphnet.ops.random import random_normal, random_uniform
 from graphnet.ops.reduce import (
     all,
@@ -97,7 +96,7 @@ from graphnet.ops.reduce import (
     var,
 )
 from graphnet.ops.rows import take_rows
-from graphnet.ops.shape import (
+from graphnet.ops.shaping import (
     arange,
     array_split,
     astype,
@@ -130,6 +129,7 @@ from graphnet.ops.shape import (
     zeros,
     zeros_like,
 )
+from graphnet.ops.softmaxes import log_softmax, softmax, sparsemax
 from graphnet.ops.special import erf, erfc, sinc
 from graphnet.ops.transcendental import (
     arccos,

@@ -1,4 +1,4 @@
-"""Activation functions: the nonlinear ends of layers. Softmax and its kin are in `graphnet.ops.normalize`."""
+"""Activation functions: the nonlinear ends of layers. Softmax and its kin are in `graphnet.ops.softmaxes`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from graphnet.op import composite, elementwise
 from graphnet.ops.elementwise import absolute, clip, clip_high, greater, greater_equal, less, square, times, where
-from graphnet.ops.shape import split
+from graphnet.ops.shaping import split
 from graphnet.ops.special import erfc
 from graphnet.ops.transcendental import exp, expm1, hypot, sigmoid, softplus, tanh
 

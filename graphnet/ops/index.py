@@ -13,7 +13,7 @@ import numpy as np
 from graphnet import shapes
 from graphnet.op import apply, as_tensor, holds_tensors, op
 from graphnet.ops.elementwise import clip, equal, remainder
-from graphnet.ops.shape import astype, axes_of, broadcast_to, expand_dims, moveaxis, ravel
+from graphnet.ops.shaping import astype, axes_of, broadcast_to, expand_dims, moveaxis, ravel
 from graphnet.tensor import Tensor, as_array, constant, known
 
 

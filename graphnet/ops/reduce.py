@@ -43,7 +43,7 @@ def _others(x):
     odd = x[..., n - 1 :] if n % 2 else None
     above = _others(_joined(pairs, odd)) if odd is not None else _others(pairs)
     whole = above[..., : n // 2]
-    from graphnet.ops.shape import reshape, stack
+    from graphnet.ops.shaping import reshape, stack
 
     both = reshape(stack([whole * right, whole * left], axis=-1), (*x.shape[:-1], n - n % 2))
     return _joined(both, above[..., n // 2 :]) if odd is not None else both
@@ -54,14 +54,14 @@ def _ones_like(x):
 
 
 def _joined(a, b):
-    from graphnet.ops.shape import concatenate
+    from graphnet.ops.shaping import concatenate
 
     return concatenate([a, b], axis=-1)
 
 
 def _prod_slope(x, axis):
     """The derivative of `prod` for each element: the product of the others, in the shape of `x`."""
-    from graphnet.ops.shape import reshape, transpose
+    from graphnet.ops.shaping import reshape, transpose
 
     if x.size == 0 or not axis:
         return _ones_like(x)
@@ -194,7 +194,7 @@ def _cumsum_axis(x, axis=None):
 
 
 def _cumsum_slope(g, y, x, axis):
-    from graphnet.ops.shape import flip, reshape
+    from graphnet.ops.shaping import flip, reshape
 
     along = 0 if axis is None else axis
     back = flip(cumsum(flip(g, axis=along), axis=along), axis=along)

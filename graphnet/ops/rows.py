@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from graphnet.op import apply, op
-from graphnet.ops.shape import _tensor as as_tensor
+from graphnet.ops.shaping import _tensor as as_tensor
 
 
 def _checked(places: np.ndarray, count: int, what: str) -> np.ndarray:

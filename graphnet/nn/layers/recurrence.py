@@ -16,7 +16,7 @@ from graphnet.nn.layer import Layer
 from graphnet.nn.layers.core import whole
 from graphnet.nn.lookup import plain
 from graphnet.nn.phase import assignable, phase
-from graphnet.ops.shape import snapshot
+from graphnet.ops.shaping import snapshot
 
 
 class _State:

@@ -9,7 +9,7 @@ from graphnet.op import apply, composite, op
 from graphnet.ops import reduce
 from graphnet.ops.elementwise import absolute, multiply, not_equal, power
 from graphnet.ops.index import diagonal
-from graphnet.ops.shape import _tensor, astype, ravel, reshape, transpose
+from graphnet.ops.shaping import _tensor, astype, ravel, reshape, transpose
 
 
 def _matmul_shape(a, b):

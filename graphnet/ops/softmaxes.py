@@ -9,7 +9,7 @@ from graphnet.op import composite, op
 from graphnet.ops import reduce
 from graphnet.ops.elementwise import greater, where
 from graphnet.ops.index import sort
-from graphnet.ops.shape import astype, flip, stop_gradient
+from graphnet.ops.shaping import astype, flip, stop_gradient
 from graphnet.ops.transcendental import exp
 
 
