@@ -189,7 +189,7 @@ def _flatten(self: Tensor) -> Tensor:
 
 def _copy(self: Tensor) -> Tensor:
     """The same numbers in an array of its own; what needs a gradient keeps its history."""
-    y = shape.identity(self)
+    y = shaping.identity(self)
     if not y.is_symbolic:
         y._value = y._value.copy()
     return y
