@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from graphnet import methods, ops
 from graphnet.check import check_grads
-from graphnet.custom import checkpoint, custom_gradient
+from graphnet.custom import custom_gradient
 from graphnet.debug import debug
 from graphnet.grad import elementwise_grad, grad, gradients, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from graphnet.op import OPS, Op, composite, elementwise, op, reduction
 from graphnet.ops import *
 from graphnet.ops.shaping import tensor
+from graphnet.recompute import checkpoint
 from graphnet.results import ConstantWarning
 from graphnet.tensor import Parameter, Region, Tensor, input, no_grad, region, toposort
 from graphnet.version import __version__

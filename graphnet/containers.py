@@ -186,7 +186,10 @@ def _called(value: Any) -> str:
     return f"{type(value).__name__}"
 
 
-def _matched(tree: Any, value: Any, what: str, path: str, leaves: list[Any]) -> None:
+def _matched(tree: Any, value: Any, what: str, path: str, leaves: list[Any], none: bool) -> None:
+    if value is None and none:
+        leaves += [None] * _count(tree)
+        return
     at = f"{what}{path}"
     if tree is _LEAF:
         if value is None or isinstance(value, dict) or dataclasses.is_dataclass(value):
@@ -218,7 +221,7 @@ def _matched(tree: Any, value: Any, what: str, path: str, leaves: list[Any]) -> 
             raise ValueError(f"{at}: expected a {tree.kind.__name__} of {len(tree.keys)}, received {_called(value)}")
         parts = list(value)
     for key, child, part in zip(tree.keys, tree.children, parts, strict=True):
-        _matched(child, part, what, path + tree.place(key), leaves)
+        _matched(child, part, what, path + tree.place(key), leaves, none)
 
 
 def _labelled(tree: Any, name: str) -> list[str]:
@@ -301,10 +304,13 @@ class Structure:
             raise ValueError(f"{self.count} leaves are expected, {len(leaves)} received")
         return leaves[0] if self._tree is _LEAF else _made(self._tree, iter(leaves))
 
-    def match(self, value: Any, what: str) -> list[Any]:
-        """The leaves of `value` in the order of this structure; raises, naming the place, where it differs."""
+    def match(self, value: Any, what: str, none: bool = False) -> list[Any]:
+        """The leaves of `value` in the order of this structure; raises, naming the place, where it differs.
+
+        With `none`, a None stands for anything, and for None in each of its leaves.
+        """
         leaves: list[Any] = []
-        _matched(self._tree, value, what, "", leaves)
+        _matched(self._tree, value, what, "", leaves, none)
         return leaves
 
     def names(self, name: str) -> list[str]:

@@ -1,76 +1,246 @@
-"""Gradients that a user writes (`custom_gradient`) and gradients that recompute (`checkpoint`).
+"""`custom_gradient`: a function whose gradient its author writes.
 
-Both rest on one op: `attached(y, *xs)` is `y`, and its gradient goes to the `xs` through a rule that it carries.
+An eager call remembers the rule of its run, good for the tensors of that run; on others (a graph made of a history, a
+checkpoint) the function is run again. A call in a graph carries its rule as a program, whose inputs are those of the
+node: so nothing of the trace it was made in is remembered.
 """
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
 
 import numpy as np
 
-from graphnet.containers import flatten
-from graphnet.grad import _gradients
-from graphnet.mode import differentiating
-from graphnet.op import apply, op
-from graphnet.ops.shaping import snapshot
-from graphnet.sweep import history
-from graphnet.tensor import Tensor, as_array, constant, mode, no_grad, state, variable
+from graphnet.carried import Call, attached, custom, is_array
+from graphnet.containers import Structure, flatten, is_numbers
+from graphnet.op import apply
+from graphnet.parts import Packing
+from graphnet.replay import Program, captured
+from graphnet.tensor import Parameter, Tensor, as_array, constant, mode, state, symbolic, tick
+
+Function = Callable[..., Any]
+_NUMBERS = (float, int, np.generic)
 
 
-def _carried(place: int, g: Any, y: Any, *inputs: Any, rule: Callable[..., Any]) -> Any:
-    if place == 0:
-        return None
-    if isinstance(g, Tensor):
-        return rule(g)[place - 1]
-    with mode(raw=False, recording=False, strict=False):
-        return rule(constant(np.asarray(g)))[place - 1]._value
+class _Arguments:
+    """The positional arguments of a custom gradient: their arrays as a flat list of tensors, and the rest."""
 
-
-@op(lambda y, *xs, rule: y.shape, dtype=lambda y, *xs, rule: y.dtype, vjp=_carried, may_raise=True)
-def attached(*inputs, rule):
-    """The first input; its gradient goes to the others by `rule`, a function from the gradient to one per input."""
-    return inputs[0]
-
-
-class _Remembering:
-    """A rule that is asked once per input for the same gradient, and computes once."""
-
-    def __init__(self, rule: Callable[[Tensor], Sequence[Tensor]], name: str):
-        self.rule = rule
+    def __init__(self, name: str, args: Sequence[Any]):
         self.name = name
-        self.last: tuple[Any, Sequence[Tensor]] | None = None
+        self.xs: list[Tensor] = []
+        #: for each argument its structure, its leaves (None for a tensor), and where its tensors are among `xs`
+        self.parts: list[tuple[Structure, list[Any], list[int]]] = []
+        flat = [flatten(a) for a in args]
+        # Numbers stay numbers beside arrays, whose dtype they must not change; alone they are arrays.
+        alone = not any(
+            isinstance(leaf, (Tensor, np.generic)) or is_array(leaf) for leaves, _ in flat for leaf in leaves
+        )
+        for leaves, form in flat:
+            kept, places = [], []
+            for leaf in leaves:
+                if isinstance(leaf, Tensor):
+                    t = leaf
+                elif is_array(leaf) or (alone and isinstance(leaf, _NUMBERS) and not isinstance(leaf, bool)):
+                    t = constant(as_array(leaf, copy=True))
+                else:
+                    kept.append(leaf)
+                    continue
+                places.append(len(self.xs))
+                self.xs.append(t)
+                kept.append(None)
+            self.parts.append((form, kept, places))
 
-    def __repr__(self) -> str:
-        return f"<gradient of {self.name}>"
+    def given(self, xs: Sequence[Tensor]) -> list[Any]:
+        """The arguments with these tensors."""
+        listed = []
+        for form, kept, places in self.parts:
+            own = iter(places)
+            listed.append(form([xs[next(own)] if leaf is None else leaf for leaf in kept]))
+        return listed
 
-    def __call__(self, g: Tensor) -> Sequence[Tensor]:
-        key = g if g.requires_grad else g._value
-        if self.last is None or self.last[0] is not key:
-            self.last = (key, self.rule(g))
-        found = self.last[1]
+    def matched(self, answer: Any) -> list[Tensor | None]:
+        """The gradient for each tensor, None for none, from what a rule answered."""
+        count = len(self.parts)
+        holding = [part for part in self.parts if part[2]]
+        listed = list(answer) if isinstance(answer, (tuple, list)) and not is_numbers(answer) else [answer]
+        if len(holding) == 1 and (count == 1 or len(listed) != count):
+            # Of a single argument: its gradient in its own form, or that in a tuple.
+            form = holding[0][0]
+            listed = (
+                listed if len(listed) == 1 and _fits(form, listed[0]) else [answer] if _fits(form, answer) else listed
+            )
+        chosen = self.parts if len(listed) == count else holding if len(listed) == len(holding) else None
+        if chosen is None:
+            raise ValueError(f"{self.name}: {count} arguments, but its gradient gave {len(listed)}")
+        found: list[Tensor | None] = [None] * len(self.xs)
+        for n, ((form, kept, places), part) in enumerate(zip(chosen, listed, strict=True)):
+            if part is None or not places:
+                continue
+            what = f"{self.name}: the gradient for argument {n}"
+            own = iter(places)
+            for leaf, h in zip(kept, form.match(part, what, none=True), strict=True):
+                if leaf is None:
+                    place = next(own)
+                    found[place] = self._checked(h, self.xs[place], what)
         return found
 
+    def forgotten(self) -> _Arguments:
+        """These arguments, without what their tensors were made from."""
+        other: _Arguments = object.__new__(_Arguments)
+        other.name, other.parts = self.name, self.parts
+        other.xs = [symbolic(t.shape, t.dtype) for t in self.xs]
+        return other
 
-def _tensors(args: Sequence[Any]) -> tuple[list[Tensor], Callable[[Sequence[Any]], Any]]:
-    leaves, rebuild = flatten(tuple(args))
-    return [_read(t) if isinstance(t, Tensor) else constant(as_array(t)) for t in leaves], rebuild
+    @staticmethod
+    def _checked(h: Any, x: Tensor, what: str) -> Tensor | None:
+        if h is None or x.dtype.kind != "f":
+            return None
+        t = h if isinstance(h, Tensor) else constant(as_array(h))
+        if t.shape != x.shape:
+            raise ValueError(f"{what} has shape {t.shape}; the argument {x.shape}")
+        return t
 
 
-def _read(t: Tensor) -> Tensor:
-    """In a trace, the value of a parameter as it is there now."""
-    return snapshot(t) if state.mode.trace is not None else t
+def _fits(form: Structure, part: Any) -> bool:
+    """Whether `part` is a gradient in this form."""
+    if form.is_leaf:
+        return not isinstance(part, (tuple, list)) or is_numbers(part)
+    try:
+        form.match(part, "", none=True)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
-def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
+class _Rule:
+    """The gradient that one run of a function with a custom gradient returned, and what its outputs were."""
+
+    def __init__(self, rule: Function, leaves: Sequence[Any]):
+        self.rule = rule
+        self.specs = [(t.shape, t.dtype) for t in leaves if isinstance(t, Tensor)]
+
+    def __call__(self, arguments: _Arguments, gs: Sequence[Tensor]) -> list[Tensor | None]:
+        """The gradients for the tensors among the arguments, from one call with those of all outputs."""
+        own = iter(gs)
+        given = [next(own) if dtype.kind == "f" else constant(np.zeros(shape, dtype)) for shape, dtype in self.specs]
+        return arguments.matched(self.rule(*given))
+
+
+def _answered(
+    f: Function, name: str, arguments: _Arguments, xs: Sequence[Tensor], kwargs: dict[str, Any]
+) -> tuple[list[Any], Structure, _Rule]:
+    """The leaves of the result of `f`, with tensors for its arrays, their structure, and the rule."""
+    with mode(recording=False):
+        result = f(*arguments.given(xs), **kwargs)
+    if not (isinstance(result, tuple) and len(result) == 2 and callable(result[1])):
+        raise TypeError(f"{name}: a custom gradient returns (result, function of the result's gradient)")
+    leaves, form = flatten(result[0])
+    leaves = [constant(as_array(t)) if is_array(t) or isinstance(t, _NUMBERS) else t for t in leaves]
+    return leaves, form, _Rule(result[1], leaves)
+
+
+def _floats(leaves: Sequence[Any]) -> list[int]:
+    """The places of what has a gradient."""
+    return [place for place, t in enumerate(leaves) if isinstance(t, Tensor) and t.dtype.kind == "f"]
+
+
+def _print(arrays: Sequence[np.ndarray]) -> list[int]:
+    """A number for each array that says, nearly surely, whether another is the same."""
+    return [zlib.crc32(np.ascontiguousarray(a).view(np.uint8).reshape(-1).data) for a in arrays]
+
+
+class _Customised(Call):
+    """An eager call of a function with a custom gradient.
+
+    `rule` is that of the first run, good for the tensors of that run; on others the function is run again.
+    """
+
+    def __init__(
+        self,
+        f: Function,
+        name: str,
+        arguments: _Arguments,
+        kwargs: dict[str, Any],
+        rule: _Rule | None,
+        packing: Packing,
+        ready: Any,
+    ):
+        self.f, self.name, self.arguments, self.kwargs = f, name, arguments, kwargs
+        self.rule = rule
+        self.packing = packing
+        self.specs = [(t.shape, t.dtype) for t in arguments.xs]
+        self.ready = ready
+        self.prints: tuple[list[int], list[int]] | None = None
+
+    def __repr__(self) -> str:
+        return f"<custom gradient of {self.name}>"
+
+    def forgotten(self, y: np.ndarray) -> _Customised:
+        """This call without its tensors, for a program; it knows what `y` came out, to tell if that changes."""
+        arguments = self.arguments
+        call = _Customised(self.f, self.name, arguments.forgotten(), self.kwargs, None, self.packing, None)
+        call.specs = self.specs
+        call.prints = self.prints or (_print([t._value for t in arguments.xs]), _print([y]))
+        return call
+
+    def _again(self, inputs: Sequence[Tensor]) -> tuple[Any, _Rule]:
+        leaves, _, rule = _answered(self.f, self.name, self.arguments, inputs, self.kwargs)
+        ys = [leaves[place] for place in _floats(leaves)]
+        flat = Packing(ys).packed(ys)
+        if self.prints is not None and not isinstance(flat, Tensor):
+            given, came = self.prints
+            if _print([t._value for t in inputs]) == given and _print([flat]) != came:
+                raise RuntimeError(
+                    f"{self.name}: run again on the same arguments (by a checkpoint around it) it returned other "
+                    "numbers: draw random numbers outside, and give them as arguments"
+                )
+        return flat, rule
+
+    def computed(self, inputs: Sequence[Tensor]) -> Any:
+        return self._again(inputs)[0]
+
+    def slopes(self, wanted: Sequence[int], gs: Sequence[Tensor], inputs: Sequence[Tensor], graph: bool) -> list[Any]:
+        rule = self.rule
+        if rule is None or not all(
+            a is b or (not graph and a._value is b._value) for a, b in zip(inputs, self.arguments.xs, strict=True)
+        ):
+            rule = self._again(inputs)[1]
+        found = rule(self.arguments, gs)
+        return [found[place] for place in wanted]
+
+
+class _Traced:
+    """The gradient of a function with a custom gradient in a graph: the program that its rule is."""
+
+    def __init__(self, name: str, packing: Packing, program: Program | None, places: dict[int, int], fault: str):
+        self.name, self.packing, self.program, self.places, self.fault = name, packing, program, places, fault
+
+    def __repr__(self) -> str:
+        return f"<custom gradient of {self.name}>"
+
+    def slopes(self, wanted: Sequence[int], gs: Sequence[Tensor], inputs: Sequence[Tensor], graph: bool) -> list[Any]:
+        if self.program is None:
+            raise TypeError(self.fault)
+        found = self.program.run([*gs, *inputs[len(inputs) - self.program.inputs + len(gs) :]])
+        return [found[self.places[place]] if place in self.places else None for place in wanted]
+
+
+def custom_gradient(f: Function) -> Function:
     """`f` with a gradient of its own: `f(*args)` returns its result and the function from gradient to gradients.
 
-    The second function takes the gradient of the result (one per output) and returns one gradient per argument (a
-    single one for a single argument), in tensor ops, so that it can be differentiated again.
+    The second function is called once, with the gradients of all outputs (one for each tensor of the result), and
+    returns one gradient for each positional argument, in the argument's form (a single one for a single argument; None
+    for none), in tensor ops, so that it can be differentiated again. Arrays and lists of numbers become tensors;
+    numbers beside arrays, strings and the like are handed to `f` as they are, and so are keyword arguments. `f` is a
+    function of its arguments: where a graph or a checkpoint needs it, it is run again.
 
-    Raises `ValueError` where the number or shapes of the gradients do not fit the arguments.
+    Gradients go to arguments only: not to parameters or tensors that `f` uses besides.
+
+    Raises `ValueError` where number, keys or shapes of the gradients do not fit the arguments, `TypeError` for a
+    keyword argument that needs a gradient.
 
     >>> import graphnet as gn
     >>> @gn.custom_gradient
@@ -79,97 +249,51 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
     >>> gn.grad(lambda x: clipped(x) * 5.0)(2.0)
     Tensor(1.)
     """
+    name = getattr(f, "__name__", "a function")
 
     @wraps(f)
-    def wrapped(*args: Any) -> Any:
-        xs, rebuild = _tensors(args)
-        inner = rebuild(xs)
-        with no_grad():
-            result = f(*inner)
-        if not (isinstance(result, tuple) and len(result) == 2 and callable(result[1])):
-            raise TypeError(f"{f.__name__}: a custom gradient returns (result, function of the result's gradient)")
-        outputs, rebuild_output = flatten(result[0])
-        ys = [_read(y) if isinstance(y, Tensor) else constant(as_array(y)) for y in outputs]
-
-        def rule_for(n: int) -> Callable[[Tensor], Sequence[Tensor]]:
-            def rule(g: Tensor) -> Sequence[Tensor]:
-                given = [g if i == n else constant(np.zeros(y.shape, y.dtype)) for i, y in enumerate(ys)]
-                answer = result[1](*given)
-                listed = list(answer) if isinstance(answer, (tuple, list)) else [answer]
-                if len(listed) != len(xs):
-                    listed, _ = flatten(answer)
-                if len(listed) != len(xs):
-                    raise ValueError(f"{f.__name__}: {len(xs)} arguments, but its gradient gave {len(listed)}")
-                grads = []
-                for i, (x, h) in enumerate(zip(xs, listed, strict=True)):
-                    h = constant(np.zeros(x.shape, x.dtype)) if h is None else h
-                    h = h if isinstance(h, Tensor) else constant(as_array(h))
-                    if h.shape != x.shape:
-                        raise ValueError(
-                            f"{f.__name__}: the gradient for argument {i} has shape {h.shape}; the argument {x.shape}"
-                        )
-                    grads.append(h)
-                return grads
-
-            return _Remembering(rule, getattr(f, "__name__", "a function"))
-
-        return rebuild_output([apply(attached.op, (_cut(y), *xs), {"rule": rule_for(n)}) for n, y in enumerate(ys)])
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        for key, value in kwargs.items():
+            if any(isinstance(leaf, Tensor) and leaf.requires_grad for leaf in flatten(value)[0]):
+                raise TypeError(f"{name}: a gradient goes to positional arguments only; {key}= needs one")
+        arguments = _Arguments(name, args)
+        xs = arguments.xs
+        leaves, form, rule = _answered(f, name, arguments, xs, kwargs)
+        places = _floats(leaves)
+        if not places:
+            return form(leaves)
+        ys = [leaves[place] for place in places]
+        packing = Packing(ys)
+        flat = packing.packed(ys)
+        unknown = any(t.is_symbolic for t in (*xs, *ys)) or (
+            state.mode.trace is not None and any(isinstance(t, Parameter) for t in xs)
+        )
+        if unknown:
+            call, inputs = _traced(name, arguments, rule, packing)
+            flat = flat if isinstance(flat, Tensor) else constant(flat)
+            y = apply(attached.op, (flat, *xs, *inputs), {"call": call})
+        elif any(t.requires_grad for t in xs):
+            y = apply(custom.op, xs, {"call": _Customised(f, name, arguments, kwargs, rule, packing, flat)})
+        else:
+            y = constant(flat)
+        for place, t in zip(places, packing.unpacked(y), strict=True):
+            leaves[place] = t
+        return form(leaves)
 
     return wrapped
 
 
-def _cut(y: Tensor) -> Tensor:
-    """`y` without its history; a symbolic tensor stays, and its path is closed by the rule."""
-    return y if y.is_symbolic else constant(y._value)
-
-
-def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
-    """`f`, keeping only its arguments: what it computes on the way is computed again when a gradient is asked for.
-
-    Memory for time (Chen et al., "Training Deep Nets with Sublinear Memory Cost", 2016). Values and gradients, also
-    those of parameters that `f` uses, and of any order, are those of `f`.
-
-    >>> import graphnet as gn
-    >>> block = gn.checkpoint(lambda x: gn.tanh(gn.exp(x)))
-    >>> gn.grad(lambda x: block(x).sum())(gn.tensor([0.0])).round(6)
-    Tensor([0.419974])
-    """
-
-    @wraps(f)
-    def wrapped(*args: Any) -> Any:
-        xs, rebuild = _tensors(args)
-        # One run with history tells which parameters and outer tensors take part; its history is then dropped.
-        fresh = [_leaf(x) for x in xs]
-        with differentiating("checkpoint", [t for t in fresh if t.requires_grad]):
-            outputs, rebuild_output = flatten(f(*rebuild(fresh)))
-        ys = [_read(y) if isinstance(y, Tensor) else constant(as_array(y)) for y in outputs]
-        nodes, _ = history(ys)
-        own = set(fresh)
-        outer = [t for t in nodes if t.op is None and t not in own]
-
-        def rule_for(n: int) -> Callable[[Tensor], Sequence[Tensor]]:
-            def rule(g: Tensor) -> Sequence[Tensor]:
-                graph = state.mode.recording or state.mode.trace is not None
-                again = [_alias(x) if graph else _leaf(x) for x in xs]
-                with mode(recording=True, region=None, of=None):
-                    results, _ = flatten(f(*rebuild(again)))
-                return _gradients([results[n]], [*again, *outer], [g], graph or g.requires_grad)
-
-            return _Remembering(rule, getattr(f, "__name__", "a function"))
-
-        kept = [_cut(y) if not any(x.is_symbolic for x in xs) else y for y in ys]
-        return rebuild_output([apply(attached.op, (y, *xs, *outer), {"rule": rule_for(n)}) for n, y in enumerate(kept)])
-
-    return wrapped
-
-
-def _leaf(x: Tensor) -> Tensor:
-    if x.is_symbolic or x.dtype.kind != "f":
-        return x
-    return variable(x._value)
-
-
-def _alias(x: Tensor) -> Tensor:
-    from graphnet.ops.shaping import identity
-
-    return apply(identity.op, (x,)) if x.requires_grad else _leaf(x)
+def _traced(name: str, arguments: _Arguments, rule: _Rule, packing: Packing) -> tuple[_Traced, list[Tensor]]:
+    """The rule of a function that ran on symbolic tensors, as a program, and the tensors from before that it reads."""
+    begun = tick()
+    gs = [symbolic(shape, dtype, "g") for shape, dtype in packing.specs]
+    try:
+        with mode(recording=True, of=None):
+            found = rule(arguments, gs)
+    except Exception as error:
+        # Not everything that has a gradient is differentiated.
+        fault = f"{name}: its gradient cannot be part of a graph ({type(error).__name__}: {error})"
+        return _Traced(name, packing, None, {}, fault), []
+    answered = [place for place, h in enumerate(found) if h is not None]
+    program, inputs = captured([found[place] for place in answered], begun, gs)  # type: ignore[misc]
+    return _Traced(name, packing, program, {place: n for n, place in enumerate(answered)}, ""), inputs[len(gs) :]

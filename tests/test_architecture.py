@@ -49,7 +49,11 @@ ALLOWED = {
     "sweep": {"tensor", "op", "ops"},
     "results": {"mode", "tensor", "op", "ops", "sweep"},
     "grad": {"mode", "tensor", "op", "ops", "sweep", "containers", "results"},
-    "custom": {"mode", "tensor", "op", "ops", "sweep", "containers", "grad"},
+    "parts": {"tensor", "op", "ops"},
+    "replay": {"tensor", "op"},
+    "carried": {"tensor", "op", "containers", "parts"},
+    "custom": {"tensor", "op", "containers", "parts", "carried", "replay"},
+    "recompute": {"tensor", "op", "ops", "containers", "parts", "grad", "carried", "replay"},
     "check": {"tensor", "op", "containers", "grad"},
     "debug": {"tensor", "op"},
     "protocols": {"tensor", "op", "ops"},
@@ -58,7 +62,7 @@ ALLOWED = {
     "compile": {"tensor", "op", "ops", "containers", "grad", "graph", "shapes", "compile", "escape"},
     "viz": {"tensor", "op", "graph", "viz", "files", "escape"},
     "nn": {"", "nn", "tensor", "op", "ops", "graph", "files", "version", "escape"},
-    "loops": {"tensor", "op", "ops", "containers", "grad", "graph", "compile", "shapes", "loops"},
+    "loops": {"tensor", "op", "ops", "containers", "grad", "graph", "compile", "shapes", "parts", "loops"},
     "__main__": {"", "datasets", "nn", "viz", "escape"},
 }
 

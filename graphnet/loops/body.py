@@ -10,7 +10,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -18,23 +18,14 @@ from graphnet import shapes
 from graphnet.compile.passes import frozen
 from graphnet.graph import Graph
 from graphnet.op import made
+from graphnet.parts import Block
 from graphnet.tensor import Spec, Tensor, symbolic
-
-Shape = tuple[int, ...]
 
 #: bodies that are remembered; what is in use is kept by those who use it
 REMEMBERED = 256
 
 _known: OrderedDict[Any, Body] = OrderedDict()
 _lock = threading.Lock()
-
-
-class Block(NamedTuple):
-    """Where in the flat result of a loop a value lies: elements `start` to `stop`, in this shape."""
-
-    start: int
-    stop: int
-    shape: Shape
 
 
 class Body:

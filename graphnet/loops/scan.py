@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from graphnet import parts
 from graphnet.containers import flatten
 from graphnet.graph import Trace
-from graphnet.loops import parts
 from graphnet.loops.body import Body, interned, spec
 from graphnet.loops.derived import backward, kept
 from graphnet.loops.running import loop_of

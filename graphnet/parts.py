@@ -1,19 +1,29 @@
-"""Values inside the flat result of a loop, and the parts of its gradient, without the zeros that stand between them."""
+"""Several values in one flat array, as a loop or a function with a gradient of its own has them, and the parts of its
+gradient, without the zeros that stand between them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from graphnet.loops.body import Block
+import numpy as np
+
 from graphnet.op import apply
 from graphnet.ops.index import _getitem, _scatter_add
-from graphnet.ops.shaping import reshape
-from graphnet.tensor import Tensor
+from graphnet.ops.shaping import astype, concatenate, reshape
+from graphnet.tensor import Spec, Tensor, constant
+
+
+class Block(NamedTuple):
+    """Where in a flat array a value lies: elements `start` to `stop`, in this shape."""
+
+    start: int
+    stop: int
+    shape: tuple[int, ...]
 
 
 def part(flat: Any, block: Block) -> Any:
-    """One value of the flat result: a look at it."""
+    """One value of a flat array: a view of it."""
     if not isinstance(flat, Tensor):
         return flat[block.start : block.stop].reshape(block.shape)
     return reshape(_piece(flat, block.start, block.stop), block.shape)
@@ -31,8 +41,8 @@ def parted(g: Any, blocks: Sequence[Block]) -> list[Any]:
     taken as they are.
     """
     if not isinstance(g, Tensor):
-        looks = [part(g, block) for block in blocks]
-        return [look if look.any() else None for look in looks]
+        views = [part(g, block) for block in blocks]
+        return [view if view.any() else None for view in views]
     if not g.is_symbolic and not g.requires_grad:
         return [part(g, block) if g._value[block.start : block.stop].any() else None for block in blocks]
     found: list[Any] = [None] * len(blocks)
@@ -71,3 +81,43 @@ def _pieces(g: Tensor) -> list[tuple[int, int, Tensor]]:
                 continue
         found.append((0, t.size, t))
     return found
+
+
+class Packing:
+    """Several values as one flat array of the widest dtype; one value as it is."""
+
+    def __init__(self, ys: Sequence[Tensor]):
+        self.specs = [(y.shape, y.dtype) for y in ys]
+        self.dtype = np.result_type(*[y.dtype for y in ys])
+        self.blocks: list[Block] = []
+        start = 0
+        for y in ys:
+            self.blocks.append(Block(start, start + y.size, y.shape))
+            start += y.size
+        self.spec = Spec(ys[0].shape if len(ys) == 1 else (start,), self.dtype)
+
+    def packed(self, ys: Sequence[Tensor]) -> Any:
+        """The values as one: an array of arrays, a tensor of symbolic tensors."""
+        if len(ys) == 1:
+            return ys[0] if ys[0].is_symbolic else ys[0]._value
+        if any(y.is_symbolic for y in ys):
+            flat = [reshape(y, (-1,)) for y in ys]
+            return concatenate([y if y.dtype == self.dtype else astype(y, self.dtype) for y in flat])
+        return np.concatenate([y._value.reshape(-1) for y in ys], dtype=self.dtype)
+
+    def unpacked(self, y: Tensor) -> list[Tensor]:
+        """The values as parts of one node."""
+        if len(self.specs) == 1:
+            return [y]
+        found = [part(y, block) for block in self.blocks]
+        return [t if t.dtype == dtype else astype(t, dtype) for t, (_, dtype) in zip(found, self.specs, strict=True)]
+
+    def gradients(self, g: Any) -> list[Tensor]:
+        """The gradients of the values from that of the one node, as tensors."""
+        found = [g] if len(self.specs) == 1 else parted(g, self.blocks)
+        listed = []
+        for h, (shape, dtype) in zip(found, self.specs, strict=True):
+            h = np.zeros(shape, dtype) if h is None else h
+            t = h if isinstance(h, Tensor) else constant(h)
+            listed.append(t if t.dtype == dtype else astype(t, dtype))
+        return listed

@@ -1,0 +1,93 @@
+"""Nodes whose gradient is computed by an object that they carry: what `custom_gradient` and `checkpoint` are made of.
+
+The outputs of such a function are one node, flat if there are several, so that its gradient is asked for once, with the
+gradients of all outputs. What the object (`call`) knows is a function of the node's inputs and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from graphnet.containers import is_numbers
+from graphnet.op import Joint, op
+from graphnet.parts import Packing
+from graphnet.tensor import Spec, Tensor, constant, mode, symbolic
+
+
+def _custom_slopes(wanted: Sequence[int], g: Any, y: Any, *inputs: Any, call: Any) -> list[Any]:
+    return _asked(call, wanted, g, inputs)
+
+
+def _attached_slopes(wanted: Sequence[int], g: Any, y: Any, first: Any, *inputs: Any, call: Any) -> list[Any]:
+    found = iter(_asked(call, [p - 1 for p in wanted if p], g, inputs))
+    return [next(found) if p else None for p in wanted]
+
+
+def _asked(call: Any, wanted: Sequence[int], g: Any, inputs: Sequence[Any]) -> list[Any]:
+    """The gradients for the inputs `wanted`: tensors, or arrays where `g` is one."""
+    if isinstance(g, Tensor):
+        found: list[Any] = call.slopes(wanted, call.packing.gradients(g), inputs, True)
+        return found
+    with mode(raw=False, recording=False, strict=False):
+        arrays = [constant(np.asarray(a)) for a in inputs]
+        slopes = call.slopes(wanted, call.packing.gradients(np.asarray(g)), arrays, False)
+        return [h if h is None else h._value for h in slopes]
+
+
+@op(
+    lambda *inputs, call: call.infer(inputs).shape,
+    dtype=lambda *inputs, call: call.infer(inputs).dtype,
+    vjp=Joint(_custom_slopes),
+    may_raise=True,
+)
+def custom(*inputs, call):
+    """A function of eager tensors with a gradient of its own: `call` computes both."""
+    return call.forward(inputs)
+
+
+@op(
+    lambda y, *inputs, call: y.shape,
+    dtype=lambda y, *inputs, call: y.dtype,
+    vjp=Joint(_attached_slopes),
+    may_raise=True,
+)
+def attached(*inputs, call):
+    """The first input; its gradient goes to the others, as `call` says."""
+    return inputs[0]
+
+
+class Call:
+    """What both kinds of calls share: the outputs that the node was made with, given out once."""
+
+    packing: Packing
+    specs: list[tuple[Any, Any]]
+    ready: Any
+
+    def forward(self, arrays: Sequence[np.ndarray]) -> np.ndarray:
+        ready, self.ready = self.ready, None
+        if ready is not None:
+            return ready
+        with mode(raw=False, recording=False, trace=None, strict=False):
+            flat = self.computed([constant(np.asarray(a)) for a in arrays])
+            return flat._value if isinstance(flat, Tensor) else flat
+
+    def infer(self, inputs: Sequence[Spec]) -> Spec:
+        if [(s.shape, s.dtype) for s in inputs] == self.specs:
+            return self.packing.spec
+        with mode(raw=False, trace=None, debug=None):
+            flat = self.computed([symbolic(s.shape, s.dtype) for s in inputs])
+        return Spec(flat.shape, flat.dtype)
+
+    def computed(self, inputs: Sequence[Tensor]) -> Any:
+        """The outputs for these inputs, as one."""
+        raise NotImplementedError
+
+
+def is_array(leaf: Any) -> bool:
+    """Whether a leaf of an argument becomes a tensor: an array, or a list of numbers."""
+    if isinstance(leaf, np.ndarray):
+        return leaf.dtype.kind in "biufc"
+    return is_numbers(leaf) or (hasattr(leaf, "__array__") and not isinstance(leaf, (Tensor, np.generic, type)))
