@@ -31,7 +31,7 @@ def _asked(call: Any, wanted: Sequence[int], g: Any, inputs: Sequence[Any]) -> l
     if isinstance(g, Tensor):
         found: list[Any] = call.slopes(wanted, call.packing.gradients(g), inputs, True)
         return found
-    with mode(raw=False, recording=False, strict=False):
+    with mode(raw=False, recording=False, strict=False, within=None):
         arrays = [constant(np.asarray(a)) for a in inputs]
         slopes = call.slopes(wanted, call.packing.gradients(np.asarray(g)), arrays, False)
         return [h if h is None else h._value for h in slopes]
@@ -70,14 +70,14 @@ class Call:
         ready, self.ready = self.ready, None
         if ready is not None:
             return ready
-        with mode(raw=False, recording=False, trace=None, strict=False):
+        with mode(raw=False, recording=False, trace=None, strict=False, within=None):
             flat = self.computed([constant(np.asarray(a)) for a in arrays])
             return flat._value if isinstance(flat, Tensor) else flat
 
     def infer(self, inputs: Sequence[Spec]) -> Spec:
         if [(s.shape, s.dtype) for s in inputs] == self.specs:
             return self.packing.spec
-        with mode(raw=False, trace=None, debug=None):
+        with mode(raw=False, trace=None, debug=None, within=None):
             flat = self.computed([symbolic(s.shape, s.dtype) for s in inputs])
         return Spec(flat.shape, flat.dtype)
 

@@ -16,7 +16,8 @@ import numpy as np
 
 from graphnet.carried import Call, attached, custom, is_array
 from graphnet.containers import Structure, flatten, is_numbers
-from graphnet.op import apply
+from graphnet.op import apply, as_tensor
+from graphnet.ops.shape import snapshot
 from graphnet.parts import Packing
 from graphnet.replay import Program, captured
 from graphnet.tensor import Parameter, Tensor, as_array, constant, mode, state, symbolic, tick
@@ -42,7 +43,7 @@ class _Arguments:
             kept, places = [], []
             for leaf in leaves:
                 if isinstance(leaf, Tensor):
-                    t = leaf
+                    t = snapshot(leaf) if state.mode.trace is not None else leaf
                 elif is_array(leaf) or (alone and isinstance(leaf, _NUMBERS) and not isinstance(leaf, bool)):
                     t = constant(as_array(leaf, copy=True))
                 else:
@@ -98,7 +99,7 @@ class _Arguments:
     def _checked(h: Any, x: Tensor, what: str) -> Tensor | None:
         if h is None or x.dtype.kind != "f":
             return None
-        t = h if isinstance(h, Tensor) else constant(as_array(h))
+        t = as_tensor(h)
         if t.shape != x.shape:
             raise ValueError(f"{what} has shape {t.shape}; the argument {x.shape}")
         return t
@@ -133,12 +134,15 @@ def _answered(
     f: Function, name: str, arguments: _Arguments, xs: Sequence[Tensor], kwargs: dict[str, Any]
 ) -> tuple[list[Any], Structure, _Rule]:
     """The leaves of the result of `f`, with tensors for its arrays, their structure, and the rule."""
-    with mode(recording=False):
+    with mode(within=None):
+        # Its history is for the rule, which may use what was computed on the way, and be differentiated itself.
         result = f(*arguments.given(xs), **kwargs)
     if not (isinstance(result, tuple) and len(result) == 2 and callable(result[1])):
         raise TypeError(f"{name}: a custom gradient returns (result, function of the result's gradient)")
     leaves, form = flatten(result[0])
     leaves = [constant(as_array(t)) if is_array(t) or isinstance(t, _NUMBERS) else t for t in leaves]
+    if state.mode.trace is not None:
+        leaves = [snapshot(t) if isinstance(t, Tensor) else t for t in leaves]
     return leaves, form, _Rule(result[1], leaves)
 
 

@@ -90,4 +90,6 @@ def captured(
             attrs = {**attrs, "call": call.forgotten(t._value)}
         steps.append((t.op, tuple([number[i] for i in t.inputs]), attrs, t.region, t._code, t._lasti))
     kept = [constant(t._value) for t in constants]
-    return Program(len(inputs), kept, steps, [number[t] for t in outputs]), list(inputs)
+    trace = state.mode.trace
+    given = [t if trace is None else trace.begun(t) for t in inputs]  # what the ops read, whatever was assigned since
+    return Program(len(inputs), kept, steps, [number[t] for t in outputs]), given

@@ -52,7 +52,7 @@ ALLOWED = {
     "parts": {"tensor", "op", "ops"},
     "replay": {"tensor", "op"},
     "carried": {"tensor", "op", "containers", "parts"},
-    "custom": {"tensor", "op", "containers", "parts", "carried", "replay"},
+    "custom": {"tensor", "op", "ops", "containers", "parts", "carried", "replay"},
     "recompute": {"tensor", "op", "ops", "containers", "parts", "grad", "carried", "replay"},
     "check": {"tensor", "op", "containers", "grad"},
     "debug": {"tensor", "op"},
