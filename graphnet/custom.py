@@ -17,7 +17,7 @@ import numpy as np
 from graphnet.carried import Call, attached, custom, is_array
 from graphnet.containers import Structure, flatten, is_numbers
 from graphnet.op import apply, as_tensor
-from graphnet.ops.shape import snapshot
+from graphnet.ops.shaping import snapshot
 from graphnet.parts import Packing
 from graphnet.replay import Program, captured
 from graphnet.tensor import Parameter, Tensor, as_array, constant, mode, state, symbolic, tick
