@@ -69,11 +69,13 @@ class Op:
     expression in Python with `{x}` for the inputs, or None), `ufunc` (the NumPy ufunc that is the whole body, or None),
     `onnx`, `into` (the body as a function that writes into its first argument, or None), `may_raise` (whether the body
     can fail because of a value: a boolean, or a function of the inputs and attributes of a node), `hidden` (whether
-    only plans make it), `builtin` (whether it is the package's own).
+    only plans make it), `builtin` (whether it is the package's own), `complex` (whether its rules are right for complex
+    numbers too, with gradients such that `dL = Re(g * dx)`: then those of holomorphic functions are the real ones).
     """
 
     __slots__ = (
         "builtin",
+        "complex",
         "differentiable",
         "doc",
         "expr",
@@ -109,6 +111,7 @@ class Op:
         may_raise: bool | Callable[..., bool] = True,
         hidden: bool = False,
         builtin: bool = False,
+        complex: bool = False,
     ):
         self.name = name
         self.family = family
@@ -125,6 +128,7 @@ class Op:
         self.may_raise = may_raise
         self.hidden = hidden
         self.builtin = builtin
+        self.complex = complex
         self.differentiable = callable(vjp) or any(rule is not None for rule in vjp)
         self.function: Callable[..., Any] | None = None
 
@@ -168,6 +172,8 @@ class Op:
 
 
 OPS: dict[str, Op] = {}
+#: whether a complex number was ever part of a history: until then no sweep looks for one
+COMPLEX = [False]
 
 
 def registered(op: Op) -> Op:
@@ -255,11 +261,11 @@ def _stacked(data: Any, dtype: np.dtype) -> Tensor:
 
 def _converted(op: Op, args: Sequence[Any]) -> list[Any]:
     """`args` with arrays, lists and NumPy scalars as tensors; numbers stay weak beside others in elementwise ops."""
-    keeps_weak = op.family == "elementwise" and not all(a.__class__ in WEAK for a in args)
+    keeps_weak = op.family == "elementwise" and not all(a.__class__ in WEAK or a.__class__ is complex for a in args)
     recording = any(a.__class__ in KINDS and a.requires_grad for a in args)
     out = []
     for a in args:
-        if a.__class__ in KINDS or (keeps_weak and a.__class__ in WEAK):
+        if a.__class__ in KINDS or (keeps_weak and (a.__class__ in WEAK or a.__class__ is complex)):
             out.append(a)
         else:
             # A history keeps its own copy: writing to the caller's array later must not change a gradient.
@@ -303,10 +309,11 @@ def apply(op: Op, args: Sequence[Any], attrs: dict[str, Any] = NO_ATTRS, prepare
         raise op.failure(error, inputs, attrs) from error.__cause__
     y = new(Tensor)
     y._value = value if value.__class__ is ndarray or unknown else np.asarray(value)
+    kind = y._value.dtype.kind
     needs = unknown or (
         m.recording
         and op.differentiable
-        and y._value.dtype.kind == "f"
+        and (kind == "f" or kind == "c")
         and any(t.__class__ in KINDS and t.requires_grad for t in inputs)
     )
     if not needs:
@@ -315,7 +322,9 @@ def apply(op: Op, args: Sequence[Any], attrs: dict[str, Any] = NO_ATTRS, prepare
         if m.within is not None and not m.within.flat:
             m.within.flat = any(t.__class__ in KINDS and t.requires_grad for t in inputs)
     else:
-        y.requires_grad = y._value.dtype.kind == "f" and op.differentiable
+        y.requires_grad = kind == "f" and op.differentiable
+        if kind == "c" and op.differentiable and any(t.__class__ in KINDS and t.requires_grad for t in inputs):
+            y.requires_grad = COMPLEX[0] = True
         if m.within is not None and not y.requires_grad:
             m.within.flat = True
         y.op = op
@@ -350,6 +359,8 @@ def made(op: Op, inputs: Sequence[Tensor], attrs: dict[str, Any], like: Tensor |
     y = new(Tensor)
     y._value = op.infer(*[_spec(t._value) for t in inputs], **attrs)
     y.requires_grad = y._value.dtype.kind == "f" and op.differentiable
+    if y._value.dtype.kind == "c" and op.differentiable and any(t.requires_grad for t in inputs):
+        y.requires_grad = COMPLEX[0] = True
     y.op = op
     y._inputs = tuple(inputs)
     y.attrs = attrs

@@ -28,9 +28,8 @@ Function = Callable[..., Any]
 
 def _check_float(t: Tensor, what: str) -> None:
     if t.dtype.kind != "f":
-        raise TypeError(
-            f"{what}: a gradient is taken of floating-point numbers; received {described(t)}: use float32 or float64"
-        )
+        use = "take gn.real, gn.imag or gn.abs of them" if t.dtype.kind == "c" else "use float32 or float64"
+        raise TypeError(f"{what}: a gradient is taken of floating-point numbers; received {described(t)}: {use}")
 
 
 def _seed(y: Tensor, gradient: Any, what: str) -> Tensor:

@@ -261,13 +261,15 @@ def _install_methods() -> None:
         "trace": products.trace,
         "copy": _copy,
         "T": property(shaping.transpose),
+        "real": property(ops.real),
+        "imag": property(ops.imag),
         "mT": property(_matrix_transpose),
         "draw": _draw,
         "_repr_html_": _repr_html,
     }
     same = (
         "sum prod mean var std max min argmax argmin cumsum any all ravel swapaxes squeeze astype round take repeat "
-        "diagonal argsort exp log sqrt abs sin cos tanh sigmoid relu softmax norm"
+        "diagonal argsort conj conjugate exp log sqrt abs sin cos tanh sigmoid relu softmax norm"
     )
     for name in same.split():
         methods[name] = getattr(ops, name)

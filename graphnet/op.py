@@ -120,12 +120,14 @@ def elementwise(
     ufunc: np.ufunc | None = None,
     onnx: str | None = None,
     may_raise: bool | Callable[..., bool] | None = None,
+    complex: bool = False,
 ) -> Callable[[Callable[..., Any]], Any]:
     """Make an op that works element by element on inputs that broadcast; parameters without a default are its inputs.
 
     With `ufunc` the op is that NumPy ufunc: the decorated function has its parameters and its docstring, and no body.
     `vjp` has one rule, or None, for each input. `may_raise` says whether the body can fail because of a value; without
-    it, a ufunc cannot, and a body can.
+    it, a ufunc cannot, and a body can. `complex` says that the rules are right for complex numbers too, with gradients
+    `g` such that the change of the final number is the real part of `g * dy`; without it such gradients are refused.
 
     Raises `ValueError` for a name that is taken, for a number of rules that is not that of the inputs, and for a ufunc
     of another number of inputs. The body of an op that is not graphnet's own gets read-only arrays, and a result of
@@ -170,6 +172,7 @@ def elementwise(
             doc=inspect.getdoc(body),
             may_raise=(ufunc is None and not own) if may_raise is None else may_raise,
             builtin=own,
+            complex=complex,
         )
         if not own:
             checked.guard(made_op)
@@ -185,6 +188,7 @@ def reduction(
     onnx: str | None = None,
     expr: str | None = None,
     may_raise: bool | Callable[..., bool] | None = None,
+    complex: bool = False,
 ) -> Callable[[Callable[..., Any]], Any]:
     """Make an op that reduces over `axis` (one, several or all), with `keepdims`.
 
@@ -221,6 +225,7 @@ def reduction(
             doc=inspect.getdoc(body),
             may_raise=not own if may_raise is None else may_raise,
             builtin=own,
+            complex=complex,
         )
         if not own:
             checked.guard(made_op)
@@ -239,6 +244,7 @@ def op(
     name: str | None = None,
     into: Callable[..., None] | None = None,
     may_raise: bool | Callable[..., bool] | None = None,
+    complex: bool = False,
 ) -> Callable[[Callable[..., Any]], Any]:
     """Make any other op, called as its body unless `name` says otherwise.
 
@@ -247,7 +253,8 @@ def op(
     input, or is one rule `(place, g, y, *inputs, **attrs)` for an op that takes `*inputs`. `prepare` brings attributes
     to one form (axes from the front, say) from the inputs' arrays or specs and the attributes as written. `into` is the
     body as a function that writes into its first argument, for plans. `may_raise` says whether the body can fail
-    because of a value: in a step that is compiled nothing is changed before all that can. Without it, it can.
+    because of a value: in a step that is compiled nothing is changed before all that can. Without it, it can. `complex`
+    as in `elementwise`.
 
     Raises `ValueError` for a name that is taken, and for a number of rules that is not that of the inputs. The body of
     an op that is not graphnet's own gets read-only arrays; a result, or a gradient from a rule, of another shape than
@@ -294,6 +301,7 @@ def op(
             into=into,
             may_raise=not own if may_raise is None else may_raise,
             builtin=own,
+            complex=complex,
         )
         if not own:
             checked.guard(made_op, core)

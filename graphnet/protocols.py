@@ -213,7 +213,7 @@ _SAME_NAME = (
     "sum prod mean var std max min amax amin argmax argmin any all cumsum round reshape ravel transpose swapaxes "
     "moveaxis expand_dims squeeze broadcast_to concatenate stack split array_split pad flip roll tile repeat tril triu "
     "zeros_like ones_like full_like take take_along_axis diag diagonal argsort sort dot inner outer vdot tensordot "
-    "einsum sinc"
+    "einsum sinc real imag angle"
 )
 #: NumPy calculates these in the dtype that is asked for; of those it converts the result
 _IN_DTYPE = frozenset({"sum", "prod", "mean", "var", "std", "cumsum"})
@@ -254,8 +254,8 @@ def _functions() -> dict[Any, Function]:
                 np.shape: lambda a: a.shape,
                 np.ndim: lambda a: a.ndim,
                 np.size: lambda a, axis=None: a.size if axis is None else a.shape[axis],
-                np.iscomplexobj: lambda x: False,
-                np.isrealobj: lambda x: True,
+                np.iscomplexobj: lambda x: x.dtype.kind == "c",
+                np.isrealobj: lambda x: x.dtype.kind != "c",
                 np.result_type: _result_type,
                 np.array_equal: _plain(np.array_equal),
                 np.allclose: _plain(np.allclose),

@@ -13,8 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from graphnet.op import Joint, as_tensor
+from graphnet.apply import COMPLEX
+from graphnet.op import Joint, as_tensor, described
 from graphnet.ops import shaping
+from graphnet.ops.complexes import real
 from graphnet.ops.reduce import sum as sum_op
 from graphnet.tensor import KINDS, Parameter, Region, Spec, Tensor, mode, state
 
@@ -35,7 +37,10 @@ def _fit(g: Any, shape: tuple[int, ...], dtype: np.dtype) -> ndarray:
             g = g.sum(axis=axes, keepdims=True)
         if g.shape != shape:
             g = np.broadcast_to(g, shape)
-    return g if g.dtype == dtype else g.astype(dtype)
+    if g.dtype != dtype:
+        # Of what flows through complex numbers to a real one, the real part is its gradient.
+        g = (g.real if g.dtype.kind == "c" and dtype.kind != "c" else g).astype(dtype)
+    return g
 
 
 def _fit_tensor(g: Tensor, shape: tuple[int, ...], dtype: np.dtype) -> Tensor:
@@ -50,7 +55,9 @@ def _fit_tensor(g: Tensor, shape: tuple[int, ...], dtype: np.dtype) -> Tensor:
         if g.shape != shape:
             g = shaping.broadcast_to(g, shape)
     if g.dtype != dtype:
-        g = shaping.astype(g, dtype=dtype)
+        if g.dtype.kind == "c" and dtype.kind != "c":
+            g = real(g)
+        g = g if g.dtype == dtype else shaping.astype(g, dtype=dtype)
     return g
 
 
@@ -113,6 +120,21 @@ def _needs(node: Tensor, t: Parameter, reached: set[Tensor], g: Any, y: Any, inp
     return False
 
 
+def _check_complex(nodes: list[Tensor], reached: set[Tensor]) -> None:
+    """Raise if a gradient would flow through complex numbers by a rule that is not known to be right for them."""
+    for node in nodes:
+        if node.op is None or not any(t.dtype.kind == "c" for t in (node, *node.inputs) if t in reached):
+            continue
+        if not node.op.complex or node.is_symbolic:
+            site = node.site
+            at = f" at {site[0]}:{site[1]}" if site else ""
+            what = "in a graph or a compiled function" if node.is_symbolic else "by this op"
+            raise TypeError(
+                f"{node.op.name}({', '.join(map(described, node.inputs))}){at}: gradients of complex numbers are not "
+                f"known {what}: write it with real numbers (gn.real, gn.imag)"
+            )
+
+
 def _sweep(
     nodes: list[Tensor], reached: set[Tensor], grads: dict[Tensor, ndarray], keep: frozenset[Tensor], debug: Any
 ) -> None:
@@ -170,6 +192,8 @@ def on_arrays(
     which is right whenever its result has no NaN, need not look at every product.
     """
     before = state.mode
+    if COMPLEX[0]:
+        _check_complex(nodes, reached)
     with np.errstate(all="ignore"):
         try:
             state.mode = before.replaced(raw=True, region=None, debug=None, trace=None, of=None, strict=False)
@@ -203,6 +227,8 @@ def on_tensors(
 ) -> dict[Tensor, Tensor]:
     """Carry the gradients in `start` back through `nodes` in tensor ops, so that the result has a graph of its own."""
     before = state.mode
+    if COMPLEX[0]:
+        _check_complex(nodes, reached)
     assigned = before.trace is not None and bool(before.trace.current)
     twins: dict[Region, Region] = {}
     grads = dict(start)

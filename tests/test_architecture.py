@@ -46,7 +46,7 @@ ALLOWED = {
     "checked": {"shapes", "tensor", "apply", "escape"},
     "op": {"shapes", "tensor", "apply", "dispatch", "checked"},
     "ops": {"shapes", "tensor", "apply", "op", "ops"},
-    "sweep": {"tensor", "op", "ops"},
+    "sweep": {"tensor", "apply", "op", "ops"},
     "results": {"mode", "tensor", "op", "ops", "sweep"},
     "grad": {"mode", "tensor", "op", "ops", "sweep", "containers", "results"},
     "parts": {"tensor", "op", "ops"},

@@ -79,7 +79,7 @@ def test_construction_follows_numpy():
         (lambda: gn.set_at(gn.zeros(3), [0, 0], [1.0, 2.0]), ValueError, "names a place twice"),
         (lambda: gn.norm(gn.tensor([1.0]), ord="x"), ValueError, "unknown ord='x'"),
         (lambda: gn.pad(gn.tensor([1.0]), 1, mode="odd"), ValueError, "mode is constant, edge"),
-        (lambda: gn.astype(gn.tensor([1.0]), "complex64"), TypeError, "received dtype complex64"),
+        (lambda: gn.astype(gn.tensor([1.0]), "U4"), TypeError, "received dtype <U4"),
         (
             lambda: gn.Parameter([1.0, 2.0], name="w").assign([1.0]),
             ValueError,

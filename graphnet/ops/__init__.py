@@ -27,6 +27,7 @@ from graphnet.ops.activation import (
     tanh_shrink,
     threshold,
 )
+from graphnet.ops.complexes import angle, conj, conjugate, imag, real
 from graphnet.ops.convolution import conv, conv_transpose
 from graphnet.ops.elementwise import (
     abs,
@@ -172,6 +173,7 @@ __all__ = [
     "all",
     "amax",
     "amin",
+    "angle",
     "any",
     "arange",
     "arccos",
@@ -193,6 +195,8 @@ __all__ = [
     "celu",
     "clip",
     "concatenate",
+    "conj",
+    "conjugate",
     "conv",
     "conv_transpose",
     "cos",
@@ -232,6 +236,7 @@ __all__ = [
     "hard_tanh",
     "hypot",
     "identity",
+    "imag",
     "inner",
     "isfinite",
     "isinf",
@@ -282,6 +287,7 @@ __all__ = [
     "random_normal",
     "random_uniform",
     "ravel",
+    "real",
     "reciprocal",
     "relu",
     "relu6",

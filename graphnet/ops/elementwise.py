@@ -15,6 +15,7 @@ from graphnet.tensor import KINDS, Tensor, state
 
 @elementwise(
     "zero_safe({g} * {d}, {g} == 0 or ({d} == 0 and isinf({g})))",
+    complex=True,
     vjp=(lambda h, y, g, d: times(h, d), lambda h, y, g, d: times(h, g)),
 )
 def multiply_no_nan(g, d):
@@ -30,6 +31,7 @@ def multiply_no_nan(g, d):
 
 @elementwise(
     "zero_safe({g} / {d}, {g} == 0)",
+    complex=True,
     vjp=(lambda h, y, g, d: over(h, d), lambda h, y, g, d: over(times(h, -y), d)),
 )
 def divide_no_nan(g, d):
@@ -58,18 +60,24 @@ def over(g, d):
     return apply(divide_no_nan.op, (g, d))
 
 
-@elementwise("({a} + {b})", ufunc=np.add, onnx="Add", vjp=(lambda g, y, a, b: g, lambda g, y, a, b: g))
+@elementwise("({a} + {b})", ufunc=np.add, onnx="Add", complex=True, vjp=(lambda g, y, a, b: g, lambda g, y, a, b: g))
 def add(a, b):
     """Elementwise sum, `a + b`."""
 
 
-@elementwise("({a} - {b})", ufunc=np.subtract, onnx="Sub", vjp=(lambda g, y, a, b: g, lambda g, y, a, b: -g))
+@elementwise(
+    "({a} - {b})", ufunc=np.subtract, onnx="Sub", complex=True, vjp=(lambda g, y, a, b: g, lambda g, y, a, b: -g)
+)
 def subtract(a, b):
     """Elementwise difference, `a - b`."""
 
 
 @elementwise(
-    "({a} * {b})", ufunc=np.multiply, onnx="Mul", vjp=(lambda g, y, a, b: times(g, b), lambda g, y, a, b: times(g, a))
+    "({a} * {b})",
+    ufunc=np.multiply,
+    onnx="Mul",
+    complex=True,
+    vjp=(lambda g, y, a, b: times(g, b), lambda g, y, a, b: times(g, a)),
 )
 def multiply(a, b):
     """Elementwise product, `a * b`."""
@@ -79,6 +87,7 @@ def multiply(a, b):
     "({a} / {b})",
     ufunc=np.divide,
     onnx="Div",
+    complex=True,
     vjp=(lambda g, y, a, b: over(g, b), lambda g, y, a, b: over(times(g, -y), b)),
 )
 def divide(a, b):
@@ -141,11 +150,12 @@ def _negative_exponents(a, b):
     "pow({a}, {b})",
     onnx="Pow",
     may_raise=_negative_exponents,
+    complex=True,
     vjp=(
         # b = 0 makes the factor 0, so that 0 ** -1 = inf does not count.
         lambda g, y, a, b: times(times(g, b), power(a, b - 1)),
         # Where a is 0 the power does not change with the exponent.
-        lambda g, y, a, b: times(times(g, y), _log(where(equal(a, 0), 1, a))),
+        lambda g, y, a, b: times(times(g, y), _log(where(equal(a, 0), 1, a + 0j if y.dtype.kind == "c" else a))),
     ),
 )
 def power(a, b):
@@ -174,32 +184,49 @@ def power(a, b):
 pow = power
 
 
-@elementwise("(-{x})", ufunc=np.negative, onnx="Neg", vjp=(lambda g, y, x: -g,))
+@elementwise("(-{x})", ufunc=np.negative, onnx="Neg", complex=True, vjp=(lambda g, y, x: -g,))
 def negative(x):
     """Elementwise `-x`."""
 
 
-@elementwise("{x}", ufunc=np.positive, onnx="Identity", vjp=(lambda g, y, x: g,))
+@elementwise("{x}", ufunc=np.positive, onnx="Identity", complex=True, vjp=(lambda g, y, x: g,))
 def positive(x):
     """Elementwise `+x`: the number itself."""
 
 
-@elementwise("abs({x})", ufunc=np.absolute, onnx="Abs", vjp=(lambda g, y, x: g * sign(x),))
+@elementwise("{x}", ufunc=np.conjugate, complex=True, vjp=(lambda g, y, x: conjugate(g),))
+def conjugate(x):
+    """Elementwise complex conjugate: the number itself, where it is real."""
+
+
+def _absolute_slope(g, y, x):
+    return over(times(g, conjugate(x)), y) if x.dtype.kind == "c" else g * sign(x)
+
+
+@elementwise("abs({x})", ufunc=np.absolute, onnx="Abs", complex=True, vjp=(_absolute_slope,))
 def absolute(x):
-    """Elementwise absolute value; its derivative is the sign, 0 at 0."""
+    """Elementwise absolute value; its derivative is the sign, 0 at 0 (of complex numbers too)."""
 
 
-@elementwise("sign({x})", ufunc=np.sign, onnx="Sign", vjp=(None,))
+@elementwise("sign({x})", onnx="Sign", may_raise=False, vjp=(None,))
 def sign(x):
     """-1, 0 or 1: the sign of each number."""
+    if x.dtype.kind == "c":
+        # That of complex numbers, x / |x|, has a slope.
+        raise TypeError("the sign of complex numbers is written x / gn.abs(x)")
+    return np.sign(x)
 
 
-@elementwise("({x} * {x})", ufunc=np.square, vjp=(lambda g, y, x: times(g, 2 * x),))
+# Of real numbers, which plans calculate with.
+sign.op.ufunc = np.sign
+
+
+@elementwise("({x} * {x})", ufunc=np.square, complex=True, vjp=(lambda g, y, x: times(g, 2 * x),))
 def square(x):
     """Elementwise `x * x`."""
 
 
-@elementwise("sqrt({x})", ufunc=np.sqrt, onnx="Sqrt", vjp=(lambda g, y, x: over(g, 2 * y),))
+@elementwise("sqrt({x})", ufunc=np.sqrt, onnx="Sqrt", complex=True, vjp=(lambda g, y, x: over(g, 2 * y),))
 def sqrt(x):
     """Elementwise square root."""
 
@@ -209,7 +236,9 @@ def cbrt(x):
     """Elementwise cube root, also of negative numbers."""
 
 
-@elementwise("(1 / {x})", ufunc=np.reciprocal, onnx="Reciprocal", vjp=(lambda g, y, x: over(times(g, -y), x),))
+@elementwise(
+    "(1 / {x})", ufunc=np.reciprocal, onnx="Reciprocal", complex=True, vjp=(lambda g, y, x: over(times(g, -y), x),)
+)
 def reciprocal(x):
     """Elementwise `1 / x`."""
 
@@ -368,6 +397,7 @@ def fmax(a, b):
 @elementwise(
     "({x} if {condition} else {y})",
     onnx="Where",
+    complex=True,
     vjp=(
         None,
         lambda g, z, condition, x, y: where(condition, g, 0),

@@ -132,6 +132,7 @@ def _getitem_slope(place, g, y, x, *arrays, index):
 @op(
     _shape_at,
     dtype=lambda x, *a, index: x.dtype,
+    complex=True,
     vjp=_getitem_slope,
     name="getitem",
     onnx="GatherND",
@@ -153,6 +154,7 @@ def _scatter_slope(place, g, y, x, *arrays, shape, index):
 @op(
     lambda x, *a, shape, index: shape,
     dtype=lambda x, *a, shape, index: x.dtype,
+    complex=True,
     vjp=_scatter_slope,
     name="scatter_add",
     onnx="ScatterND",
@@ -213,6 +215,7 @@ def _setitem_shape(x, value, *arrays, index):
 @op(
     _setitem_shape,
     dtype=lambda x, *rest, index: x.dtype,
+    complex=True,
     vjp=_setitem_slope,
     name="setitem",
     onnx="ScatterND",

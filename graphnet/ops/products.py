@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from graphnet import shapes
-from graphnet.op import apply, composite, op
+from graphnet.op import apply, as_tensor, composite, op
 from graphnet.ops import reduce
-from graphnet.ops.elementwise import absolute, multiply, not_equal, power
+from graphnet.ops.elementwise import absolute, conjugate, multiply, not_equal, power
 from graphnet.ops.index import diagonal
 from graphnet.ops.shaping import _tensor, astype, ravel, reshape, transpose
 
@@ -50,7 +50,7 @@ def _matmul_right(g, y, a, b):
     return h.reshape(h.shape[:-1]) if b.ndim == 1 else h
 
 
-@op(_matmul_shape, onnx="MatMul", vjp=(_matmul_left, _matmul_right))
+@op(_matmul_shape, onnx="MatMul", complex=True, vjp=(_matmul_left, _matmul_right))
 def matmul(a, b):
     """Matrix product over the last axis of `a` and the last but one of `b`; leading axes broadcast.
 
@@ -97,8 +97,9 @@ def inner(a, b):
 
 
 def vdot(a, b):
-    """The sum of products of all elements, both flattened."""
-    return matmul(ravel(a), ravel(b))
+    """The sum of products of all elements, both flattened; of complex numbers with the conjugates of `a`."""
+    a = as_tensor(a)
+    return matmul(ravel(conjugate(a) if a.dtype.kind == "c" else a), ravel(b))
 
 
 def outer(a, b):
@@ -203,7 +204,7 @@ def _einsum_slope(place, g, y, *operands, subscripts, optimize):
     )
 
 
-@op(_einsum_shape, prepare=_explicit, onnx="Einsum", vjp=_einsum_slope, name="einsum")
+@op(_einsum_shape, prepare=_explicit, onnx="Einsum", complex=True, vjp=_einsum_slope, name="einsum")
 def _einsum(*operands, subscripts, optimize=False):
     """The sum of products that `subscripts` spell."""
     return np.einsum(subscripts, *operands, optimize=optimize)
@@ -237,7 +238,9 @@ def norm(x, ord=None, axis=None, keepdims=False):
     >>> gn.grad(gn.norm)(gn.tensor([0.0, 0.0]))
     Tensor([0., 0.])
     """
-    if x.dtype.kind != "f":
+    if x.dtype.kind == "c":
+        x = absolute(x)
+    elif x.dtype.kind != "f":
         x = astype(x, np.float64)
     axes = shapes.axes_indices(axis, x.ndim)
     if axis is None and ord is not None and x.ndim > 2:

@@ -17,13 +17,13 @@ def _count(x, axis):
     return math.prod(x.shape[a] for a in axis)
 
 
-@reduction(onnx="ReduceSum", vjp=lambda g, y, x, axis: g)
+@reduction(onnx="ReduceSum", complex=True, vjp=lambda g, y, x, axis: g)
 def sum(x, axis=None, keepdims=False):
     """Sum over `axis`; 0 over nothing."""
     return np.sum(x, axis=axis, keepdims=keepdims)
 
 
-@reduction(onnx="ReduceMean", vjp=lambda g, y, x, axis: g / _count(x, axis))
+@reduction(onnx="ReduceMean", complex=True, vjp=lambda g, y, x, axis: g / _count(x, axis))
 def mean(x, axis=None, keepdims=False):
     """Arithmetic mean over `axis`."""
     return np.mean(x, axis=axis, keepdims=keepdims)
@@ -73,7 +73,7 @@ def _prod_slope(x, axis):
     return transpose(others, tuple(int(i) for i in np.argsort(order)))
 
 
-@reduction(onnx="ReduceProd", vjp=lambda g, y, x, axis: times(g, _prod_slope(x, axis)))
+@reduction(onnx="ReduceProd", complex=True, vjp=lambda g, y, x, axis: times(g, _prod_slope(x, axis)))
 def prod(x, axis=None, keepdims=False):
     """Product over `axis`; 1 over nothing. Its gradient is right with any number of zeros."""
     return np.prod(x, axis=axis, keepdims=keepdims)
@@ -206,6 +206,7 @@ def _cumsum_slope(g, y, x, axis):
     dtype=lambda x, axis: np.cumsum(np.ones(1, x.dtype)).dtype,
     prepare=_cumsum_axis,
     onnx="CumSum",
+    complex=True,
     vjp=(_cumsum_slope,),
 )
 def cumsum(x, axis=None):

@@ -35,7 +35,7 @@ def _same(x, **attrs):
     return x.shape
 
 
-@op(_same, onnx="Identity", vjp=(lambda g, y, x: g,))
+@op(_same, onnx="Identity", complex=True, vjp=(lambda g, y, x: g,))
 def identity(x):
     """`x`, as a node of its own."""
     return x
@@ -59,12 +59,14 @@ def stop_gradient(x):
 
 def _kind(x, dtype):
     kind = native(dtype)
-    if kind.kind not in "biuf":
+    if kind.kind not in "biufc":
         raise TypeError(f"a tensor holds numbers or booleans; received dtype {kind}")
+    if x.dtype.kind == "c" and kind.kind in "iuf":
+        raise TypeError(f"{kind} has no imaginary part: of complex numbers take gn.real, gn.imag or gn.abs")
     return {"dtype": kind}
 
 
-@op(_same, dtype=lambda x, dtype: dtype, prepare=_kind, onnx="Cast", vjp=(lambda g, y, x, dtype: g,))
+@op(_same, dtype=lambda x, dtype: dtype, prepare=_kind, onnx="Cast", complex=True, vjp=(lambda g, y, x, dtype: g,))
 def astype(x, dtype):
     """`x` in another dtype. To integers or booleans, no gradient flows."""
     return x.astype(dtype)
@@ -79,6 +81,7 @@ def _listed(shape):
     lambda x, shape: shape,
     onnx="Reshape",
     prepare=lambda x, shape: {"shape": shapes.reshaped(x.shape, _listed(shape))},
+    complex=True,
     vjp=(lambda g, y, x, shape: reshape(g, x.shape),),
 )
 def reshape(x, shape):
@@ -103,6 +106,7 @@ def _permutation(x, axes=None):
     lambda x, axes: tuple(x.shape[a] for a in axes),
     onnx="Transpose",
     prepare=_permutation,
+    complex=True,
     vjp=(lambda g, y, x, axes: transpose(g, tuple(sorted(range(len(axes)), key=axes.__getitem__))),),
 )
 def transpose(x, axes=None):
@@ -164,7 +168,7 @@ def _target(x, shape):
     return {"shape": wanted}
 
 
-@op(lambda x, shape: shape, onnx="Expand", prepare=_target, vjp=(lambda g, y, x, shape: g,))
+@op(lambda x, shape: shape, onnx="Expand", prepare=_target, complex=True, vjp=(lambda g, y, x, shape: g,))
 def broadcast_to(x, shape):
     """`x` repeated along new and size-one axes to `shape`."""
     return np.broadcast_to(x, shape)
@@ -194,7 +198,7 @@ def _part(place, g, y, *inputs, axis):
     return g[(slice(None),) * axis + (slice(start, start + inputs[place].shape[axis]),)]
 
 
-@op(_joined_shape, prepare=_joinable, onnx="Concat", vjp=_part, name="concatenate")
+@op(_joined_shape, prepare=_joinable, onnx="Concat", complex=True, vjp=_part, name="concatenate")
 def _concatenate(*inputs, axis=0):
     """The inputs one after the other along `axis`."""
     return np.concatenate(inputs, axis=axis)
@@ -220,6 +224,7 @@ def _stackable(*inputs, axis=0):
 @op(
     lambda *inputs, axis: (*inputs[0].shape[:axis], len(inputs), *inputs[0].shape[axis:]),
     prepare=_stackable,
+    complex=True,
     vjp=lambda place, g, y, *inputs, axis: g[(slice(None),) * axis + (place,)],
     name="stack",
 )
@@ -281,6 +286,7 @@ def _widths(x, pad_width, value=0):
     dtype=lambda x, pad_width, value: x.dtype,
     prepare=_widths,
     onnx="Pad",
+    complex=True,
     vjp=(
         lambda g, y, x, pad_width, value: g[
             tuple(slice(a, a + n) for n, (a, b) in zip(x.shape, pad_width, strict=True))
@@ -321,7 +327,7 @@ def _flipped(x, axis=None):
     return {"axis": shapes.axes_indices(axis, len(x.shape))}
 
 
-@op(_same, prepare=_flipped, vjp=(lambda g, y, x, axis: flip(g, axis),))
+@op(_same, prepare=_flipped, complex=True, vjp=(lambda g, y, x, axis: flip(g, axis),))
 def flip(x, axis=None):
     """`x` in reverse order along `axis` (all axes if None)."""
     return np.flip(x, axis)
@@ -346,7 +352,7 @@ def _back(shift):
     return tuple(-s for s in shift) if isinstance(shift, tuple) else -shift
 
 
-@op(_same, prepare=_rolled, vjp=(lambda g, y, x, shift, axis: roll(g, _back(shift), axis),))
+@op(_same, prepare=_rolled, complex=True, vjp=(lambda g, y, x, shift, axis: roll(g, _back(shift), axis),))
 def roll(x, shift, axis=None):
     """`x` with its elements moved by `shift` along `axis` (flat if None), those at the end to the start."""
     return np.roll(x, shift, axis)

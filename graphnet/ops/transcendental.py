@@ -13,37 +13,37 @@ _LN2 = math.log(2.0)
 _LN10 = math.log(10.0)
 
 
-@elementwise("exp({x})", ufunc=np.exp, onnx="Exp", vjp=(lambda g, y, x: times(g, y),))
+@elementwise("exp({x})", ufunc=np.exp, onnx="Exp", complex=True, vjp=(lambda g, y, x: times(g, y),))
 def exp(x):
     """Elementwise exponential, `e ** x`."""
 
 
-@elementwise("exp2({x})", ufunc=np.exp2, vjp=(lambda g, y, x: times(g, y * _LN2),))
+@elementwise("exp2({x})", ufunc=np.exp2, complex=True, vjp=(lambda g, y, x: times(g, y * _LN2),))
 def exp2(x):
     """Elementwise `2 ** x`."""
 
 
-@elementwise("expm1({x})", ufunc=np.expm1, vjp=(lambda g, y, x: times(g, y + 1),))
+@elementwise("expm1({x})", ufunc=np.expm1, complex=True, vjp=(lambda g, y, x: times(g, y + 1),))
 def expm1(x):
     """Elementwise `exp(x) - 1`, accurate near 0."""
 
 
-@elementwise("log({x})", ufunc=np.log, onnx="Log", vjp=(lambda g, y, x: over(g, x),))
+@elementwise("log({x})", ufunc=np.log, onnx="Log", complex=True, vjp=(lambda g, y, x: over(g, x),))
 def log(x):
     """Elementwise natural logarithm."""
 
 
-@elementwise("log2({x})", ufunc=np.log2, vjp=(lambda g, y, x: over(g, x * _LN2),))
+@elementwise("log2({x})", ufunc=np.log2, complex=True, vjp=(lambda g, y, x: over(g, x * _LN2),))
 def log2(x):
     """Elementwise logarithm to base 2."""
 
 
-@elementwise("log10({x})", ufunc=np.log10, vjp=(lambda g, y, x: over(g, x * _LN10),))
+@elementwise("log10({x})", ufunc=np.log10, complex=True, vjp=(lambda g, y, x: over(g, x * _LN10),))
 def log10(x):
     """Elementwise logarithm to base 10."""
 
 
-@elementwise("log1p({x})", ufunc=np.log1p, vjp=(lambda g, y, x: over(g, 1 + x),))
+@elementwise("log1p({x})", ufunc=np.log1p, complex=True, vjp=(lambda g, y, x: over(g, 1 + x),))
 def log1p(x):
     """Elementwise `log(1 + x)`, accurate near 0."""
 
@@ -102,17 +102,17 @@ def log_sigmoid(x):
     return -np.logaddexp(np.multiply(x, -1.0), 0)
 
 
-@elementwise("sin({x})", ufunc=np.sin, onnx="Sin", vjp=(lambda g, y, x: times(g, cos(x)),))
+@elementwise("sin({x})", ufunc=np.sin, onnx="Sin", complex=True, vjp=(lambda g, y, x: times(g, cos(x)),))
 def sin(x):
     """Elementwise sine of an angle in radians."""
 
 
-@elementwise("cos({x})", ufunc=np.cos, onnx="Cos", vjp=(lambda g, y, x: times(g, -sin(x)),))
+@elementwise("cos({x})", ufunc=np.cos, onnx="Cos", complex=True, vjp=(lambda g, y, x: times(g, -sin(x)),))
 def cos(x):
     """Elementwise cosine of an angle in radians."""
 
 
-@elementwise("tan({x})", ufunc=np.tan, onnx="Tan", vjp=(lambda g, y, x: times(g, 1 + y * y),))
+@elementwise("tan({x})", ufunc=np.tan, onnx="Tan", complex=True, vjp=(lambda g, y, x: times(g, 1 + y * y),))
 def tan(x):
     """Elementwise tangent of an angle in radians."""
 
@@ -153,17 +153,17 @@ def hypot(a, b):
     """Elementwise `sqrt(a**2 + b**2)` without overflow; its gradient at (0, 0) is 0."""
 
 
-@elementwise("sinh({x})", ufunc=np.sinh, onnx="Sinh", vjp=(lambda g, y, x: times(g, cosh(x)),))
+@elementwise("sinh({x})", ufunc=np.sinh, onnx="Sinh", complex=True, vjp=(lambda g, y, x: times(g, cosh(x)),))
 def sinh(x):
     """Elementwise hyperbolic sine."""
 
 
-@elementwise("cosh({x})", ufunc=np.cosh, onnx="Cosh", vjp=(lambda g, y, x: times(g, sinh(x)),))
+@elementwise("cosh({x})", ufunc=np.cosh, onnx="Cosh", complex=True, vjp=(lambda g, y, x: times(g, sinh(x)),))
 def cosh(x):
     """Elementwise hyperbolic cosine."""
 
 
-@elementwise("tanh({x})", ufunc=np.tanh, onnx="Tanh", vjp=(lambda g, y, x: g * (1 - y * y),))
+@elementwise("tanh({x})", ufunc=np.tanh, onnx="Tanh", complex=True, vjp=(lambda g, y, x: g * (1 - y * y),))
 def tanh(x):
     """Elementwise hyperbolic tangent."""
 
