@@ -264,6 +264,11 @@ def custom_gradient(f: Function) -> Function:
         xs = arguments.xs
         leaves, form, rule = _answered(f, name, arguments, xs, kwargs)
         places = _floats(leaves)
+        if any(isinstance(t, Tensor) and t.dtype.kind == "c" and t.requires_grad for t in leaves):
+            raise TypeError(
+                f"{name}: gradients of complex numbers are not known to custom_gradient: return real numbers "
+                "(gn.real, gn.imag)"
+            )
         if not places:
             return form(leaves)
         ys = [leaves[place] for place in places]
