@@ -152,15 +152,13 @@ class Op:
         """`error` with op, inputs and layer in its text, said once; the shape rule may know a better reason."""
         if getattr(error, "_graphnet_named", False) or isinstance(error, RecursionError):
             return error
-        explain = explain and not isinstance(error, MemoryError)
         reason = str(error)
-        try:
-            if not explain:
-                raise error
-            specs = tuple(a._value if isinstance(a, Tensor) else Spec(np.shape(a), np.asarray(a).dtype) for a in args)
-            self.infer(*specs, **attrs)
-        except Exception as found:
-            reason = str(found)
+        if explain and not isinstance(error, MemoryError):
+            try:
+                specs = [a._value if isinstance(a, Tensor) else Spec(np.shape(a), np.asarray(a).dtype) for a in args]
+                self.infer(*specs, **attrs)
+            except Exception as found:
+                reason = str(found)
         listed = [described(a) for a in args] + [f"{k}={v!r}" for k, v in attrs.items() if v is not None]
         where = state.mode.region
         layer = line("/".join(r.name for r in where.path)) + ": " if where is not None else ""
@@ -224,17 +222,15 @@ def _promoted(data: Any) -> np.dtype:
     """The dtype of a nested list of tensors, arrays and numbers; Python numbers are weak, as they are in arithmetic."""
     strong: set[Any] = set()
     weak: dict[type, Any] = {}
-
-    def look(item: Any) -> None:
+    waiting = [data]
+    while waiting:
+        item = waiting.pop()
         if isinstance(item, (list, tuple)):
-            for part in item:
-                look(part)
+            waiting += item
         elif item.__class__ in WEAK or item.__class__ is complex:
             weak.setdefault(item.__class__, 1j if item.__class__ is complex else item)
         else:
             strong.add(item.dtype if isinstance(item, Tensor) else as_array(item).dtype)
-
-    look(data)
     return np.result_type(*strong, *weak.values())
 
 
