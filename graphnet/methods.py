@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,7 +13,7 @@ from graphnet.grad import backward
 from graphnet.op import fast
 from graphnet.ops import elementwise, index, products, shaping
 from graphnet.protocols import booleans_only
-from graphnet.tensor import Parameter, Tensor, known, leaving, settled
+from graphnet.tensor import Parameter, Tensor, known, leaving, settled, state
 
 _BINARY = {
     "add": elementwise.add,
@@ -208,23 +209,58 @@ def _rdivmod(self: Tensor, other: Any) -> tuple[Tensor, Tensor]:
     return elementwise.floor_divide(other, self), elementwise.remainder(other, self)
 
 
-def _reduce_ex(self: Tensor, protocol: Any) -> Any:
+def _reduced(self: Tensor) -> tuple[Any, tuple[Any, ...]]:
+    """How a leaf is made again: a function and its arguments, the last of which is its gradient."""
     if self.is_symbolic or self.op is not None:
         raise TypeError(
             f"a tensor with a history ({self.op.name if self.op else 'symbolic'}) cannot be copied or pickled: "
             "use t.detach(), or save the graph"
         )
-    if type(self) is Parameter:
-        return _parameter, (self._value, self.name, self.requires_grad)
-    return _plain, (self._value, self.requires_grad, self.name)
+    value = leaving(self, "a pickle") if self.requires_grad else settled(self, "a pickle")
+    make = _parameter if type(self) is Parameter else _plain
+    return make, (value, self.name, self.requires_grad, self.grad)
 
 
-def _parameter(value: np.ndarray, name: str | None, trainable: bool) -> Parameter:
-    return Parameter(value, value.dtype, name, trainable)
+def _reduce_ex(self: Tensor, protocol: Any) -> Any:
+    return _reduced(self)
 
 
-def _plain(value: np.ndarray, requires_grad: bool, name: str | None) -> Tensor:
-    return Tensor(value, value.dtype, requires_grad, name)
+def _parameter(value: np.ndarray, name: str | None, trainable: bool, grad: Tensor | None = None) -> Parameter:
+    p = Parameter(value, value.dtype, name, trainable)
+    p.grad = grad
+    return p
+
+
+def _plain(value: np.ndarray, name: str | None, requires_grad: bool, grad: Tensor | None = None) -> Tensor:
+    t = Tensor(value, value.dtype, requires_grad, name)
+    t.grad = grad
+    return t
+
+
+def _connected(self: Tensor) -> bool:
+    """Whether a copy is a node of the graph: in a trace, or where a derivative depends on the tensor."""
+    m = state.mode
+    if self.is_symbolic:
+        return m.trace is not None
+    return m.within is not None and m.recording and self.requires_grad and m.within.reached(self) is not None
+
+
+def _shallow(self: Tensor) -> Tensor:
+    if _connected(self):
+        return shaping.identity(self)
+    make, given = _reduced(self)
+    made: Tensor = make(*given)
+    return made
+
+
+def _deep(self: Tensor, memo: dict[int, Any]) -> Tensor:
+    if _connected(self):
+        made: Tensor = shaping.identity(self)
+    else:
+        make, (*given, grad) = _reduced(self)
+        made = make(*given, copy.deepcopy(grad, memo))
+    memo[id(self)] = made
+    return made
 
 
 def _install_methods() -> None:
@@ -250,6 +286,8 @@ def _install_methods() -> None:
         "__array_ufunc__": protocols.array_ufunc,
         "__array_function__": protocols.array_function,
         "__reduce_ex__": _reduce_ex,
+        "__copy__": _shallow,
+        "__deepcopy__": _deep,
         "item": item,
         "tolist": tolist,
         "backward": backward,

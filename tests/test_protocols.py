@@ -305,6 +305,34 @@ def test_leaves_survive_copies_and_pickles(dtype, deep, name):
         np.testing.assert_array_equal(p.numpy(), [1, 2])
 
 
+@pytest.mark.parametrize("make", [lambda: gn.Parameter([1.0, 2.0]), lambda: gn.tensor([1.0, 2.0], requires_grad=True)])
+def test_copies_and_pickles_keep_the_gradient(make):
+    t = make()
+    (t * t).sum().backward()
+    for call in (copy.copy, copy.deepcopy, lambda t: pickle.loads(pickle.dumps(t))):
+        twin = call(t)
+        np.testing.assert_array_equal(twin.grad.numpy(), [2, 4])
+        (twin * 3.0).sum().backward()
+        np.testing.assert_array_equal(twin.grad.numpy(), [5, 7])
+        np.testing.assert_array_equal(t.grad.numpy(), [2, 4])
+    model = {"w": t, "grads": [t.grad]}
+    twin = copy.deepcopy(model)
+    assert twin["w"].grad is twin["grads"][0] and twin["w"].grad is not t.grad
+
+
+def test_a_copy_in_a_derivative_or_a_trace_stays_in_the_graph():
+    for call in (copy.copy, copy.deepcopy, lambda x: copy.deepcopy({"x": [x]})["x"][0]):
+        f = lambda x: (x * call(x)).sum()  # noqa: B023, E731
+        np.testing.assert_array_equal(gn.grad(f)(np.array([1.0, 2.0])).numpy(), [2, 4])
+        np.testing.assert_array_equal(gn.hessian(f)(np.array([1.0, 2.0])).numpy(), [[2, 0], [0, 2]])
+        np.testing.assert_array_equal(gn.compile(gn.grad(f))(np.array([1.0, 2.0])).numpy(), [2, 4])
+        np.testing.assert_array_equal(gn.grad(lambda x: (x * call(x * 2.0)).sum())(np.array([1.0])).numpy(), [4])  # noqa: B023
+    with pytest.raises(TypeError, match=r"cannot be copied or pickled|takes a tensor out of the graph"):
+        gn.grad(lambda x: x * pickle.loads(pickle.dumps(x)))(1.0)
+    fixed = gn.tensor(3.0)
+    assert gn.grad(lambda x: x * copy.deepcopy(fixed))(1.0).item() == 3
+
+
 def test_histories_and_symbols_are_not_pickled():
     w = gn.Parameter([1.0])
     for t, text in ((w * 2.0, r"with a history \(multiply\)"), (SYMBOLIC, r"\(symbolic\)")):
