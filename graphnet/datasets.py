@@ -13,6 +13,8 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
+#: what is packed may be this many times larger, or any larger up to FLOOR bytes: MNIST's images are 5 times
+EXPANSION, FLOOR = 100, 1 << 24
 _IDX_DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
 
@@ -64,7 +66,8 @@ def load_idx(path: str | Path) -> np.ndarray:
     """The array in an IDX file, gzipped or not, in this machine's byte order.
 
     Raises `FileNotFoundError`, or `ValueError` for a file that is no IDX file, is cut short or damaged, or holds more
-    or less than its header says. No more is unpacked or allocated than there is data for, whatever the header claims.
+    or less than its header says, or that would unpack to more than 100 times its size (and 16 MB). No more is unpacked
+    or allocated than there is data for, whatever the header claims.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -83,12 +86,12 @@ def load_idx(path: str | Path) -> np.ndarray:
             return _read_idx(file, path)
         try:
             with gzip.GzipFile(fileobj=file) as unpacked:
-                return _read_idx(unpacked, path)
+                return _read_idx(unpacked, path, max(FLOOR, EXPANSION * path.stat().st_size))
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise ValueError(f"{path}: the gzip data is damaged or cut short ({error})") from None
 
 
-def _read_idx(file: BinaryIO | gzip.GzipFile, path: Path) -> np.ndarray:
+def _read_idx(file: BinaryIO | gzip.GzipFile, path: Path, most: int = sys.maxsize) -> np.ndarray:
     magic = file.read(4)
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _IDX_DTYPES:
         raise ValueError(
@@ -109,6 +112,11 @@ def _read_idx(file: BinaryIO | gzip.GzipFile, path: Path) -> np.ndarray:
     if math.prod(n for n in shape if n) * dtype.itemsize > sys.maxsize:
         raise ValueError(f"{claim}, which is too large for any array")
     expected = math.prod(shape) * dtype.itemsize
+    if expected > most:
+        raise ValueError(
+            f"{claim}, which is {expected:,} bytes, more than {EXPANSION} times what is there: if it is meant "
+            "to be so, unpack it with gunzip"
+        )
     data = bytearray()
     # One byte more than expected, to see the end: there gzip compares its checksum.
     while block := file.read(min(1 << 20, expected + 1 - len(data))):

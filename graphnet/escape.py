@@ -26,6 +26,11 @@ def _code(found: re.Match[str]) -> str:
     return found[0].encode("unicode_escape", "surrogatepass").decode("ascii")
 
 
+def is_shown(text: str) -> bool:
+    """Whether all of a text is shown: nothing in it is obeyed instead, and it stays on one line."""
+    return (text.isascii() and text.isprintable()) or re.search(f"[{_HIDDEN}]", text) is None
+
+
 def line(text: object, limit: int | None = None) -> str:
     """One line for a terminal, a file of text or a list: what is hidden is made visible, ends of lines too.
 

@@ -18,7 +18,7 @@ import numpy as np
 
 import graphnet as gn
 from graphnet.nn import regularizers, seeds
-from graphnet.nn.lookup import snake
+from graphnet.nn.lookup import checked_name, snake
 from graphnet.nn.phase import phase, running
 from graphnet.nn.sparse import is_sparse
 from graphnet.nn.weights import Weighted
@@ -153,20 +153,30 @@ class Layer(Weighted):
         input_shape: Any = None,
         input_dim: int | None = None,
     ):
-        if name is not None and (not isinstance(name, str) or not name or "/" in name):
-            raise ValueError(f"{type(self).__name__}: a name is a string without '/'; received {name!r}")
-        self._name = name or unique_name(self.kind)
+        self._name = self._checked_name(name) or unique_name(self.kind)
         self._trainable = bool(trainable)
-        try:
-            self._dtype = np.dtype(dtype or FLOAT)
-        except TypeError:
-            raise ValueError(f"{type(self).__name__}: dtype is 'float32' or 'float64'; received {dtype!r}") from None
+        self._dtype = self._checked_dtype(dtype or FLOAT)
         self.autocast = autocast
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self.declared_shape = as_shape(input_shape) if input_shape is not None else None
         if input_dim is not None:
             self.declared_shape = (int(input_dim),)
         self._hold()
+
+    def _checked_name(self, name: Any) -> str | None:
+        who = type(self).__name__
+        if name is not None and (not isinstance(name, str) or not name or "/" in name):
+            raise ValueError(f"{who}: a name is a string without '/'; received {name!r:.200}")
+        return checked_name(name, who)
+
+    def _checked_dtype(self, dtype: Any) -> np.dtype:
+        try:
+            found = np.dtype(dtype)
+        except TypeError:
+            found = None
+        if found is None or found.kind not in "biuf" or found.itemsize > 8:
+            raise ValueError(f"{type(self).__name__}: dtype is 'float32' or 'float64'; received {dtype!r:.100}")
+        return found
 
     @property
     def kind(self) -> str:
@@ -204,9 +214,9 @@ class Layer(Weighted):
         if any(p.kind is p.VAR_KEYWORD for p in parameters.values()) or cls.__init__ is Layer.__init__:
             return cls(**config)
         layer = cls(**{k: v for k, v in config.items() if k in parameters})
-        layer._name = config.get("name", layer._name)
-        layer._trainable = config.get("trainable", layer._trainable)
-        layer._dtype = np.dtype(config.get("dtype", layer.dtype))
+        layer._name = layer._checked_name(config.get("name")) or layer._name
+        layer._trainable = bool(config.get("trainable", layer._trainable))
+        layer._dtype = layer._checked_dtype(config.get("dtype") or layer.dtype)
         return layer
 
     def build(self, input_shape: Any) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from graphnet.escape import is_shown
 from graphnet.nn.registry import known_as, registered_name
 
 
@@ -27,6 +28,20 @@ def snake(name: str) -> str:
     """
     spaced = re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", name)
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", spaced).lower()
+
+
+def checked_name(name: Any, who: str) -> Any:
+    """`name`, if it is None or a text that can be shown: it stands in messages, tables, pages and files.
+
+    >>> checked_name("dense\x1b[2J", "Dense")
+    Traceback (most recent call last):
+    ValueError: Dense: a name is a text without what a terminal obeys instead of showing it; received 'dense\x1b[2J'
+    """
+    if name is not None and (not isinstance(name, str) or not is_shown(name)):
+        raise ValueError(
+            f"{who}: a name is a text without what a terminal obeys instead of showing it; received {name!r:.200}"
+        )
+    return name
 
 
 def unknown(what: str, given: Any, known: Any) -> ValueError:

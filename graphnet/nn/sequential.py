@@ -25,6 +25,15 @@ def filled(shape: tuple[int | None, ...], size: int) -> tuple[int, ...]:
     return tuple(size if n is None else n for n in shape[1:])
 
 
+def _free(sizes: Any) -> tuple[int | None, ...]:
+    """The shape of a batch whose rows have these sizes: None where they differ."""
+    return (None, *(same[0] if len(set(same)) == 1 else None for same in zip(*sizes, strict=True)))
+
+
+def _spec(x: Any) -> Any:
+    return None if x is None else (x.shape, x.dtype.name)
+
+
 @table.add()
 class Sequential(Model):
     """`layers[-1](... layers[1](layers[0](x)))`.
@@ -45,21 +54,43 @@ class Sequential(Model):
     def __init__(self, layers: Any = None, trainable: bool = True, name: str | None = None):
         super().__init__(name=name, trainable=trainable)
         self._layers: list[Layer] = []
+        self._names: set[str] = set()
         self._input: InputLayer | None = None
+        #: shape and dtype of what the last layer makes of the input, and of its mask; once for each free size
+        self._ends: list[tuple[Any, Any]] = []
         if isinstance(layers, (Layer, type, str, dict)):
             raise TypeError(f"Sequential takes a list of layers, as in Sequential([Dense(3)]); received {layers!r}.")
         for layer in layers or ():
-            self.add(layer)
+            self._append(layer)
+        self._extend()
 
     def add(self, layer: Any) -> None:
         """Put `layer` at the end. The first may be an `Input`, or a classic `Layer(size=...)` that states its size."""
+        before, count = (self._input, self.declared_shape, self._dtype), len(self._layers)
+        try:
+            self._append(layer)
+            if self.built and self._ends and self._layers:
+                self._continue()
+            else:
+                self._extend()
+        except BaseException:
+            self._input, self.declared_shape, self._dtype = before
+            self._names.difference_update([other.name for other in self._layers[count:]])
+            del self._layers[count:]
+            raise
+        self._predictor = None
+        if self.steps is not None:
+            self.steps.unsettle()
+
+    def _append(self, layer: Any) -> None:
+        """Check `layer` and put it at the end of the list."""
         if isinstance(layer, type) and issubclass(layer, Layer):
             raise TypeError(f"add takes a layer, not a class: write {layer.__name__}(...).")
         if not isinstance(layer, Layer):
             raise TypeError(f"a Sequential is made of layers; received {layer!r} ({type(layer).__name__}).")
         if not self._layers and self._input is None and isinstance(layer, ClassicLayer):
             for first in layer.as_first():
-                self.add(first)
+                self._append(first)
             return
         if isinstance(layer, InputLayer):
             if self._layers or self._input is not None:
@@ -69,20 +100,30 @@ class Sequential(Model):
             if layer._dtype.kind == "f":
                 self._dtype = layer._dtype
             return
-        if any(layer.name == other.name for other in self._layers):
+        if layer.name in self._names:
             raise ValueError(f"'{self.name}' has a layer named '{layer.name}' already: names in a Sequential differ.")
         if not self._layers and self.declared_shape is None:
             self.declared_shape = layer.declared_shape
+        self._names.add(layer.name)
         self._layers.append(layer)
-        if self.steps is not None:
-            self.steps.unsettle()
-        self._extend()
+
+    def _continue(self) -> None:
+        """Build the last layer alone: the others are built, and what they make of the input is known."""
+        found, sizes = [], []
+        with running(False, losses=[]):
+            for x, mask in self._ends:
+                y, mask = self._after(self._layers[-1], gn.input(*x), gn.input(*mask) if mask else None, False)
+                found.append((_spec(y), _spec(mask)))
+                sizes.append(y.shape[1:])
+        self._ends = found
+        self.output_shape = self._layers[-1].output_shape = _free(sizes)
 
     def pop(self) -> Layer:
         """Take the last layer away, and give it."""
         if not self._layers:
             raise ValueError(f"'{self.name}' has no layers.")
         layer = self._layers.pop()
+        self._names.discard(layer.name)
         if self.steps is not None:
             self.steps.unsettle()
         self.built, self.output_shape = False, None
@@ -132,6 +173,7 @@ class Sequential(Model):
             )
         self._predictor = None
         self.built_shape = (None, *shape[1:])
+        self._ends = []
         found = [self._shapes(filled(shape, FREE[0]))]
         if None in shape[1:]:
             try:
@@ -142,10 +184,7 @@ class Sequential(Model):
                     f"{FREE[1]} for what is free: {error}"
                 ) from None
         for layer, *sizes in zip(self._layers, *found, strict=True):
-            layer.output_shape = (
-                None,
-                *(same[0] if len(set(same)) == 1 else None for same in zip(*sizes, strict=True)),
-            )
+            layer.output_shape = _free(sizes)
         self.built = True
         self.output_shape = self._layers[-1].output_shape
 
@@ -157,6 +196,7 @@ class Sequential(Model):
             for layer in self._layers:
                 x, mask = self._after(layer, x, mask, False)
                 found.append(x.shape[1:])
+        self._ends.append((_spec(x), _spec(mask)))
         return found
 
     def call(self, x: gn.Tensor, training: bool = False, mask: Any = None) -> gn.Tensor:

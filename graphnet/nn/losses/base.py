@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 import graphnet as gn
-from graphnet.nn.lookup import Configured, Table, snake
+from graphnet.nn.lookup import Configured, Table, checked_name, snake
 from graphnet.nn.pairing import is_own, paired
 from graphnet.nn.targets import as_tensor
 
@@ -37,7 +37,7 @@ class Loss(Configured):
     def __init__(self, name: str | None = None, reduction: str | None = SUM, dtype: Any = None):
         if reduction not in REDUCTIONS:
             raise ValueError(f"a reduction is one of {', '.join(map(repr, REDUCTIONS))}; received {reduction!r}")
-        self.name = name or snake(type(self).__name__)
+        self.name = checked_name(name, type(self).__name__) or snake(type(self).__name__)
         self.reduction = reduction
         self.dtype = dtype
 

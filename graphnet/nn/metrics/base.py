@@ -14,7 +14,7 @@ import numpy as np
 
 import graphnet as gn
 from graphnet.nn import initializers
-from graphnet.nn.lookup import Configured, Table, snake
+from graphnet.nn.lookup import Configured, Table, checked_name, snake
 from graphnet.nn.losses import Loss, check_rows_left, ratio, weighed, weights_like
 from graphnet.nn.losses import table as loss_table
 from graphnet.nn.pairing import Broadcasts, is_own, paired, pairing, unchanged
@@ -54,7 +54,7 @@ class Metric(Configured):
             cls.update_state = pairing(cls.__dict__["update_state"])  # type: ignore[method-assign]
 
     def __init__(self, name: str | None = None, dtype: Any = None):
-        self.name = name or snake(type(self).__name__)
+        self.name = checked_name(name, type(self).__name__) or snake(type(self).__name__)
         self.dtype = dtype
 
     def __setattr__(self, name: str, value: Any) -> None:

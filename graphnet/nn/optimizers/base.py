@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 import graphnet as gn
-from graphnet.nn.lookup import Configured, Table, plain
+from graphnet.nn.lookup import Configured, Table, checked_name, plain
 from graphnet.nn.optimizers import schedules
 from graphnet.nn.optimizers.settings import count_of, fraction, number_of, positive, schedule_of, takes_step
 
@@ -73,7 +73,7 @@ class Optimizer(Configured):
         gradient_accumulation_steps: int | None = None,
         name: str | None = None,
     ):
-        self.name = name or type(self).__name__.lower()
+        self.name = checked_name(name, type(self).__name__) or type(self).__name__.lower()
         clips = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
         set_ones = [key for key, value in clips.items() if value is not None]
         if len(set_ones) > 1:

@@ -17,7 +17,7 @@ from graphnet.nn.saving.errors import Refused
 EXPANSION, FLOOR = 20, 1 << 24
 MEMBERS = 10_000
 #: levels of nested lists and dicts in a JSON text, its bytes, and the values in it
-DEPTH, TEXT, VALUES = 500, 1 << 26, 1_000_000
+DEPTH, TEXT, VALUES = 340, 1 << 26, 1_000_000
 #: digits of a whole number in a JSON text
 DIGITS = 300
 #: the first moment that a zip can name: members carry no time, so that the same model gives the same bytes
@@ -128,7 +128,7 @@ def _content(packed_bytes: bytes, info: zipfile.ZipInfo) -> bytes:
 
 
 def dumped(value: Any, **options: Any) -> bytes:
-    """A JSON text that `parsed` reads. Raises `ValueError` for what is nested too deeply."""
+    """A JSON text that `parsed` reads. Raises `ValueError` for what is nested too deeply, or says too much."""
     try:
         deep = _deeper(value, DEPTH)
         text = "" if deep else json.dumps(value, **options)
@@ -136,13 +136,22 @@ def dumped(value: Any, **options: Any) -> bytes:
         deep = True
     if deep:
         raise ValueError("it can't be written to a file: models are nested in it too deeply.")
-    return text.encode()
+    content = text.encode()
+    if _too_much(content):
+        raise ValueError(
+            f"it can't be written to a file: its configuration has {len(content):,} bytes. Arrays belong into weights."
+        )
+    return content
+
+
+def _too_much(text: bytes) -> bool:
+    return len(text) > TEXT or text.count(b",") + text.count(b"[") + text.count(b"{") > VALUES
 
 
 def parsed(text: bytes, what: str) -> Any:
     """A JSON text as nested lists and dicts. Raises `Refused` for anything else, or one that is nested deeply, has very
     many values, or numbers of very many digits."""
-    if len(text) > TEXT or text.count(b",") + text.count(b"[") + text.count(b"{") > VALUES:
+    if _too_much(text):
         raise Refused(f"{what} has {len(text):,} bytes, and says more than a file of this kind can.")
     long = re.search(rb"\d{%d}" % DIGITS, text) is not None
     try:

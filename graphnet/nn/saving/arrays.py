@@ -40,7 +40,7 @@ NONE = "0" * 8
 #: the longest header of an array in a `.npz` file
 HEADER = 10_000
 #: axes of an array, and what its sizes give multiplied, where one is 0 without it
-AXES, LARGEST = 32, 1 << 62
+AXES, LARGEST = 32, 1 << 58
 
 
 def to_safetensors(arrays: dict[str, np.ndarray], about: dict[str, str] | None = None) -> bytes:

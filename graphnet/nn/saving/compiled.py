@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from graphnet.nn.regularizers import Regularizer
 from graphnet.nn.saving import keras_words as keras
 from graphnet.nn.saving.errors import Refused
 from graphnet.nn.saving.state import fitting, optimizer_variables
@@ -47,6 +48,8 @@ def compile_from(model: Any, config: Any, maker: Maker) -> None:
     loss = maker.value(loss)
     if isinstance(loss, (list, dict)):
         raise Refused("it has several losses; graphnet has one.")
+    if penalty is not None and not isinstance(penalty, Regularizer):
+        raise Refused(f"its penalty is {str(penalty)[:60]}, not one of the regularizers.")
     model.compile(
         maker.value(config.get("optimizer"), "optimizers"),
         loss,

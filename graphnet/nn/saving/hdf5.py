@@ -22,7 +22,7 @@ from graphnet.nn.saving.errors import Refused
 #: what the checksum (CRC-32) of a file of weights stands behind, at its end
 MARK = b"graphnet"
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
-OBJECTS, DEEP = 200_000, 64
+OBJECTS, DEEP = 200_000, 1_000
 DEFLATE, SHUFFLE, FLETCHER = 1, 2, 3
 #: bytes of a chunk, whatever the size of its dataset
 CHUNK = 1 << 20

@@ -9,7 +9,6 @@ nothing but NumPy.
 from __future__ import annotations
 
 import datetime
-import json
 import os
 import warnings
 from pathlib import Path
@@ -158,7 +157,7 @@ def load_model(filepath: Any, custom_objects: Any = None, compile: bool = True, 
     word = ending(filepath, MODEL_ENDINGS, "a model")
     data = Path(filepath).read_bytes()
     with reading(filepath), custom_object_scope(custom_objects):
-        return (_from_graphnet if word == ".graphnet" else _from_keras)(data, compile, Maker(safe_mode))
+        return (_from_graphnet if word == ".graphnet" else _from_keras)(data, compile, Maker(safe_mode, len(data)))
 
 
 def _from_keras(data: bytes, compile: bool, maker: Maker) -> Any:
@@ -238,7 +237,7 @@ def to_json(model: Any, **options: Any) -> str:
     except NoWord:
         node = written(model, OWN)
         node["compile_config"] = compile_config(model, OWN) or {}
-    return json.dumps(node, **options)
+    return dumped(node, **options).decode()
 
 
 def model_from_json(text: str, custom_objects: Any = None) -> Any:
@@ -253,7 +252,8 @@ def model_from_json(text: str, custom_objects: Any = None) -> Any:
     """
     with custom_object_scope(custom_objects):
         try:
-            node, maker = parsed(text.encode(), "the text"), Maker()
+            content = text.encode("utf-8", "surrogatepass")
+            node, maker = parsed(content, "the text"), Maker(size=len(content))
             model = maker.value(node)
             if not isinstance(model, Model):
                 raise Refused("it describes no model.")

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import graphnet as gn
+from graphnet.escape import member
 from graphnet.nn.training import Model
 from graphnet.nn.weights import Weighted
 
@@ -103,7 +104,7 @@ def readable_paths(model: Any) -> dict[str, gn.Parameter]:
     found: dict[str, gn.Parameter] = {}
     for place in places(model):
         for number, w in enumerate(place.weights):
-            label = (w.name or f"weight_{number}").rsplit("/", 1)[-1]
+            label = member((w.name or f"weight_{number}").rsplit("/", 1)[-1])
             path = joined(place.readable, label)
             while path in found:
                 label += f"_{number}"

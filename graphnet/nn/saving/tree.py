@@ -37,6 +37,10 @@ KINDS = (
 FUNCTIONS = ("activations", "losses", "metrics")
 
 
+#: bytes that the least object takes in a JSON text, and objects that any file may ask for
+LEAST, FEW = 40, 1_000
+
+
 class NoWord(ValueError):
     """Keras has no word for something that is to be saved."""
 
@@ -191,11 +195,21 @@ def made(node: Any, want: str | None = None) -> Any:
 
 
 class Maker:
-    """Makes the objects of one file. Layers that Keras marks as shared are one object."""
+    """Makes the objects of one file. Layers that Keras marks as shared are one object.
 
-    def __init__(self, safe: bool = True) -> None:
+    They are as many as a text of `size` bytes can name one by one: an object that stands in several places counts, with
+    what is in it, in each, since it is also called in each.
+    """
+
+    def __init__(self, safe: bool = True, size: int = 0) -> None:
         self.safe = safe
-        self.shared: dict[Any, Any] = {}
+        self.shared: dict[Any, tuple[Any, int]] = {}
+        self.left = self.most = FEW + size // LEAST
+
+    def _spend(self, count: int) -> None:
+        self.left -= count
+        if self.left < 0:
+            raise Refused(f"its configuration asks for more than {self.most:,} objects.")
 
     def value(self, node: Any, want: str | None = None) -> Any:
         """What `node` stands for: an object if it has a class name, or itself with its parts made."""
@@ -205,13 +219,13 @@ class Maker:
             return node
         if "class_name" not in node or "config" not in node:
             return {k: self.value(v) for k, v in node.items()}
-        found = self._entry(node, want)
-        return found
+        return self._entry(node, want)
 
     def _entry(self, node: dict[str, Any], want: str | None) -> Any:
         name, config = node["class_name"], node["config"]
+        self._spend(1)
         if not isinstance(name, str):
-            raise Refused(f"a class is named by {name!r}.")
+            raise Refused(f"a class is named by {name!r:.100}.")
         if name == "function":
             return self._function(node)
         if name.startswith("__"):
@@ -239,12 +253,15 @@ class Maker:
             raise Refused(f"it names {module}.{name}, which graphnet does not have.{nearest(name, words)}")
         if want is not None and kind != want:
             raise Refused(f"it has {module}.{name} where one of the {want} is wanted.")
-        shared = (name, node["shared_object_id"]) if kind == "layers" and "shared_object_id" in node else None
-        if shared in self.shared and shared is not None:
-            return self.shared[shared]
+        shared = (name, str(node["shared_object_id"])) if kind == "layers" and "shared_object_id" in node else None
+        if shared is not None and shared in self.shared:
+            made, count = self.shared[shared]
+            self._spend(count)
+            return made
+        before = self.left
         made = self._model(cls, node) if issubclass(cls, Model) else self._known(cls, kind, root, node)
         if shared is not None:
-            self.shared[shared] = made
+            self.shared[shared] = made, before - self.left
         return made
 
     def _known(self, cls: type, kind: str, root: str, node: dict[str, Any]) -> Any:
@@ -316,10 +333,13 @@ class Maker:
                 "a function with a name where the model is made, register it there and here, and save again."
             )
         if name in ("__numpy__", "__tensor__") and isinstance(config, dict):
-            kind = np.dtype(str(config.get("dtype")))
-            if kind.kind not in "biuf":
-                raise Refused(f"it holds an array of {kind}.")
-            return np.array(config.get("value"), kind)
+            try:
+                kind = np.dtype(str(config.get("dtype")))
+                if kind.kind not in "biuf":
+                    raise Refused(f"it holds an array of {kind}.")
+                return np.array(config.get("value"), kind)
+            except (TypeError, ValueError, OverflowError) as error:
+                raise Refused(f"it holds an array that is none: {error}") from None
         raise Refused(f"it holds {name.strip('_')}, for which graphnet has no word.")
 
 
