@@ -3,7 +3,6 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from graphnet import ops
 from graphnet.nn import (
     activations,
     callbacks,
@@ -26,7 +25,7 @@ from graphnet.nn.training import Model
 from graphnet.nn.utils import set_random_seed, to_categorical
 
 if TYPE_CHECKING:
-    from graphnet.nn import models, saving
+    from graphnet.nn import models, ops, saving
     from graphnet.nn.saving import (
         clone_model,
         custom_object_scope,
@@ -78,6 +77,7 @@ _HOMES = {
     "load_model": "saving",
     "model_from_json": "saving",
     "models": "",
+    "ops": "",
     "register_keras_serializable": "registry",
     "register_serializable": "registry",
     "save_model": "saving",

@@ -1,5 +1,9 @@
 """The operations, by kind: elementwise, transcendental, special, activation, reduce, shaping, index, products, ..."""
 
+import importlib
+import sys
+from typing import Any
+
 # What only plans make is registered too: its names are taken.
 from graphnet.ops import planned as planned
 from graphnet.ops.activation import (
@@ -345,3 +349,13 @@ __all__ = [
     "zeros",
     "zeros_like",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # Names of keras.ops that are no ops of graphnet: whoever does without them need not wait for them.
+    if not name.startswith("_"):
+        for home in ("keras_names", "keras_numbers"):
+            module = sys.modules.get(f"{__name__}.{home}") or importlib.import_module(f"{__name__}.{home}")
+            if name in module.__all__:
+                return getattr(module, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
