@@ -6,7 +6,6 @@ symbolic or have recorded their history.
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Callable, Container, Iterable, Sequence
 from functools import cached_property
@@ -14,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from graphnet.arguments import Arguments, Signature
 from graphnet.containers import flatten
 from graphnet.escape import identifier, line
 from graphnet.grad import gradients
@@ -457,29 +457,26 @@ class Trace:
         return now
 
 
-def _argument_names(f: Callable[..., Any], count: int) -> list[str]:
-    try:
-        parameters = list(inspect.signature(f).parameters.values())
-    except (TypeError, ValueError):
-        parameters = []
-    names = []
-    for i in range(count):
-        if i < len(parameters) and parameters[i].kind in (
-            inspect.Parameter.POSITIONAL_ONLY,
-            inspect.Parameter.POSITIONAL_OR_KEYWORD,
-        ):
-            names.append(parameters[i].name)
-        else:
-            star: str = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), "x")
-            names.append(f"{star}_{i}")
-    return names
+def traced(f: Callable[..., Any], arguments: Arguments) -> Graph:
+    """The graph of what `f` does with these arguments."""
+    inputs = [
+        symbolic(tuple(a.shape), a.dtype, label) for a, label in zip(arguments.arrays, arguments.names(), strict=True)
+    ]
+    args, kwargs = arguments.given(inputs)
+    collected = Trace()
+    with mode(trace=collected, recording=True, region=None, raw=False, of=None):
+        outputs, structure = flatten(f(*args, **kwargs))
+    result = structure([collected.read(t) if isinstance(t, Parameter) else t for t in outputs])
+    named = getattr(f, "__name__", None)
+    return Graph(inputs, result, collected.updates.items(), name=named if named and named.isidentifier() else None)
 
 
-def trace(f: Callable[..., Any], *example_args: Any) -> Graph:
+def trace(f: Callable[..., Any], *example_args: Any, **example_kwargs: Any) -> Graph:
     """The graph of what `f` does with arguments of these shapes and dtypes; `f` runs once, on symbolic tensors.
 
-    Arrays and tensors in `example_args` (also inside nested containers) become inputs; numbers, lists of numbers and
-    other objects keep their values. A `Parameter.assign` in `f` becomes an update of the graph.
+    Arrays and tensors among the arguments (also inside nested containers, of data frames or another library) become
+    inputs, in order; numbers, lists of numbers and other objects keep their values, as does what `f` reads from
+    outside, parameters excepted. A `Parameter.assign` in `f` becomes an update of the graph.
 
     >>> import graphnet as gn
     >>> print(gn.trace(lambda a, b: (a - b) ** 2, gn.input((3,)), gn.input((3,))))
@@ -488,25 +485,9 @@ def trace(f: Callable[..., Any], *example_args: Any) -> Graph:
       t1: float32[3] = power(t0, 2.0)
       return t1
     """
-    inputs: list[Tensor] = []
-    args = []
-    for value, name in zip(example_args, _argument_names(f, len(example_args)), strict=True):
-        leaves, rebuild = flatten(value)
-        replaced = []
-        for leaf, label in zip(leaves, rebuild.names(name), strict=True):
-            if isinstance(leaf, (Tensor, np.ndarray, np.generic)):
-                t = symbolic(tuple(leaf.shape), leaf.dtype, label)
-                inputs.append(t)
-                replaced.append(t)
-            else:
-                replaced.append(leaf)
-        args.append(rebuild(replaced))
-    collected = Trace()
-    with mode(trace=collected, recording=True, region=None, raw=False, of=None):
-        outputs, rebuild = flatten(f(*args))
-    result = rebuild([collected.read(t) if isinstance(t, Parameter) else t for t in outputs])
-    named = getattr(f, "__name__", None)
-    return Graph(inputs, result, collected.updates.items(), name=named if named and named.isidentifier() else None)
+    signature = Signature(f)
+    args, kwargs = signature.bound(example_args, example_kwargs)
+    return traced(f, Arguments(signature, args, kwargs, keyed=False))
 
 
-__all__ = ["Graph", "trace"]
+__all__ = ["Graph", "trace", "traced"]

@@ -7,17 +7,17 @@ import os
 import threading
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable
-from functools import update_wrapper
+from collections.abc import Callable, Sequence
+from functools import partial, update_wrapper
+from types import FunctionType
 from typing import Any
 
 import numpy as np
 
-from graphnet.compile.passes import frozen
+from graphnet.arguments import BY_IDENTITY, Arguments, Signature
 from graphnet.compile.plan import Plan, backend_wanted
-from graphnet.containers import flatten
-from graphnet.graph import trace
-from graphnet.tensor import KINDS, Tensor, constant, state
+from graphnet.graph import Graph, traced
+from graphnet.tensor import KINDS, constant, state
 
 log = logging.getLogger("graphnet")
 
@@ -28,17 +28,33 @@ _all: weakref.WeakSet[Compiled] = weakref.WeakSet()
 class Compiled:
     """What `graphnet.compile` gives: call it as the function.
 
-    `plan` and `source` are of the last call; `compilations` counts the traces so far.
+    `plan` and `source` are of the last call; `compilations` counts the traces so far; `clear()` forgets them.
     """
 
-    def __init__(self, f: Callable[..., Any], limit: int = 32, backend: str | None = None):
-        update_wrapper(self, f)
+    def __init__(
+        self,
+        f: Callable[..., Any],
+        limit: int = 32,
+        backend: str | None = None,
+        static_argnums: Any = None,
+        static_argnames: Any = None,
+    ):
+        if isinstance(f, (classmethod, property)):
+            raise TypeError(f"gn.compile takes a function; write @{type(f).__name__} above @gn.compile")
+        if not callable(f):
+            raise TypeError(f"gn.compile takes a function; received {type(f).__name__}")
+        # Of other objects than functions, attributes are theirs.
+        update_wrapper(self, f, updated=("__dict__",) if isinstance(f, FunctionType) else ())
         self._f = f
         self.limit = limit
         self.backend = backend_wanted(backend)
+        self._static = static_argnums, static_argnames
+        self._signature = Signature(f, *self._static)
         self._plans: OrderedDict[Any, Plan] = OrderedDict()
         self._plain: dict[Any, Plan] = {}
         self._recent: set[Plan] = set()
+        #: what is compiled for each object that has this as a method, by its address while it is there
+        self._methods: OrderedDict[int, tuple[Any, Compiled]] = OrderedDict()
         self._lock = threading.RLock()
         _all.add(self)
         self.compilations = 0
@@ -46,10 +62,51 @@ class Compiled:
 
     def __getstate__(self) -> dict[str, Any]:
         # A copy has plans of its own, for the copies of the parameters that its function uses.
-        return {"f": self._f, "limit": self.limit, "backend": self.backend}
+        return {"f": self._f, "limit": self.limit, "backend": self.backend, "static": self._static}
 
     def __setstate__(self, saved: dict[str, Any]) -> None:
-        Compiled.__init__(self, saved["f"], saved["limit"], saved["backend"])
+        Compiled.__init__(self, saved["f"], saved["limit"], saved["backend"], *saved.get("static", ()))
+
+    def __repr__(self) -> str:
+        count = len(self._plans)
+        return f"<compiled {self._signature.label}, {count} plan{'s' * (count != 1)}>"
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        if instance is None or isinstance(self._f, staticmethod):
+            return self
+        return Method(self._of(instance), instance)
+
+    def _of(self, instance: Any) -> Compiled:
+        """The function of one object: what it reads of the object is its own, and ends with it."""
+        key = id(instance)
+        with self._lock:
+            known = self._methods.get(key)
+            if known is not None and known[0]() is instance:
+                return known[1]
+            try:
+                methods = self._methods
+                held: Any = weakref.ref(instance, lambda _: methods.pop(key, None))
+            except TypeError:
+                # What can't be referred to weakly is held: no other object can have its address meanwhile.
+                def held(instance: Any = instance) -> Any:
+                    return instance
+
+                strong = [k for k, (ref, _) in self._methods.items() if not isinstance(ref, weakref.ref)]
+                if len(strong) >= self.limit:
+                    del self._methods[strong[0]]
+            own = Compiled(_Bound(self._f, held), self.limit, self.backend)
+            own._static, own._signature = self._static, Signature(self._f, *self._static, skip=1)
+            self._methods[key] = held, own
+            return own
+
+    def clear(self) -> None:
+        """Forget all traces: the next call traces the function anew, and so reads anew what is outside of it."""
+        with self._lock:
+            self._plans.clear()
+            self._plain.clear()
+            self._recent.clear()
+            for _, own in list(self._methods.values()):
+                own.clear()
 
     @property
     def source(self) -> str:
@@ -67,22 +124,18 @@ class Compiled:
     def _repr_svg_(self) -> str | None:
         return self.plan._repr_svg_() if self.plan is not None else None
 
-    def lower(self, *args: Any) -> Plan:
+    def lower(self, *args: Any, **kwargs: Any) -> Plan:
         """The plan for arguments of these shapes and dtypes, traced now if it is not there; nothing is computed."""
-        leaves, structure = flatten(args)
-        key = (
-            tuple(
-                (leaf.shape, leaf.dtype) if isinstance(leaf, (Tensor, np.ndarray, np.generic)) else frozen(leaf)
-                for leaf in leaves
-            ),
-            structure,
-        )
+        return self._lowered(Arguments(self._signature, *self._signature.bound(args, kwargs)))
+
+    def _lowered(self, arguments: Arguments) -> Plan:
+        key = arguments.key
         with self._lock:
             plan = self._plans.get(key)
             if plan is None:
-                plan = Plan(trace(self._f, *args), self.backend)
+                plan = Plan(traced(self._f, arguments), self.backend)
                 self.compilations += 1
-                log.info("compiled %s for %s (%d so far)", self._f, key[0], self.compilations)
+                log.info("compiled %s for %s (%d so far)", self._f, arguments.described(), self.compilations)
                 if len(self._plans) >= self.limit:
                     # Calls that found their plan without this lock have not moved it.
                     for old in [k for k, p in self._plans.items() if p in self._recent]:
@@ -97,20 +150,21 @@ class Compiled:
             self.plan = plan
         return plan
 
-    def __call__(self, *args: Any) -> Any:
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         mode = state.mode
         if mode.trace is not None:
-            return self._f(*args)
+            return self._f(*args, **kwargs)
         # Calls with nothing but arrays and plain tensors, which are the most, find their plan by that alone.
-        values: list[np.ndarray] | None = []
+        values: list[np.ndarray] | None = [] if not kwargs and self._signature.plain else None
         key: list[Any] = []
-        for a in args:
-            value = a._value if a.__class__ in KINDS and not a.requires_grad else a
-            if value.__class__ is not np.ndarray:
-                values = None
-                break
-            values.append(value)  # type: ignore[union-attr]
-            key += (value.shape, value.dtype)
+        if values is not None:
+            for a in args:
+                value = a._value if a.__class__ in KINDS and not a.requires_grad else a
+                if value.__class__ is not np.ndarray:
+                    values = None
+                    break
+                values.append(value)  # type: ignore[union-attr]
+                key += (value.shape, value.dtype)
         if values is not None:
             plan = self._plain.get(tuple(key))
             if plan is not None and not (mode.recording and plan.learns):
@@ -118,16 +172,43 @@ class Compiled:
                     self.plan = plan
                     self._recent.add(plan)
                 return plan.graph.structured([constant(r) for r in plan.run(values)])
-        plan = self.lower(*args)
+        if kwargs or not self._signature.plain:
+            args, kwargs = self._signature.bound(args, kwargs)
+        arguments = Arguments(self._signature, args, kwargs)
+        plan = self._lowered(arguments)
         if values is not None:
             self._plain[tuple(key)] = plan
-            arrays: Any = args
-        else:
-            arrays = [leaf for leaf in flatten(args)[0] if isinstance(leaf, (Tensor, np.ndarray, np.generic))]
         if mode.recording and plan.learns:
             # The caller may want gradients with respect to its parameters: then a history is needed.
-            return plan.graph.inlined(*arrays)
-        return plan(*arrays)
+            return plan.joined(arguments.arrays)
+        return plan(*arguments.arrays)
+
+
+class _Bound:
+    """A function with an object as its first argument, which it does not keep alive."""
+
+    def __init__(self, f: Callable[..., Any], held: Callable[[], Any]):
+        update_wrapper(self, f, updated=())
+        self.f, self.held = f, held
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.f(self.held(), *args, **kwargs)
+
+
+class Method:
+    """A compiled method of one object: called without it, and with the attributes of what is compiled."""
+
+    def __init__(self, compiled: Compiled, instance: Any):
+        self.__func__, self.__self__ = compiled, instance
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.__func__(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.__func__, name)
+
+    def __repr__(self) -> str:
+        return f"<{self.__func__!r} of {self.__self__!r}>"
 
 
 def _forked() -> None:
@@ -140,20 +221,42 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forked)
 
 
-def compile(f: Callable[..., Any], *, backend: str | None = None, limit: int = 32) -> Compiled:
+def compile(
+    f: Callable[..., Any] | None = None,
+    *,
+    backend: str | None = None,
+    limit: int = 32,
+    static_argnums: int | Sequence[int] | None = None,
+    static_argnames: str | Sequence[str] | None = None,
+) -> Any:
     """`f`, traced once per shapes and dtypes of its arguments, and run as one plan over buffers laid out ahead.
 
-    Arrays and tensors among the arguments, also in nested containers, are inputs; numbers, lists of
-    numbers and other arguments keep their values.
-    A `Parameter.assign` in `f` is carried out at each call, in the parameter's own array. Values agree with those of
-    `f` to rounding. `f` must not look at numbers (no `if x > 0`, no `float(x)`), nor do anything else but compute.
+    Arrays and tensors among the arguments are inputs, also in nested containers, by name, as defaults, and where they
+    come from elsewhere (data frames, tensors of other libraries). Other arguments are kept by the trace and known by
+    their content and class: numbers, lists of numbers, strings, enumerations, functions, objects with an equality of
+    their own. What can only be known by its address raises `TypeError`, unless `static_argnums` or `static_argnames`
+    say that it stays as it is. At most `limit` traces are kept, those used last.
 
-    Called with tensors that need a gradient (or, outside `no_grad`, with parameters that do), the graph joins their
-    history, so that derivatives of a compiled function are those of the function.
+    A `Parameter.assign` in `f` is carried out at each call, in the parameter's own array. Values agree with those of
+    `f` to rounding. `f` must not look at numbers (no `if x > 0`, no `float(x)`), nor do anything else but compute; what
+    it reads from outside, parameters excepted, is read when it is traced (`clear()` has it traced anew). As a method it
+    is traced for each object.
+
+    Called with tensors that need a gradient (or, outside `no_grad`, with parameters that do), the call is one node of
+    their history, and its gradient is compiled too: derivatives of a compiled function are those of the function.
+
+    `@gn.compile(backend="numpy")` decorates with options.
 
     >>> import graphnet as gn
-    >>> f = gn.compile(lambda x: gn.exp(x) * 2.0)
-    >>> f(gn.tensor([0.0, 0.0])), f.compilations
-    (Tensor([2., 2.]), 1)
+    >>> f = gn.compile(lambda x, k=2.0: gn.exp(x) * k)
+    >>> f(gn.tensor([0.0, 0.0])), f(x=[0.0], k=3.0), f.compilations
+    (Tensor([2., 2.]), Tensor([3.]), 2)
     """
-    return Compiled(f, limit, backend)
+    if f is None:
+        return partial(
+            compile, backend=backend, limit=limit, static_argnums=static_argnums, static_argnames=static_argnames
+        )
+    return Compiled(f, limit, backend, static_argnums, static_argnames)
+
+
+BY_IDENTITY.update((Compiled, Graph))

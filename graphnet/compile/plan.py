@@ -19,11 +19,12 @@ from graphnet.compile import blas, native, turns
 from graphnet.compile.code import Code
 from graphnet.compile.pace import Pace, clock, one_thread
 from graphnet.compile.passes import optimise, rooted
+from graphnet.compile.program import Program, called, recorded
 from graphnet.compile.turns import turn_of
 from graphnet.escape import line
 from graphnet.graph import Graph
 from graphnet.op import described
-from graphnet.tensor import KINDS, Parameter, Tensor, constant, tick
+from graphnet.tensor import KINDS, Parameter, Tensor, constant, state, tick
 
 log = logging.getLogger("graphnet")
 ndarray = np.ndarray
@@ -157,8 +158,10 @@ class Plan:
     """
 
     def __init__(self, graph: Graph, backend: str | None = None):
-        wanted = backend_wanted(backend)
-        self.graph = optimise(rooted(graph))
+        self._backend = wanted = backend_wanted(backend)
+        #: as it was traced: what is watched, differentiated, or entered again while it runs
+        self.traced = rooted(graph)
+        self.graph = optimise(self.traced)
         self.updated: list[Parameter] = [p for p, _ in self.graph.updates]
         self._read = self.graph.parameters
         self._wanted = [(t.shape, t.dtype) for t in self.graph.inputs]
@@ -166,6 +169,9 @@ class Plan:
         self._waiting = NATIVE_AFTER if wanted == "auto" else -1
         self._numpy_calls = calls_on_numpy(self.graph) if wanted == "auto" and _Repeatable.on else 0
         self._made: _Running | None = None
+        self._differentiable: tuple[list[int], list[Parameter]] | None = None
+        self._learned: list[Parameter] | None = None
+        self._program: Program | None = None
         self._thread: threading.Thread | None = None
         code: Code = self._native() if wanted == "native" else Code(self.graph)
         self._running = _Running.of(code, code.load())
@@ -183,10 +189,48 @@ class Plan:
         """What the next call runs, as steps."""
         return self._running.code
 
+    def _smooth(self) -> tuple[list[int], list[Parameter]]:
+        """The places of the outputs that have gradients, and the parameters that those read."""
+        if self._differentiable is None:
+            graph = self.traced
+            places = [n for n, t in enumerate(graph.outputs) if t.dtype.kind == "f"]
+            read = list(Graph(graph.inputs, [graph.outputs[n] for n in places]).parameters)
+            self._differentiable = places, read
+        return self._differentiable
+
     @property
     def learns(self) -> bool:
-        """Whether gradients could be wanted with respect to a parameter: it has some that learn, and no updates."""
-        return not self.updated and any([p.requires_grad for p in self._read])
+        """Whether gradients could be wanted with respect to a parameter: outputs read one that learns and stays."""
+        if self._learned is None:
+            updated = set(self.updated)
+            some = any(p not in updated for p in self._read)
+            self._learned = [p for p in self._smooth()[1] if p not in updated] if some else []
+        return any([p.requires_grad for p in self._learned])
+
+    def joined(self, arguments: Sequence[Any]) -> Any:
+        """What a call gives, as one node in the history of the arguments, and of the parameters that outputs read."""
+        graph = self.traced
+        given = [graph.argument(n, a) for n, a in enumerate(arguments)]
+        if any(isinstance(a, Tensor) and a.is_symbolic for a in given):
+            return graph.inlined(*given)
+        # A history keeps copies: writing to the caller's array later changes no gradient.
+        inputs = [a if isinstance(a, Tensor) else constant(a.copy()) for a in given]
+        places, read = self._smooth()
+        if self._program is None and places:
+            self._program = Program([*graph.inputs, *read], [graph.outputs[n] for n in places], self._backend)
+        program = self._program
+        begun = tick()
+        # What doesn't learn is kept as it is now; who holds an array keeps its values.
+        inputs += [p if p.requires_grad else constant(p._value) for p in read]
+        results: list[Any] = [None] * len(graph.outputs)
+        if program is None or self.updated or len(places) < len(results):
+            results = list(self.run([t._value for t in inputs[: len(given)]]))
+            parts = recorded(program, inputs, [results[n] for n in places], begun) if program is not None else []
+        else:
+            parts = called(program, inputs)
+        for n, part in zip(places, parts, strict=True):
+            results[n] = part
+        return graph.structured([r if isinstance(r, Tensor) else constant(r) for r in results])
 
     @property
     def source(self) -> str:
@@ -205,8 +249,8 @@ class Plan:
 
     def __call__(self, *arrays: Any) -> Any:
         graph, wanted = self.graph, self._wanted
-        if len(arrays) != len(wanted):
-            return graph(*arrays)
+        if len(arrays) != len(wanted) or state.mode.trace is not None:
+            return self.traced(*arrays)
         values = []
         for place, a in enumerate(arrays):
             value = a
@@ -215,7 +259,7 @@ class Plan:
             if value.__class__ is not ndarray or (value.shape, value.dtype) != wanted[place]:
                 value = graph.argument(place, a)
                 if value.__class__ is not ndarray:
-                    return graph(*arrays)
+                    return self.joined(arrays)
             values.append(value)
         return graph.structured([constant(r) for r in self.run(values)])
 
