@@ -252,10 +252,14 @@ class Arguments:
         """The shapes and dtypes of the arrays."""
         return ", ".join(f"{a.dtype}{list(a.shape)}" for a in self.arrays)
 
+    def _placed(self) -> list[tuple[int | str, Any]]:
+        """The arguments with their places or names."""
+        return [*enumerate(self.args), *self.kwargs.items()]
+
     def names(self) -> list[str]:
         """A name for each of the arrays."""
         found: list[str] = []
-        for place, value in (*enumerate(self.args), *self.kwargs.items()):
+        for place, value in self._placed():
             if place not in self.signature.static:
                 leaves, structure = flatten(value)
                 labels = structure.names(self.signature.name(place)) if leaves else []

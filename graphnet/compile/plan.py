@@ -17,9 +17,9 @@ import numpy as np
 
 from graphnet.compile import blas, native, turns
 from graphnet.compile.code import Code
+from graphnet.compile.differentiable import Differentiable, called, recorded
 from graphnet.compile.pace import Pace, clock, one_thread
 from graphnet.compile.passes import optimise, rooted
-from graphnet.compile.program import Program, called, recorded
 from graphnet.compile.turns import turn_of
 from graphnet.escape import line
 from graphnet.graph import Graph
@@ -171,7 +171,7 @@ class Plan:
         self._made: _Running | None = None
         self._differentiable: tuple[list[int], list[Parameter]] | None = None
         self._learned: list[Parameter] | None = None
-        self._program: Program | None = None
+        self._function: Differentiable | None = None
         self._thread: threading.Thread | None = None
         code: Code = self._native() if wanted == "native" else Code(self.graph)
         self._running = _Running.of(code, code.load())
@@ -216,18 +216,18 @@ class Plan:
         # A history keeps copies: writing to the caller's array later changes no gradient.
         inputs = [a if isinstance(a, Tensor) else constant(a.copy()) for a in given]
         places, read = self._smooth()
-        if self._program is None and places:
-            self._program = Program([*graph.inputs, *read], [graph.outputs[n] for n in places], self._backend)
-        program = self._program
+        if self._function is None and places:
+            self._function = Differentiable([*graph.inputs, *read], [graph.outputs[n] for n in places], self._backend)
+        function = self._function
         begun = tick()
         # What doesn't learn is kept as it is now; who holds an array keeps its values.
         inputs += [p if p.requires_grad else constant(p._value) for p in read]
         results: list[Any] = [None] * len(graph.outputs)
-        if program is None or self.updated or len(places) < len(results):
+        if function is None or self.updated or len(places) < len(results):
             results = list(self.run([t._value for t in inputs[: len(given)]]))
-            parts = recorded(program, inputs, [results[n] for n in places], begun) if program is not None else []
+            parts = recorded(function, inputs, [results[n] for n in places], begun) if function is not None else []
         else:
-            parts = called(program, inputs)
+            parts = called(function, inputs)
         for n, part in zip(places, parts, strict=True):
             results[n] = part
         return graph.structured([r if isinstance(r, Tensor) else constant(r) for r in results])
