@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Container, Iterable, Sequence
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from graphnet.arguments import Arguments, Signature
+from graphnet.computed import computed
 from graphnet.containers import flatten
 from graphnet.escape import identifier, line
 from graphnet.grad import gradients
@@ -112,7 +112,7 @@ class Graph:
         """A graph of other nodes in the same form: what a pass returns."""
         return Graph(inputs, self.structure(outputs), updates, self.name)
 
-    @cached_property
+    @computed
     def _last_use(self) -> dict[Tensor, int]:
         last: dict[Tensor, int] = {}
         for place, node in enumerate(self._nodes):
@@ -123,7 +123,7 @@ class Graph:
             last[t] = len(self._nodes)
         return last
 
-    @cached_property
+    @computed
     def _given(self) -> frozenset[Tensor]:
         return frozenset(self.inputs)
 
@@ -197,7 +197,7 @@ class Graph:
             p.assign(value)
         return self.structure(results)
 
-    @cached_property
+    @computed
     def names(self) -> dict[Tensor, str]:
         """A short unique name for every node: its own where it has one, else by kind and place."""
         taken: set[str] = set()

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import graphnet as gn
-from graphnet.compile import plan
+from graphnet.compile import background
 from graphnet.compile.passes import algebra, fold, share
 from graphnet.op import OPS, made
 
@@ -261,7 +261,8 @@ def test_a_training_loop_does_not_grow():
         w.grad = None
 
     # What other tests have left to compile in the background takes memory too.
-    plan._join_compilers()
+    while (compiler := background._thread) is not None:
+        compiler.join()
     for _ in range(20):
         step()
     tracemalloc.start()

@@ -407,10 +407,10 @@ def test_repeatable_plans_change_to_native_code_at_a_call_that_the_graph_decides
     calls = plan.calls_on_numpy(plans[0].graph)
     monkeypatch.setattr(plans[0], "_numpy_calls", 20)
     seen = []
-    for _ in range(plan.NATIVE_AFTER + 22):
+    for _ in range(22):
         plans[0](np.zeros(40, np.float32))
         seen.append(plans[0].backend)
     at = seen.index("native")
-    assert at == plan.NATIVE_AFTER + 21 and set(seen[at:]) == {"native"}
+    assert at == 20 and set(seen[at:]) == {"native"}
     assert 16 <= calls <= 5000
     assert plans[1].backend == "numpy" and plans[1].wait().backend == "native"

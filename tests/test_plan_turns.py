@@ -9,7 +9,7 @@ import pytest
 from backends import NEEDS_LLVM, each_backend
 
 import graphnet as gn
-from graphnet.compile import turns
+from graphnet.compile import plan, turns
 from graphnet.op import Op, made
 from graphnet.tensor import Spec
 
@@ -135,12 +135,13 @@ def test_a_plan_called_inside_a_plan_of_the_same_parameter(backend):
 
 
 @NEEDS_LLVM
-def test_native_code_is_made_inside_a_plan_for_which_it_is_being_made():
+def test_native_code_is_made_inside_a_plan_for_which_it_is_being_made(monkeypatch):
+    monkeypatch.setattr(plan, "PAYS", 0.0)
     p, x = parameter(2.0), np.ones(3)
     plans = []
 
     def make():
-        if outer.backend == "numpy" and outer._thread is not None:
+        if outer.backend == "numpy" and outer._work is not None:
             plans.append(gn.trace(lambda x: x * float(len(plans)) + p, x).compile(backend="native"))
 
     making = calling(make, "making")

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
+from graphnet import forks
 from graphnet.compile import blas
 
 #: chunks of a shared loop
@@ -160,11 +161,8 @@ def _finish(wait: Wait, state: int, chunks: int) -> None:
         raise
 
 
+@forks.in_child
 def _forget() -> None:
     """A forked process has none of its parent's threads."""
     global _crew
     _crew = _Crew()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import weakref
 from collections import OrderedDict
@@ -14,15 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from graphnet import forks
 from graphnet.arguments import BY_IDENTITY, Arguments, Signature
 from graphnet.compile.plan import Plan, backend_wanted
 from graphnet.graph import Graph, traced
 from graphnet.tensor import KINDS, constant, state
 
 log = logging.getLogger("graphnet")
-
-
-_all: weakref.WeakSet[Compiled] = weakref.WeakSet()
 
 
 class Compiled:
@@ -56,9 +53,13 @@ class Compiled:
         #: what is compiled for each object that has this as a method, by its address while it is there
         self._methods: OrderedDict[int, tuple[Any, Compiled]] = OrderedDict()
         self._lock = threading.RLock()
-        _all.add(self)
+        forks.follow(self)
         self.compilations = 0
         self.plan: Plan | None = None
+
+    def forked(self) -> None:
+        """In a forked process nobody traces: the threads that did are not here."""
+        self._lock = threading.RLock()
 
     def __getstate__(self) -> dict[str, Any]:
         # A copy has plans of its own, for the copies of the parameters that its function uses.
@@ -209,16 +210,6 @@ class Method:
 
     def __repr__(self) -> str:
         return f"<{self.__func__!r} of {self.__self__!r}>"
-
-
-def _forked() -> None:
-    """In a forked process nobody traces: the threads that did are not here."""
-    for compiled in list(_all):
-        compiled._lock = threading.RLock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forked)
 
 
 def compile(

@@ -1,36 +1,32 @@
-"""LLVM's text compiled for this machine's processor, loaded, and kept on disk as object files.
-
-A file's name is the hash of the text and of all else that decides its content (the processor, its features, LLVM's
-version), so nothing in the directory is ever out of date; `GRAPHNET_CACHE_DIR` names another directory, and "" or "0"
-means none. A file that cannot be read, written or trusted costs a compilation and is no error.
-"""
+"""LLVM's text compiled for this machine's processor, and loaded. `objects` keeps what was compiled on disk."""
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
-import os
+import logging
 import sys
-import tempfile
 import threading
-import time
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import cache
-from pathlib import Path
 from typing import Any
+
+from graphnet import forks
+
+log = logging.getLogger("graphnet")
 
 # What else decides the code: to be changed with the passes or the way of loading.
 OPTIONS = "O3 vectorise jitdefault 1"
-MAGIC = b"graphnet object 1\n"
-# Bytes on disk; the oldest files go when there are more.
-LIMIT = 256 << 20
-# The directory is measured before the first file that a process writes and then before every so many.
-PRUNE_EVERY = 64
+#: seconds that a fork waits for LLVM, which the child would find as it was then, for good
+FORK_WAITS = 1.0
 
-#: held while LLVM is at work: a fork waits for it, because the child would find everything as it is then, for good
+#: held while LLVM is at work, and while what needs it is imported
 lock = threading.RLock()
-_written = 0
+
+
+class _State:
+    """What has happened to this process: it was forked while LLVM was at work, or is about to end."""
+
+    cut = ending = False
 
 
 class NativeModule:
@@ -40,25 +36,82 @@ class NativeModule:
         self.address = address
         self._engine = engine
 
+    def __del__(self) -> None:
+        # LLVM frees one thing at a time: nobody waits here for a compilation to end.
+        _unused.append(self.__dict__.pop("_engine", None))
+        _free()
+
+
+_unused: list[Any] = []
+
+
+def _free() -> None:
+    if not lock.acquire(blocking=False):
+        return
+    try:
+        while _unused:
+            engine = _unused.pop()
+            if _State.cut and engine is not None:
+                engine.detach()
+            del engine
+    finally:
+        lock.release()
+
 
 @cache
-def available() -> bool:
-    """Whether llvmlite, which holds LLVM, is installed."""
+def _installed() -> bool:
     return importlib.util.find_spec("llvmlite") is not None
+
+
+def available() -> bool:
+    """Whether llvmlite, which holds LLVM, is installed, and can be used in this process."""
+    return _installed() and not _State.cut
+
+
+def ending() -> bool:
+    """Whether the interpreter is about to end."""
+    return _State.ending
+
+
+def end() -> None:
+    """Have threads of the background compile no more."""
+    _State.ending = True
+
+
+def missing() -> Exception:
+    """The error for native code where it can't be made."""
+    if _State.cut:
+        return RuntimeError(
+            "this process was forked while another thread compiled native code, and can't use LLVM: make native code "
+            "before the fork, or start processes by 'spawn'; backend='numpy' works"
+        )
+    return ImportError("native code is compiled by llvmlite: pip install 'graphnet[fast]'")
 
 
 def compile_ir(text: str, exports: Sequence[str]) -> NativeModule:
     """The functions `exports` of a module in LLVM's language, from the disk if they were compiled before."""
     with lock:
-        path = _path(text)
-        code = _read(path) if path is not None else None
-        if code is None:
+        if _State.cut:
+            raise missing()
+        if _State.ending and threading.current_thread().daemon:
+            # Such a thread would be ended in the middle of it.
+            raise RuntimeError("the interpreter is about to end")
+        from graphnet.compile import objects
+
+        about, module = _about(text), None
+        code = objects.read(about)
+        if code is not None:
+            try:
+                module = _load(code, exports)
+            except Exception as error:
+                log.warning("compiled code on disk is not used: %s", error)
+        fresh = module is None
+        if module is None or code is None:
             code = _compile(text)
-        else:
-            path = None
-        module = _load(code, exports)
-    if path is not None:
-        _write(path, code)
+            module = _load(code, exports)
+        _free()
+    if fresh:
+        objects.write(about, code)
     return module
 
 
@@ -122,86 +175,11 @@ def _load(code: bytes, exports: Sequence[str]) -> NativeModule:
     return NativeModule(address, engine)
 
 
-def cache_directory() -> Path | None:
-    """Where object files are kept, or None."""
-    chosen = os.environ.get("GRAPHNET_CACHE_DIR")
-    if chosen is not None:
-        return Path(chosen) if chosen not in ("", "0") else None
-    if os.environ.get("XDG_CACHE_HOME"):
-        return Path(os.environ["XDG_CACHE_HOME"]) / "graphnet"
-    if sys.platform == "win32" and os.environ.get("LOCALAPPDATA"):
-        return Path(os.environ["LOCALAPPDATA"]) / "graphnet" / "cache"
-    try:
-        home = Path.home()
-    except RuntimeError:
-        return None
-    return home / "Library" / "Caches" / "graphnet" if sys.platform == "darwin" else home / ".cache" / "graphnet"
-
-
-def _path(text: str) -> Path | None:
-    directory = cache_directory()
-    if directory is None:
-        return None
+def _about(text: str) -> str:
+    """The text and all else that decides the code."""
     import llvmlite
 
-    about = "\n".join([llvmlite.__version__, *_host(), sys.platform, OPTIONS, text])
-    return directory / (hashlib.sha256(about.encode()).hexdigest() + ".o")
-
-
-def _read(path: Path) -> bytes | None:
-    """The code in a file, None where there is none or it is not what was written."""
-    try:
-        data = path.read_bytes()
-    except OSError:
-        return None
-    start = len(MAGIC) + 32
-    code = data[start:]
-    if data[: len(MAGIC)] != MAGIC or data[len(MAGIC) : start] != hashlib.sha256(code).digest():
-        return None
-    # The time of a file says when it was last of use, to the day.
-    with suppress(OSError):
-        if time.time() - path.stat().st_mtime > 86400:
-            os.utime(path)
-    return code
-
-
-def _write(path: Path, code: bytes) -> None:
-    """Keeps code in a file that other processes see whole or not at all."""
-    global _written
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if _written % PRUNE_EVERY == 0:
-            _prune(path.parent)
-        _written += 1
-        handle, name = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
-    except OSError:
-        return
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(MAGIC + hashlib.sha256(code).digest() + code)
-        os.replace(name, path)
-    except OSError:
-        with suppress(OSError):
-            os.unlink(name)
-
-
-def _prune(directory: Path) -> None:
-    """Removes the files unused for longest until what remains fits, and what a killed process left half written."""
-    files = []
-    for file in directory.iterdir():
-        with suppress(OSError):
-            status = file.stat()
-            if file.suffix == ".o":
-                files.append((status.st_mtime, status.st_size, file))
-            elif file.suffix == ".tmp" and time.time() - status.st_mtime > 3600:
-                file.unlink()
-    total = sum(size for _, size, _ in files)
-    for _, size, file in sorted(files):
-        if total <= LIMIT:
-            break
-        with suppress(OSError):
-            file.unlink()
-            total -= size
+    return "\n".join([llvmlite.__version__, *_host(), sys.platform, OPTIONS, text])
 
 
 def _llvms_lock() -> Any:
@@ -210,23 +188,41 @@ def _llvms_lock() -> Any:
     return getattr(getattr(ffi, "lib", None), "_lock", None)
 
 
-_held_at_fork: list[Any] = []
+# By thread: the locks that it got before its fork.
+_got: dict[int, tuple[bool, Any]] = {}
 
 
 def _before_fork() -> None:
-    lock.acquire()
-    other = _llvms_lock()
-    if other is not None:
-        other.__enter__()
-    _held_at_fork.append(other)
+    mine = lock.acquire(timeout=FORK_WAITS)
+    other = getattr(_llvms_lock(), "_lock", None)
+    if other is not None and not (mine and other.acquire(timeout=FORK_WAITS)):
+        other = None
+    _got[threading.get_ident()] = mine, other
 
 
 def _after_fork() -> None:
-    other = _held_at_fork.pop()
+    mine, other = _got.pop(threading.get_ident())
     if other is not None:
-        other.__exit__(None, None, None)
-    lock.release()
+        other.release()
+    if mine:
+        lock.release()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)
+def _in_child() -> None:
+    global lock
+    mine, other = _got.pop(threading.get_ident())
+    _got.clear()
+    llvms = _llvms_lock()
+    if mine and (other is not None or llvms is None):
+        if other is not None:
+            other.release()
+        lock.release()
+        return
+    # LLVM stays as it was, in the middle of something. What it has made goes on.
+    _State.cut = True
+    lock = threading.RLock()
+    if hasattr(llvms, "_lock"):
+        llvms._lock = threading.RLock()
+
+
+forks.around(_before_fork, _after_fork, _in_child)

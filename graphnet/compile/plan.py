@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import atexit
 import logging
 import math
 import os
-import threading
 import time
-import weakref
 from collections.abc import Callable, Sequence
 from sys import getrefcount
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from graphnet.compile import blas, native, turns
+from graphnet import forks
+from graphnet.compile import blas, crew, native  # noqa: F401  (what is to be done at a fork is known before one)
+from graphnet.compile.background import Work
 from graphnet.compile.code import Code
 from graphnet.compile.differentiable import Differentiable, called, recorded
 from graphnet.compile.pace import Pace, clock, one_thread
@@ -29,13 +28,13 @@ from graphnet.tensor import KINDS, Parameter, Tensor, constant, state, tick
 log = logging.getLogger("graphnet")
 ndarray = np.ndarray
 
-#: calls on NumPy before native code is made beside them: what runs once or twice does not pay for it
-NATIVE_AFTER = 2
-#: seconds on NumPy after which native code takes over where runs are repeatable: about what making it takes
+#: calls and seconds on NumPy before native code is made beside them: what runs for less does not pay for it
+NATIVE_AFTER, PAYS = 2, 0.1
+#: seconds on NumPy after which native code takes over where runs are repeatable: making it should be over by then
 TAKEOVER = 0.4
+#: the part of those calls after which it is begun
+BEGUN_AFTER = 0.25
 BACKENDS = ("auto", "numpy", "native")
-
-_plans: weakref.WeakSet[Plan] = weakref.WeakSet()
 
 
 class _Repeatable:
@@ -63,8 +62,14 @@ def repeatable(on: bool = True) -> bool:
 
 
 def calls_on_numpy(graph: Graph) -> int:
-    """How many calls of `graph` take about `TAKEOVER` seconds on NumPy, by a rough count of its work."""
-    return max(16, min(5000, int(TAKEOVER / max(_seconds(graph), 1e-6))))
+    """How many calls of `graph` go to NumPy where runs are repeatable, by rough counts of its work and of LLVM's."""
+    return max(16, min(5000, int((TAKEOVER + (TAKEOVER > 0) * _making(graph)) / max(_seconds(graph), 1e-6))))
+
+
+def _making(graph: Graph) -> float:
+    """About how many seconds native code for `graph` takes."""
+    names = [t.op.name for t in graph.nodes if t.op is not None]
+    return 1e-3 * len(names) + 0.2 * sum(name.startswith("conv") for name in names)
 
 
 def _seconds(graph: Graph) -> float:
@@ -95,7 +100,7 @@ def backend_wanted(given: str | None = None) -> str:
     if given not in BACKENDS:
         raise ValueError(f"backend is one of {', '.join(map(repr, BACKENDS))}; received {given!r}")
     if given == "native" and not native.available():
-        raise ImportError("native code is compiled by llvmlite: pip install 'graphnet[fast]'")
+        raise native.missing()
     return "numpy" if given == "auto" and not native.available() else given
 
 
@@ -166,19 +171,22 @@ class Plan:
         self._read = self.graph.parameters
         self._wanted = [(t.shape, t.dtype) for t in self.graph.inputs]
         self._turn = turn_of([*self.updated, *self._read])
-        self._waiting = NATIVE_AFTER if wanted == "auto" else -1
+        self._waiting = wanted == "auto"
+        self._calls, self._seconds = 0, 0.0
         self._numpy_calls = calls_on_numpy(self.graph) if wanted == "auto" and _Repeatable.on else 0
         self._made: _Running | None = None
         self._differentiable: tuple[list[int], list[Parameter]] | None = None
         self._learned: list[Parameter] | None = None
         self._function: Differentiable | None = None
-        self._thread: threading.Thread | None = None
+        self._work: Work | None = None
+        #: called without arguments before a call waits for native code, if that takes long
+        self.tells: Callable[[], None] | None = None
         code: Code = self._native() if wanted == "native" else Code(self.graph)
         self._running = _Running.of(code, code.load())
-        _plans.add(self)
+        forks.follow(self)
 
     def _native(self) -> Code:
-        # Not needed, and not imported, where plans stay with NumPy.
+        # Not needed, and not imported, where plans stay with NumPy. A fork waits: a module half imported would stay so.
         with native.lock:
             from graphnet.compile.native_code import NativeCode
 
@@ -266,8 +274,7 @@ class Plan:
     def run(self, values: list[np.ndarray]) -> list[np.ndarray]:
         """The outputs for arrays that have the shapes and dtypes of the inputs already."""
         with self._turn:
-            if self._waiting >= 0:
-                self._look_for_native()
+            begun = self._look_for_native() if self._waiting else None
             for p in self.updated:
                 # Whoever holds the array, or a view of it from `numpy()`, keeps the values it had.
                 if getrefcount(p._value) > 2:
@@ -282,6 +289,8 @@ class Plan:
             now = tick()
             for p in self.updated:
                 p._changed = now
+            if begun is not None:
+                self._seconds += clock() - begun
         return results
 
     @staticmethod
@@ -297,46 +306,56 @@ class Plan:
 
     # Native code, made beside the calls.
 
-    def _look_for_native(self, calls: int = 1) -> None:
-        """Begin to make native code after a few calls; where runs are repeatable, begin to use it after some more."""
-        if self._waiting > 0:
-            self._waiting = max(0, self._waiting - calls)
-            return
-        if self._thread is not None:
+    def _look_for_native(self, calls: int = 1) -> float | None:
+        """Before calls on NumPy: have native code made when it pays, and use it at the call that the graph decides
+        where runs are repeatable. The time now, if that of these calls matters."""
+        done, self._calls = self._calls, self._calls + calls
+        work, last = self._work, self._numpy_calls
+        if last and done >= last:
             self._take_over()
-            return
-        self._waiting = self._numpy_calls or -1
-        # Imported here: its hooks for forks must not be registered while a fork waits for the other thread.
-        from graphnet.compile import crew  # noqa: F401
+            return None
+        if work is None:
+            if done >= (int(last * BEGUN_AFTER) if last else NATIVE_AFTER) and (last or self._seconds >= PAYS):
+                self._work = Work(self)
+                self._work.begin()
+            return clock()
+        work.called = clock()
+        if work.over and not last:
+            self._waiting = False
+        return None
 
-        thread = threading.Thread(target=self._make_native, name="graphnet compiler", daemon=True)
-        thread.start()
-        # Shown to others when it runs: who waits joins it.
-        self._thread = thread
-
-    def _make_native(self) -> None:
+    def _make_native(self, beside: bool) -> None:
         start = time.perf_counter()
-        try:
-            # A fork waits meanwhile: a module half imported would stay so in the child.
-            with native.lock:
-                code = self._native()
-                # Not in turn: a plan that has the turn may wait for this lock.
-                made = _Running.of(code, code.load())
-                if self._numpy_calls:
-                    self._made = made
-                else:
-                    self._running = made
-        except Exception as error:
-            log.warning("native code for %r could not be made, NumPy goes on: %s", self, error, exc_info=True)
+        if not native.available():
+            log.info("native code for %r is not made: %s", self, native.missing())
             return
-        log.info("native code for %r after %.3f s", self, time.perf_counter() - start)
+        try:
+            code = self._native()
+            made = _Running.of(code, code.load())
+        except Exception as error:
+            if not native.ending():
+                log.warning("native code for %r could not be made, NumPy goes on: %s", self, error, exc_info=True)
+            return
+        # Not in turn: a plan that has the turn may wait for this.
+        if self._numpy_calls and beside:
+            self._made = made
+        else:
+            self._running = made
+        if not native.ending():
+            log.info("native code for %r after %.3f s", self, time.perf_counter() - start)
+
+    def _not_made(self, work: Work) -> None:
+        """The plan was not called any more: if it is again, it asks again."""
+        if self._work is work:
+            self._work = None
 
     def _take_over(self) -> None:
-        """Wait for native code, and use it."""
-        thread = self._thread
-        if thread is not None:
-            thread.join()
-        self._waiting = -1
+        """Have native code made if it is not, and use it."""
+        work = self._work
+        if work is None:
+            work = self._work = Work(self)
+        work.do(self.tells)
+        self._waiting = False
         # Taken out once: another thread may wait as well.
         made = self._made
         if made is not None:
@@ -344,12 +363,8 @@ class Plan:
 
     def wait(self) -> Plan:
         """This plan, when native code is ready (at once where there is none to wait for)."""
-        if self._waiting >= 0 and self._thread is None:
-            with self._turn:
-                if self._thread is None:
-                    self._waiting = 0
-                    self._look_for_native()
-        self._take_over()
+        if self._waiting:
+            self._take_over()
         for t in self.graph.nodes:
             for value in t.attrs.values():
                 # A loop inside is a plan of its own.
@@ -357,11 +372,11 @@ class Plan:
                     value.wait()
         return self
 
-    def _forked(self) -> None:
-        """In a forked process: the lock is free, and a compiler thread of the parent is not here."""
+    def forked(self) -> None:
+        """In a forked process: the lock is free, and the compiler's thread is not here."""
         self._turn.forked()
-        if self._thread is not None and self.code.kind == "numpy":
-            self._thread, self._made, self._waiting = None, None, NATIVE_AFTER
+        if self._work is not None and not self._work.over:
+            self._work, self._made = None, None
 
     def __repr__(self) -> str:
         arena, steps = self.code.arena, self.code.steps
@@ -402,27 +417,6 @@ class Plan:
 
     def _repr_svg_(self) -> str:
         return self.draw().svg
-
-
-def _join_compilers() -> None:
-    """LLVM must not be at work when the process takes itself apart."""
-    for plan in list(_plans):
-        thread = plan._thread
-        if thread is not None:
-            thread.join()
-
-
-atexit.register(_join_compilers)
-
-
-def _plans_forked() -> None:
-    for plan in list(_plans):
-        plan._forked()
-    turns.forked()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_plans_forked)
 
 
 __all__: Sequence[str] = ["Plan", "Tensor", "backend_wanted"]

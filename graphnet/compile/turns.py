@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from contextlib import nullcontext
 from typing import Any
 
+from graphnet import forks
 from graphnet.tensor import Parameter
 
 _joining = threading.RLock()
@@ -86,6 +87,7 @@ def turn_of(parameters: Iterable[Parameter]) -> Turn:
                 return turn
 
 
+@forks.in_child
 def forked() -> None:
     """In a forked process: nobody joins groups."""
     global _joining

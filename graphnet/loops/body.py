@@ -9,13 +9,13 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from graphnet import shapes
+from graphnet import forks, shapes
 from graphnet.compile.passes import frozen
+from graphnet.computed import computed
 from graphnet.graph import Graph
 from graphnet.op import made
 from graphnet.parts import Block
@@ -26,6 +26,12 @@ REMEMBERED = 256
 
 _known: OrderedDict[Any, Body] = OrderedDict()
 _lock = threading.Lock()
+
+
+@forks.in_child
+def _forked() -> None:
+    global _lock
+    _lock = threading.Lock()
 
 
 class Body:
@@ -42,8 +48,13 @@ class Body:
         self.sums = len(graph.outputs) - carries - ys
         self.derived: dict[Any, Any] = {}
         self.lock = threading.RLock()
+        forks.follow(self)
 
-    @cached_property
+    def forked(self) -> None:
+        """In a forked process nobody derives anything of it."""
+        self.lock = threading.RLock()
+
+    @computed
     def dtype(self) -> np.dtype:
         """The dtype of everything that is carried or goes out."""
         return self.graph.outputs[0].dtype

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from graphnet.compile.pace import clock
 from graphnet.compile.plan import Plan
 from graphnet.graph import Graph
 from graphnet.loops.body import Body
@@ -69,8 +70,7 @@ class Loop(Plan):
                 blocks[place].fill(0)
                 written.append(repeat(blocks[place]))
         with self._turn:
-            if self._waiting >= 0:
-                self._look_for_native(length)
+            begun = self._look_for_native(length) if self._waiting else None
             running = self._running
             columns += [written[self.place_of[p]] for p in running.parameters]
 
@@ -81,6 +81,8 @@ class Loop(Plan):
                 return []
 
             running._replace(function=steps).run([])
+            if begun is not None:
+                self._seconds += clock() - begun
 
 
 def _alternating(pair: tuple[np.ndarray, np.ndarray], times: int) -> Iterator[np.ndarray]:

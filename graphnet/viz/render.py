@@ -9,10 +9,10 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from graphnet.computed import computed
 from graphnet.files import write_whole
 from graphnet.viz.dot import RANKDIRS, dot_source
 from graphnet.viz.geometry import Layout
@@ -72,12 +72,12 @@ class Picture:
         self.engine, content = self._rendered("svg")
         self.svg = _embeddable(content.decode("utf-8"), self.engine)
 
-    @cached_property
+    @computed
     def dot(self) -> str:
         """The DOT text."""
         return dot_source(self.scene, self.rankdir, self._legend).source
 
-    @cached_property
+    @computed
     def _layout(self) -> Layout:
         return arrange(self.scene, self.rankdir, self._timeout)
 
