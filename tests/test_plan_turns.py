@@ -137,6 +137,7 @@ def test_a_plan_called_inside_a_plan_of_the_same_parameter(backend):
 @NEEDS_LLVM
 def test_native_code_is_made_inside_a_plan_for_which_it_is_being_made(monkeypatch):
     monkeypatch.setattr(plan, "PAYS", 0.0)
+    monkeypatch.setattr(plan._Repeatable, "on", False)
     p, x = parameter(2.0), np.ones(3)
     plans = []
 
