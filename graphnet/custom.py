@@ -222,6 +222,16 @@ class _Traced:
     def __init__(self, name: str, packing: Packing, program: Program | None, places: dict[int, int], fault: str):
         self.name, self.packing, self.program, self.places, self.fault = name, packing, program, places, fault
 
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, _Traced)
+            and (self.packing.specs, self.places, self.fault) == (other.packing.specs, other.places, other.fault)
+            and self.program == other.program
+        )
+
+    def __hash__(self) -> int:
+        return hash(self.program)
+
     def __repr__(self) -> str:
         return f"<custom gradient of {self.name}>"
 

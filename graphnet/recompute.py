@@ -29,6 +29,16 @@ class _Recomputed(Call):
         self.specs = [(t.shape, t.dtype) for t in inputs]
         self.ready = ready
 
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, _Recomputed)
+            and (self.specs, self.packing.specs) == (other.specs, other.packing.specs)
+            and self.program == other.program
+        )
+
+    def __hash__(self) -> int:
+        return hash(self.program)
+
     def __repr__(self) -> str:
         return f"<checkpoint of {self.name}>"
 

@@ -13,6 +13,9 @@ from typing import Any
 from graphnet.op import apply_prepared
 from graphnet.tensor import Parameter, Tensor, constant, state
 
+#: bytes of the largest constants that are compared by content
+COMPARED = 4096
+
 
 class Program:
     """Ops in order. Values are numbered: those of `inputs` first, then the constants, then one for each op.
@@ -26,6 +29,7 @@ class Program:
         self.constants = constants
         self.steps = steps
         self.outputs = outputs
+        self._content: Any = None
 
     def run(self, inputs: Sequence[Tensor]) -> list[Tensor]:
         """The outputs for other inputs, computed in the current mode; regions and lines are those of the first run."""
@@ -43,6 +47,28 @@ class Program:
             state.mode = before
         return [values[p] for p in self.outputs]
 
+    @property
+    def content(self) -> Any:
+        """What it computes, as something to compare and hash: so loops over it are compiled once."""
+        if self._content is None:
+            self._content = self._compared()
+        return self._content
+
+    def _compared(self) -> Any:
+        from graphnet.compile.passes import frozen
+
+        constants = [
+            (c.shape, c.dtype, c._value.tobytes() if c.nbytes <= COMPARED else id(c._value)) for c in self.constants
+        ]
+        steps = [(op, places, frozen(attrs) if attrs else None) for op, places, attrs, *_ in self.steps]
+        return self.inputs, tuple(constants), tuple(steps), tuple(self.outputs)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Program) and self.content == other.content)
+
+    def __hash__(self) -> int:
+        return hash(self.content)
+
     def __repr__(self) -> str:
         return f"<Program of {len(self.steps)} ops, {self.inputs} inputs>"
 
@@ -52,8 +78,8 @@ def captured(
 ) -> tuple[Program, list[Tensor]]:
     """The program that computes `outputs` by what was made since the tick `begun`, and the inputs it was run on.
 
-    Inputs are `own`, then every tensor from before that needs a gradient or whose value is not known yet. Raises
-    `RuntimeError` where a parameter was assigned after an op used it: its value from before is gone.
+    Inputs are `own`, then every tensor from before, and every leaf, that needs a gradient or whose value is not known
+    yet. Raises `RuntimeError` where a parameter was assigned after an op used it: its value from before is gone.
     """
     inside: list[Tensor] = []
     inputs: dict[Tensor, None] = dict.fromkeys(own)
@@ -69,7 +95,7 @@ def captured(
         if t.op is not None and t._tick >= begun:
             inside.append(t)
             stack.extend(t.inputs)
-        elif t.is_symbolic or (t.requires_grad and t._tick < begun) or (isinstance(t, Parameter) and live):
+        elif t.is_symbolic or t.requires_grad or (live and isinstance(t, Parameter)):
             inputs[t] = None
         else:
             constants[t] = None

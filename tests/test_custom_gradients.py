@@ -409,3 +409,61 @@ def test_nothing_is_kept_where_nothing_needs_a_gradient():
     with gn.no_grad():
         assert not block(gn.tensor(x, requires_grad=True)).requires_grad
         assert not square(gn.tensor(x, requires_grad=True)).requires_grad
+
+
+def test_a_layer_that_is_built_in_a_checkpoint_learns():
+    layer = gn.nn.Dense(3)
+    gn.checkpoint(layer)(np.ones((2, 4))).sum().backward()
+    np.testing.assert_array_equal(layer.kernel.grad.numpy(), np.full((4, 3), 2.0))
+
+
+@pytest.mark.parametrize("f", [square, kept_square, block], ids=["rule", "kept", "checkpoint"])
+def test_loops_over_the_same_function_are_one_body(f):
+    from graphnet.loops import body
+
+    def run():
+        return gn.grad(lambda x: gn.scan(lambda c, r: (c + f(r), None), gn.tensor(0.0), x)[0])(x)
+
+    run()
+    before = len(body._known)
+    for _ in range(3):
+        run()
+    assert len(body._known) == before
+
+
+def test_a_network_trains_the_same_with_a_rule_and_with_a_checkpoint():
+    @gn.custom_gradient
+    def silu(x):
+        s = gn.sigmoid(x)
+        return x * s, lambda g: g * (s + x * s * (1.0 - s))
+
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(64, 4))
+    targets = features.sum(1, keepdims=True)
+    losses = []
+    for activation in ("silu", silu, gn.checkpoint(gn.silu)):
+        gn.nn.utils.set_random_seed(1)
+        model = gn.nn.Sequential(
+            [gn.nn.Input((4,)), gn.nn.Dense(8, activation=activation), gn.nn.Dropout(0.2), gn.nn.Dense(1)]
+        )
+        model.compile("sgd", "mse")
+        losses.append(model.fit(features, targets, epochs=5, verbose=0, batch_size=16).history["loss"][-1])
+    np.testing.assert_allclose(losses, losses[0], rtol=1e-5)
+
+
+def test_a_debug_context_sees_into_both():
+    with gn.debug():
+        assert np.isfinite(gn.grad(lambda x: square(block(x)).sum())(x).numpy()).all()
+        with pytest.raises(FloatingPointError, match="log"):
+            gn.grad(lambda x: gn.checkpoint(lambda v: gn.log(v))(x).sum())(-x)
+
+
+def test_numbers_of_numpy_in_function_and_rule():
+    f = gn.custom_gradient(lambda v: (np.sin(v.numpy()), lambda g: g * np.cos(v.numpy())))
+    np.testing.assert_allclose(gn.grad(lambda x: f(x).sum())(x).numpy(), np.cos(x))
+    g = gn.custom_gradient(lambda v: (float(v.numpy()[0]) * 2, lambda g: [2.0 * g.item(), 0.0]))
+    np.testing.assert_allclose(gn.grad(g)(x).numpy(), [2, 0])
+    same = gn.custom_gradient(lambda a, b: (a * b, lambda g: (g, g * 10.0)))
+    assert gn.grad(lambda x: same(x, x))(1.0).item() == 11
+    picked = gn.custom_gradient(lambda v, i: (v[i], lambda g: (gn.sum(g) + 0.0 * v, None)))
+    np.testing.assert_allclose(gn.grad(lambda x: picked(x, np.array([0, 0, 1])).sum())(x).numpy(), [3, 3])

@@ -87,7 +87,7 @@ def expanded(graph: Graph) -> Graph:
     def rule(node: Tensor, inputs: Sequence[Tensor]) -> Tensor | None:
         if node.op is None:
             return None
-        if node.op.name in ("identity", "stop_gradient"):
+        if node.op.name in ("identity", "stop_gradient", "attached"):
             return inputs[0]
         if node.op.name in ("getitem", "scatter_add"):
             return chosen(node, list(inputs))
