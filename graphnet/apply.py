@@ -201,8 +201,11 @@ def holds_tensors(data: Any) -> bool:
     return bool(nested) and any(holds_tensors(item) for item in data if isinstance(item, (list, tuple)))
 
 
-def as_tensor(data: Any, copy: bool = False) -> Tensor:
+def as_tensor(data: Any, copy: bool = True) -> Tensor:
     """`data` as a tensor: numbers and arrays as plain data, a list that holds tensors stacked, with their history.
+
+    An array is copied, since its owner may write to it while a history holds the tensor; `copy=False` is for those who
+    know that none will.
 
     Raises `TypeError` where `data` is not numbers, `ValueError` where tensors of a list differ in shape.
     """
@@ -255,10 +258,18 @@ def _stacked(data: Any, dtype: np.dtype) -> Tensor:
     return apply(OPS["stack"], parts, {"axis": 0})
 
 
-def _converted(op: Op, args: Sequence[Any]) -> list[Any]:
-    """`args` with arrays, lists and NumPy scalars as tensors; numbers stay weak beside others in elementwise ops."""
+def _converted(op: Op, args: Sequence[Any]) -> tuple[list[Any], bool]:
+    """`args` with arrays, lists and NumPy scalars as tensors, and whether there were such.
+
+    Numbers stay weak beside others in elementwise ops.
+    """
+    for a in args:
+        if a.__class__ not in KINDS:
+            break
+    else:
+        return list(args), False
     keeps_weak = op.family == "elementwise" and not all(a.__class__ in WEAK or a.__class__ is complex for a in args)
-    recording = any(a.__class__ in KINDS and a.requires_grad for a in args)
+    recording = any(a.__class__ in KINDS and (a.requires_grad or a._value.__class__ is Spec) for a in args)
     out = []
     for a in args:
         if a.__class__ in KINDS or (keeps_weak and (a.__class__ in WEAK or a.__class__ is complex)):
@@ -266,10 +277,10 @@ def _converted(op: Op, args: Sequence[Any]) -> list[Any]:
         else:
             # A history keeps its own copy: writing to the caller's array later must not change a gradient.
             try:
-                out.append(as_tensor(a, copy=recording and a.__class__ is ndarray))
+                out.append(as_tensor(a, copy=recording))
             except (TypeError, ValueError) as error:
                 raise op.failure(error, args, NO_ATTRS, explain=False) from None
-    return out
+    return out, True
 
 
 def apply(op: Op, args: Sequence[Any], attrs: dict[str, Any] = NO_ATTRS, prepared: bool = False) -> Any:
@@ -279,7 +290,7 @@ def apply(op: Op, args: Sequence[Any], attrs: dict[str, Any] = NO_ATTRS, prepare
         return op.forward(*args, **attrs)
     if m.trace is not None:
         args = [m.trace.current.get(a, a) if a.__class__ is Parameter else a for a in args]
-    inputs = _converted(op, args)
+    inputs, foreign = _converted(op, args)
     unknown = any(t.__class__ in KINDS and t._value.__class__ is Spec for t in inputs)
     if m.trace is not None and not unknown:
         # A parameter can change between two calls of the traced graph: inside the trace it counts as unknown.
@@ -303,6 +314,8 @@ def apply(op: Op, args: Sequence[Any], attrs: dict[str, Any] = NO_ATTRS, prepare
     except Exception as error:
         # What a user's op failed of is worth knowing: that is the cause of its error.
         raise op.failure(error, inputs, attrs) from error.__cause__
+    if foreign and not unknown and (getattr(value, "base", None) is not None or any(value is v for v in values)):
+        value = np.array(value)  # not a view of the caller's array
     y = new(Tensor)
     y._value = value if value.__class__ is ndarray or unknown else np.asarray(value)
     kind = y._value.dtype.kind

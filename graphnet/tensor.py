@@ -393,8 +393,12 @@ class Parameter(Tensor):
         return f"assign to {self.name or 'a Parameter'}: its shape is {self.shape}; received {shape}"
 
     def touched(self) -> np.ndarray:
-        """Its array, to write to in place; histories that used it are void from now on."""
+        """Its array, to write to in place; histories that used it are void from now on.
+
+        It is a copy of the one before, which others may hold.
+        """
         self._changed = tick()
+        self._value = self._value.copy()
         return self._value
 
 
