@@ -90,4 +90,6 @@ def is_array(leaf: Any) -> bool:
     """Whether a leaf of an argument becomes a tensor: an array, or a list of numbers."""
     if isinstance(leaf, np.ndarray):
         return leaf.dtype.kind in "biufc"
+    if isinstance(leaf, memoryview):
+        return True
     return is_numbers(leaf) or (hasattr(leaf, "__array__") and not isinstance(leaf, (Tensor, np.generic, type)))

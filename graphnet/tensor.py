@@ -416,6 +416,8 @@ def as_array(data: Any, dtype: Any = None, copy: bool = False) -> np.ndarray:
             "write array.filled(value), or give weights or a mask beside it"
         )
     try:
+        if copy and data.__class__ is not ndarray and hasattr(data, "__array__"):
+            data = np.asarray(data)  # not every `__array__` knows of copies
         array = np.array(data, dtype=dtype, copy=True if copy else None, order="C" if copy else "K")
     except (ValueError, TypeError) as error:
         raise TypeError(f"expected an array of numbers; received {type(data).__name__}: {error}") from None
