@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import copy
@@ -10,26 +11,30 @@ from typing import Any
 import numpy as np
 
 import graphnet as gn
-from graphnet.nn.data import as_array, check_finite, check_rows, class_weights
+from graphnet.nn.data import as_array, check_finite, check_rows, class_weights, is_finite, weightless
+from graphnet.nn.layer import Layer
 from graphnet.nn.sparse import SparseRows
+from graphnet.nn.tried import ROWS, check_probabilities, copes
 
 
 def checked_rows(
     model: Any, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None, what: str = ""
-) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """Data as checked arrays: x, y, weights of rows."""
+) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
+    """Data as checked arrays: x, y, weights of rows. Numbers of x that are not finite are 0 in rows of weight 0."""
     xs = x if isinstance(x, SparseRows) else as_array(x, f"{what}x", model.dtype)
-    if y is None:
-        raise ValueError(f"targets are missing: give {what}y, one row per row of x.")
-    ys = as_array(y, f"{what}y", model.dtype)
+    ys = as_array(y, f"{what}y", model.dtype) if y is not None else None
     if sample_weight is not None and class_weight is not None:
         raise ValueError("class_weight and sample_weight can't both be given: multiply the one into the other.")
     ws = as_array(sample_weight, "sample_weight") if sample_weight is not None else None
     if class_weight is not None:
+        if ys is None:
+            raise ValueError("class_weight needs y, the class of each row.")
         ws = class_weights(ys, class_weight)
     check_rows(xs, ys, ws)
-    for array, name in ((xs, f"{what}x"), (ys, f"{what}y"), (ws, "sample_weight")):
-        check_finite(array, name)
+    check_finite(ws, "sample_weight")
+    if ws is not None and not isinstance(xs, SparseRows) and not is_finite(xs):
+        left_out = weightless(ws).reshape(-1, *[1] * (xs.ndim - 1))
+        xs = np.where(left_out & ~np.isfinite(xs), xs.dtype.type(0), xs)
     return xs, ys, ws
 
 
@@ -54,21 +59,110 @@ def unchanged_on_error(model: Any) -> Iterator[None]:
         raise
 
 
-def check_fit(model: Any, x: np.ndarray, *targets: np.ndarray) -> None:
-    """Build for `x`, settle the loss, and check that targets fit loss and metrics, without computing a number."""
+FINITE = (
+    " A model or loss that leaves them out is tried on such rows: here the loss or its gradients are not finite then. "
+    "check_finite=False takes the data as it is."
+)
+
+
+def check_fit(
+    model: Any,
+    x: np.ndarray,
+    y: np.ndarray | None = None,
+    w: np.ndarray | None = None,
+    *,
+    training: bool = True,
+    finite: bool = True,
+    what: str = "",
+) -> None:
+    """Build for `x`, settle the loss, and check that the data is finite and that targets fit loss and metrics.
+
+    Shapes are checked without computing a number.
+    """
     steps = model.steps
-    key = (x.shape, x.dtype, *((y.shape, y.dtype) for y in targets))
+    key = (training, x.shape, x.dtype, None if y is None else (y.shape, y.dtype))
     shape = steps.checked.get(key)
     if shape is None:
-        pred = model.predicted_spec(x)
-        steps.settle()
-        shape = pred.shape
-        for y in targets:
-            spec = gn.input((len(y), *shape[1:]), pred.dtype)
-            steps.loss.prepare(gn.input(y.shape, y.dtype), spec)
-            for metric in (*steps.metrics, *steps.weighted):
-                metric.prepare(gn.input(y.shape, y.dtype), spec)
+        try:
+            shape = _shapes_fit(steps, x, y, training, what)
+        except ValueError:
+            if finite:
+                check_finite(x, f"{what}x")
+                check_finite(y, f"{what}y")
+            raise
         if len(steps.checked) < 1000:
             steps.checked[key] = shape
-    for y in targets:
-        steps.loss.check(y, shape)
+    if finite:
+        _check_numbers(steps, x, y, w, training, what)
+    if y is not None and steps.loss is not None and steps.uses_loss(training):
+        known = y if w is None or is_finite(y) else y[~weightless(w)]
+        steps.loss.check(known, shape)
+        if not steps.doubted:
+            steps.doubted = True
+            doubt = check_probabilities(steps, x)
+            if doubt:
+                warnings.warn(doubt, stacklevel=4)
+
+
+def _shapes_fit(steps: Any, x: np.ndarray, y: np.ndarray | None, training: bool, what: str) -> tuple[int, ...]:
+    """The shape of the predictions, for which loss and metrics are tried on shapes alone."""
+    model = steps.model
+    if steps.owns("train_step" if training else "test_step"):
+        if type(model).call is not Layer.call:
+            model.predicted_spec(x)
+        steps.settle()
+        return ()
+    pred = model.predicted_spec(x)
+    steps.settle()
+    losses = steps.uses_loss(training) and steps.loss is not None
+    metrics = [*steps.metrics, *steps.weighted] if steps.uses_metrics(training) else []
+    if y is None and (losses or metrics):
+        wanted = "the loss compares with them" if losses else f"metric '{metrics[0].name}' compares with them"
+        raise ValueError(
+            f"targets are missing: give {what}y, one row per row of x ({wanted}). Without targets there is the loss of "
+            "layers that call add_loss, or of a compute_loss of the model's own."
+        )
+    if not isinstance(pred, gn.Tensor):
+        if losses or metrics:
+            raise ValueError(
+                f"'{model.name}' gives {len(pred)} tensors: losses and metrics of compile take one. Give the model a "
+                "compute_loss of its own, or return one tensor."
+            )
+        return ()
+    spec = gn.input(pred.shape, pred.dtype)
+    if y is not None:
+        true = gn.input(y.shape, y.dtype)
+        if losses:
+            steps.loss.prepare(true, spec)
+        for metric in metrics:
+            metric.prepare(true, spec)
+    return pred.shape
+
+
+def _check_numbers(
+    steps: Any, x: np.ndarray, y: np.ndarray | None, w: np.ndarray | None, training: bool, what: str
+) -> None:
+    """Raise `ValueError` for a NaN or an infinity that the model does not leave out."""
+    counted = y if y is None or w is None or w.shape[0] != y.shape[0] or is_finite(y) else _without_weightless(y, w)
+    bad = not is_finite(x), not is_finite(counted)
+    if isinstance(x, SparseRows):
+        check_finite(x, f"{what}x")
+    if not any(bad) or steps.owns("train_step" if training else "test_step"):
+        return
+    rows = np.zeros(len(x), bool)
+    for array, is_bad in zip((x, counted), bad, strict=True):
+        if is_bad:
+            rows |= ~np.isfinite(array.reshape(len(x), -1)).all(axis=1)  # type: ignore[union-attr]
+    some = np.flatnonzero(rows)
+    some = some[:: -(-len(some) // ROWS)]
+    if copes(steps, x[some], None if y is None else y[some], None if w is None else w[some]):
+        return
+    check_finite(x, f"{what}x", FINITE)
+    check_finite(counted, f"{what}y", FINITE)
+
+
+def _without_weightless(y: np.ndarray, w: np.ndarray) -> np.ndarray:
+    """`y` with 0 where the weight is 0."""
+    if w.ndim > y.ndim or w.shape != y.shape[: w.ndim]:
+        w = w.reshape(len(w), -1).any(axis=1)
+    return np.where(w.reshape(w.shape + (1,) * (y.ndim - w.ndim)) == 0, y.dtype.type(0), y)

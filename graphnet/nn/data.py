@@ -48,25 +48,35 @@ def as_array(value: Any, what: str, dtype: Any = "float32") -> np.ndarray:
     return array.astype(dtype, copy=False) if array.dtype.kind == "f" else array
 
 
-def check_finite(array: np.ndarray | None, what: str) -> None:
-    """Raise `ValueError` if `array` has a NaN or an infinity, saying where the first one is."""
+def is_finite(array: np.ndarray | None) -> bool:
+    """Whether no number of `array` is NaN or infinite."""
     if isinstance(array, SparseRows):
-        check_finite(array.matrix.data, f"{what}.data")
-        return
+        return is_finite(array.matrix.data)
     if array is None or array.dtype.kind != "f":
-        return
+        return True
     with np.errstate(all="ignore"):
-        if np.isfinite(array.sum()):
-            return
+        return bool(np.isfinite(array.sum())) or bool(np.isfinite(array).all())
+
+
+def check_finite(array: np.ndarray | None, what: str, hint: str = "") -> None:
+    """Raise `ValueError` if `array` has a NaN or an infinity, saying where the first one is."""
+    if array is None or is_finite(array):
+        return
+    if isinstance(array, SparseRows):
+        array, what = array.matrix.data, f"{what}.data"
     bad = ~np.isfinite(array)
     count = int(bad.sum())
-    if count:
-        place = tuple(int(i) for i in np.argwhere(bad)[0])
-        raise ValueError(
-            f"{what} holds {count} value{'s' * (count > 1)} that {'are' if count > 1 else 'is'} NaN or infinite, "
-            f"the first at {what}{list(place)}: it is {array[place]}. Remove those rows or fill them, as in "
-            f"np.nan_to_num({what})."
-        )
+    place = tuple(int(i) for i in np.argwhere(bad)[0])
+    raise ValueError(
+        f"{what} holds {count} value{'s' * (count > 1)} that {'are' if count > 1 else 'is'} NaN or infinite, "
+        f"the first at {what}{list(place)}: it is {array[place]}. Remove those rows or fill them, as in "
+        f"np.nan_to_num({what}).{hint}"
+    )
+
+
+def weightless(w: np.ndarray) -> np.ndarray:
+    """Which rows have no weight at all."""
+    return ~w.reshape(len(w), -1).any(axis=1)
 
 
 def check_rows(x: np.ndarray, y: np.ndarray | None, w: np.ndarray | None) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from graphnet.nn import optimizers, regularizers, seeds
+from graphnet.nn.crossentropy import sigmoid_input, softmax_input
 from graphnet.nn.data import split
 from graphnet.nn.layers import Dense, Dropout, Input
 from graphnet.nn.losses import Loss
@@ -110,12 +111,14 @@ class _Network(BaseEstimator):  # type: ignore[misc]
             optimizer = optimizers.get(copy.deepcopy(self.optimizer))
             if isinstance(self.optimizer, str) and self.learning_rate is not None:
                 optimizer = type(optimizer)(learning_rate=self.learning_rate)
-            model.compile(optimizer, self._made_loss())
+            model.compile(optimizer, self._made_loss(model))
         return model
 
-    def _made_loss(self) -> Loss | None:
+    def _made_loss(self, model: Sequential) -> Loss | None:
         """The loss, as a mean over the weights of the samples: a weight of 2 counts as the same row twice."""
         loss = get_loss(copy.deepcopy(self.loss) if self.loss is not None else self._loss)
+        if self._last == "softmax" and gives(model) == "logits" and self.loss is None:
+            loss.from_logits = True  # type: ignore[union-attr]
         if isinstance(loss, Loss) and loss.reduction == "sum_over_batch_size":
             loss.reduction = "mean_with_sample_weight"
         return loss
@@ -187,6 +190,14 @@ class _Network(BaseEstimator):  # type: ignore[misc]
         return tags
 
 
+def gives(model: Sequential) -> str:
+    """What the model's outputs are, by the op that they come from: "softmax", "sigmoid", or else "logits"."""
+    y = model.predicted_spec(np.zeros((1, *(n or 1 for n in model.built_shape[1:])), model.dtype))
+    if softmax_input(y) is not None:
+        return "softmax"
+    return "sigmoid" if sigmoid_input(y) is not None else "logits"
+
+
 _PARAMETERS = """
     `model` is None (a chain of Dense layers of `hidden_layer_sizes`, each followed by `dropout`, with an `l2` penalty
     on the kernels), a Sequential (each fit starts from a copy with new weights), or a function that returns one: it may
@@ -202,6 +213,9 @@ _PARAMETERS = """
 class GraphnetClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
     __doc__ = f"""A network that tells classes apart: `predict(X) = classes_[argmax(softmax(network(X)))]`.
 {_PARAMETERS} and `classes_`.
+
+    A `model` may end with a softmax or without: then it is trained on its logits (`from_logits=True`), and
+    `predict_proba` takes their softmax. One that is compiled already has to have a loss that fits its end.
 
     Labels can be of any kind that sorts. `class_weight` is None, "balanced", or a dict from label to weight.
 
@@ -300,7 +314,20 @@ class GraphnetClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """The probability of each class, `(n, classes)`, in the order of `classes_`."""
-        return self._outputs(X)
+        y = self._outputs(X)
+        loss = self.model_.loss
+        if getattr(loss, "from_logits", False):
+            e = np.exp(y - y.max(axis=1, keepdims=True))
+            return e / e.sum(axis=1, keepdims=True)
+        if gives(self.model_) == "softmax":
+            return y
+        total = y.sum(axis=1, keepdims=True)
+        if (y < 0).any() or (total <= 0).any():
+            raise ValueError(
+                f"{type(self).__name__}: the model's outputs are no probabilities (some are below 0, or all of a row "
+                "are 0): end it with activation='softmax', or compile it with from_logits=True."
+            )
+        return y / total
 
     def predict(self, X: Any) -> np.ndarray:
         """The likeliest label of each row."""

@@ -26,6 +26,8 @@ def fed(
     rng: np.random.Generator | None = None,
     anew: bool = False,
     what: str = "",
+    training: bool = True,
+    check_finite: bool = True,
 ) -> Source:
     """The batches of `x`, `y` and weights, or of the stream `x`. The model is not built for them yet: see `fit_to`."""
     if is_stream(x):
@@ -38,7 +40,7 @@ def fed(
 
         def check(xb: Any, yb: Any, wb: Any, name: str) -> Batch:
             rows = checked_rows(model, xb, yb, wb, class_weight, what=f"{name}: ")
-            check_fit(model, rows[0], rows[1])
+            check_fit(model, *rows, training=training, finite=check_finite, what=f"{name}: ")
             return rows
 
         return Stream(x, check, steps, anew, rng if shuffle else None, f"{what}x")
@@ -63,12 +65,12 @@ def held_out(validation_data: Any) -> tuple[Any, Any, Any]:
     """`validation_data` as x, y, weights."""
     if is_stream(validation_data):
         return validation_data, None, None
-    if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
+    if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (1, 2, 3):
         raise ValueError(
             "validation_data is (x, y) or (x, y, weights), or gives such batches; received "
             f"{type(validation_data).__name__}."
         )
-    return (*validation_data, None)[:3]  # type: ignore[return-value]
+    return (*validation_data, None, None)[:3]  # type: ignore[return-value]
 
 
 def predicted(model: Any, x: Any, batch_size: int | None, steps: int | None) -> Source:
@@ -80,9 +82,10 @@ def predicted(model: Any, x: Any, batch_size: int | None, steps: int | None) -> 
     return Batches(rows, None, None, batch_size, steps=steps, anew=True)
 
 
-def fit_to(model: Any, source: Source, what: str = "x") -> None:
-    """Build the model for the source, and check that its targets fit. Raises `ValueError` if it has no batch."""
+def fit_to(model: Any, source: Source, what: str = "x", *, training: bool = True, check_finite: bool = True) -> None:
+    """Build the model for the source, and check that its data fits. Raises `ValueError` if it has no batch."""
     if isinstance(source, Batches):
-        check_fit(model, source.x, *[y for y in (source.y,) if y is not None])
+        prefix = "" if what == "x" else "validation "
+        check_fit(model, source.x, source.y, source.w, training=training, finite=check_finite, what=prefix)
     elif not source.more():
         raise ValueError(f"{what} gave no batch: an iterator or generator can be gone through only once.")

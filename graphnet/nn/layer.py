@@ -314,7 +314,7 @@ class Layer(Weighted):
                     raise self.misfit("gave None: its call needs a return")
                 if self.activity_regularizer is not None:
                     for t in tensors_in(y):
-                        self.add_loss(self.activity_regularizer(t) / max(float(t.shape[0]) if t.ndim else 1.0, 1.0))
+                        self._note_loss(self.activity_regularizer(t) / max(float(t.shape[0]) if t.ndim else 1.0, 1.0))
         finally:
             phase.depth -= 1
         if self.output_shape is None:

@@ -7,6 +7,7 @@ traced into a graph whose updates are those assignments.
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import graphnet as gn
@@ -14,8 +15,10 @@ from graphnet.nn import losses, masks, metrics
 from graphnet.nn.losses import Loss
 from graphnet.nn.metrics.base import logged
 from graphnet.nn.optimizers import Optimizer
+from graphnet.nn.own import handed, has_own, packed
 from graphnet.nn.phase import phase, running
 from graphnet.nn.repeated import Repeated
+from graphnet.nn.weights import held
 
 
 class Steps:
@@ -36,6 +39,8 @@ class Steps:
         self._eager, self._steady = run_eagerly, False
         self.loss_weight, self.steps_per_execution = loss_weight, steps_per_execution
         self.model, self.optimizer, self.loss, self.penalty = model, optimizer, loss, penalty
+        #: which layers learn: later changes count after the next compile
+        self.trainable = {layer: layer._trainable for layer in model.walk()}
         self.loss_tracker = metrics.Mean(name="loss")
         self.metrics, self.weighted = plain, weighted
         for metric in weighted:
@@ -45,6 +50,7 @@ class Steps:
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"two metrics are named {name!r}: give one of them another name=.")
+        self.held: list[metrics.Metric] = self._found()
         self.keys: dict[str, tuple[str, ...]] = {}
         self.latest: dict[str, Any] = {}
         self._mask: gn.Tensor | None = None
@@ -59,6 +65,7 @@ class Steps:
         self.constraints: dict[gn.Parameter, Any] = {}
         self.penalties: list[tuple[Any, gn.Parameter]] = []
         self.checked: dict[Any, tuple[int, ...]] = {}
+        self._connected = self.doubted = False
         self.train = Repeated(self._train, f"'{self.model.name}'", self._eager, steady=self._steady)
         self.test = Repeated(self._test, f"'{self.model.name}'", self._eager, steady=self._steady)
 
@@ -69,20 +76,28 @@ class Steps:
         self.test = Repeated(self._test, f"'{self.model.name}'", self.test.eager, steady=True)
 
     def _train(self, *batch: Any) -> Any:
-        if not self._own("train_step"):
+        if not self.owns("train_step"):
             return self.train_step(*batch)
         with running(True, self.optimizer.count, losses=[]):
-            return self._named("train", self.model.train_step(tuple(part for part in batch if part is not None)))
+            return self._named("train", self.model.train_step(packed(*batch)))
 
     def _test(self, *batch: Any) -> Any:
-        if not self._own("test_step"):
+        if not self.owns("test_step"):
             return self.test_step(*batch)
         with running(False, losses=[]):
-            return self._named("test", self.model.test_step(tuple(part for part in batch if part is not None)))
+            return self._named("test", self.model.test_step(packed(*batch)))
 
-    def _own(self, method: str) -> bool:
+    def owns(self, method: str) -> bool:
         """Whether the model has this method of its own, in place of the one that all models have."""
-        return not getattr(getattr(type(self.model), method), "is_default", False)
+        return has_own(self.model, method)
+
+    def uses_loss(self, training: bool = True) -> bool:
+        """Whether such steps compute the loss that `compile` was given, or the one that is there without."""
+        return not self.owns("train_step" if training else "test_step") and not self.owns("compute_loss")
+
+    def uses_metrics(self, training: bool = True) -> bool:
+        """Whether such steps update the metrics that `compile` was given."""
+        return not self.owns("train_step" if training else "test_step") and not self.owns("compute_metrics")
 
     def _named(self, which: str, results: Any) -> tuple[gn.Tensor, ...] | None:
         """The values of a dict of results, whose keys are noted; None for no results."""
@@ -115,14 +130,21 @@ class Steps:
         """Whether training steps run as they are written."""
         return self.train.eager
 
+    @run_eagerly.setter
+    def run_eagerly(self, value: bool) -> None:
+        self._eager = value
+        self.train = Repeated(self._train, f"'{self.model.name}'", value, steady=self._steady)
+        self.test = Repeated(self._test, f"'{self.model.name}'", value, steady=self._steady)
+
     def settle(self) -> None:
         """Note, once the model has its weights, which of them learn, are penalised, are constrained; and the loss."""
         if self.settled:
             return
         self.settled = True
-        if self.loss is None:
+        added = any(layer.adds_loss for layer in self.model.walk())
+        if self.loss is None and not added and not self.owns("compute_loss"):
             self.loss = losses.default_for(self.model)
-        self.params = self.model.trainable_weights
+        self.params = self.model.learning_weights(self.trainable)
         learn = set(self.params)
         for layer in self.model.walk():
             self.penalties += [(r, w) for w, r in layer.regularizers.items() if w in learn]
@@ -133,8 +155,11 @@ class Steps:
     def prepare(self) -> None:
         """Give the optimizer the weights that learn, before the first training step."""
         if not self.params:
+            if self.owns("train_step"):
+                return
             raise ValueError(
-                f"'{self.model.name}' has no weights that learn: its layers have none, or are not trainable."
+                f"'{self.model.name}' has no weights that learn: its layers have none, or were not trainable when "
+                "compile was called."
             )
         if [id(p) for p in self.optimizer.params] != [id(p) for p in self.params]:
             self.optimizer.build(self.params)
@@ -143,24 +168,77 @@ class Steps:
         self, y: gn.Tensor, y_pred: gn.Tensor, sample_weight: gn.Tensor | None, mask: gn.Tensor | None = None
     ) -> gn.Tensor:
         """The loss of one batch, with penalties and what layers added to it in this step."""
-        assert self.loss is not None
-        with gn.region(self.loss.name, "Loss"):
-            if mask is not None:
-                sample_weight = masks.loss_weight(mask, sample_weight, self.loss.reduction)
-            total = self.loss(y, y_pred, sample_weight)
-            if total.shape != ():
-                total = gn.mean(total)
-            if self.loss_weight is not None:
-                total = total * self.loss_weight
-        for regularizer, w in self.penalties:
-            total = total + regularizer(w).astype(total.dtype)
-        for added in phase.losses or ():
-            total = total + added.astype(total.dtype)
+        terms = [regularizer(w) for regularizer, w in self.penalties]
+        terms += phase.losses or ()
+        if self.loss is None:
+            if not terms and not self.owns("compute_loss"):
+                raise ValueError(
+                    f"'{self.model.name}' has no loss: give compile one, or let a layer call add_loss in its call."
+                )
+            total = terms.pop(0) if terms else gn.tensor(0.0, dtype=self.model.dtype)
+        else:
+            with gn.region(self.loss.name, "Loss"):
+                if mask is not None:
+                    sample_weight = masks.loss_weight(mask, sample_weight, self.loss.reduction)
+                total = self.loss(y, y_pred, sample_weight)
+                if total.shape != ():
+                    total = gn.mean(total)
+                if self.loss_weight is not None:
+                    total = total * self.loss_weight
+        for term in terms:
+            total = total + term.astype(total.dtype)
         return total
+
+    def computed_loss(self, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool) -> gn.Tensor:
+        """The loss of a batch, as the model computes it: one number."""
+        model = self.model
+        if not self.owns("compute_loss"):
+            loss = self.loss_of(y, y_pred, sample_weight, masks.noted(model))
+        else:
+            loss = handed(model.compute_loss, (x, y, y_pred, sample_weight), training)
+            what = f"{type(model).__name__}.compute_loss"
+            if loss is None:
+                raise ValueError(f"{what} gave None: its last line needs a return.")
+            if not isinstance(loss, gn.Tensor):
+                if training:
+                    raise ValueError(
+                        f"{what} gave {loss!r} ({type(loss).__name__}), which is not computed from the weights: "
+                        "training would change nothing. Compute it from tensors, without float() or .numpy()."
+                    )
+                loss = gn.tensor(loss)
+            if loss.shape != ():
+                raise ValueError(f"{what} gave a loss of shape {loss.shape}: take gn.mean or gn.sum of it.")
+        if training and not self._connected:
+            if not self.depends(loss):
+                text = (
+                    f"the loss of '{model.name}' does not depend on its weights: training changes nothing. It is to be "
+                    "computed from tensors alone, without float(), .numpy(), detach or stop_gradient."
+                )
+                if self.loss is not None or self.owns("compute_loss"):
+                    raise ValueError(text)
+                warnings.warn(text, stacklevel=6)  # what layers add may be meant to be logged only
+            self._connected = True
+        return loss
+
+    def depends(self, loss: gn.Tensor) -> bool:
+        """Whether a loss was computed from one of the weights that learn."""
+        wanted, seen, waiting = {id(p) for p in self.params}, {id(loss)}, [loss]
+        while waiting:
+            t = waiting.pop()
+            if id(t) in wanted:
+                return True
+            for other in t.inputs:
+                if isinstance(other, gn.Tensor) and id(other) not in seen:
+                    seen.add(id(other))
+                    waiting.append(other)
+        return False
 
     def follow(self, loss: gn.Tensor, y_pred: gn.Tensor) -> None:
         """Take the loss of a batch into the running one; it counts as often as the batch has rows."""
-        rows = float(y_pred.shape[0])
+        first = y_pred
+        while not isinstance(first, gn.Tensor):
+            first = next(iter(first.values() if isinstance(first, dict) else first))
+        rows = float(first.shape[0]) if first.ndim else 1.0
         self.loss_tracker.add(loss * rows, rows)
 
     def update_metrics(
@@ -179,24 +257,39 @@ class Steps:
         self, which: str, x: gn.Tensor, y: Any, y_pred: gn.Tensor, sample_weight: Any, mask: gn.Tensor | None
     ) -> Any:
         """Update the metrics; what a model with a `compute_metrics` of its own says of them."""
-        if not self._own("compute_metrics"):
+        if not self.owns("compute_metrics"):
             self.update_metrics(y, y_pred, sample_weight, mask)
             return None
         self._mask = mask
         try:
-            return self._named(which, self.model.compute_metrics(x, y, y_pred, sample_weight))
+            return self._named(which, handed(self.model.compute_metrics, (x, y, y_pred, sample_weight)))
         finally:
             self._mask = None
 
     def measured(self, y: gn.Tensor, y_pred: gn.Tensor, sample_weight: gn.Tensor | None) -> dict[str, gn.Tensor]:
         """Update the metrics that `compile` was given, and give the running values of all."""
         self.update_metrics(y, y_pred, sample_weight, self._mask)
-        return self.results()
+        return dict(self.model.get_metrics_result())
+
+    def _found(self) -> list[metrics.Metric]:
+        """The metrics among the attributes of the model and of its layers, those of inner models excepted."""
+        found: dict[metrics.Metric, None] = {}
+        for layer in self.model.walk():
+            if layer is self.model or not hasattr(layer, "steps"):
+                found.update(dict.fromkeys(held(layer, metrics.Metric)))
+        return [metric for metric in found if not any(metric is other for other in self.measures)]
+
+    @property
+    def reported(self) -> list[metrics.Metric]:
+        """The metrics whose values are the logs: those of `compile`, and what a model that computes its own says."""
+        if any(self.owns(name) for name in ("metrics", "compute_loss", "compute_metrics")):
+            return list(self.model.metrics)
+        return self.measures
 
     def results(self) -> dict[str, Any]:
         """The running values of all, as tensors."""
         found: dict[str, Any] = {}
-        for metric in self.measures:
+        for metric in self.reported:
             result = metric.result()
             found.update(result if isinstance(result, dict) else {metric.name: result})
         return found
@@ -207,7 +300,7 @@ class Steps:
         with running(True, iteration, losses=[]):
             y_pred = self.model(x, training=True)
             mask = masks.noted(self.model)
-            loss = self.model.compute_loss(x, y, y_pred, sample_weight, training=True)
+            loss = self.computed_loss(x, y, y_pred, sample_weight, True)
             scaled = self.optimizer.scale_loss(loss)
         with gn.no_grad():
             grads = gn.gradients(scaled, params)
@@ -220,7 +313,7 @@ class Steps:
         with running(False, losses=[]):
             y_pred = self.model(x, training=False)
             mask = masks.noted(self.model)
-            loss = self.model.compute_loss(x, y, y_pred, sample_weight, training=False)
+            loss = self.computed_loss(x, y, y_pred, sample_weight, False)
         with gn.no_grad():
             self.follow(loss, y_pred)
             return self._measure("test", x, y, y_pred, sample_weight, mask)
@@ -231,23 +324,26 @@ class Steps:
         return [v for m in self.measures for v in m.variables]
 
     def reset(self) -> None:
-        """Start the running values anew: those of `compile`, and of metrics that the model holds as attributes."""
+        """Start the running values anew: those of `compile`, and of metrics that the model holds."""
+        self.reset_running()
+        if self.owns("reset_metrics"):
+            self.model.reset_metrics()
+
+    def reset_running(self) -> None:
+        """The same, without asking a model that has a `reset_metrics` of its own."""
         self.latest = {}
-        held = [m for m in vars(self.model).values() if isinstance(m, metrics.Metric)]
-        for metric in (*self.measures, *held):
+        self.held = self._found()
+        for metric in dict.fromkeys([*self.measures, *self.held, *self.model.metrics]):
             metric.reset_state()
 
     def logs(self, which: str = "train") -> dict[str, Any]:
         """The running values, loss first, then the metrics as `compile` lists them; or what a step of the model's own
         gave last."""
-        if self._own(f"{which}_step"):
+        if self.owns(f"{which}_step"):
             return dict(self.latest)
         with gn.no_grad():
-            values = {k: v for m in self.measures for k, v in m.logged().items()}
+            if self.owns("get_metrics_result"):
+                values = {k: logged(v) for k, v in self.model.get_metrics_result().items()}
+            else:
+                values = {k: v for m in self.reported for k, v in m.logged().items()}
         return {**values, **self.latest}
-
-
-def default(method: Any) -> Any:
-    """Mark a method of Model that steps need not call, as they do the same by themselves."""
-    method.is_default = True
-    return method

@@ -56,13 +56,20 @@ def mismatch(
 ) -> str:
     """What is wrong with targets of shape `true` for predictions of shape `pred`, and what to do."""
     n = "N" if not pred else str(pred[0])
+    flat = ""
+    if len(pred) > 2 and true[:1] == pred[:1] and (all(size == 1 for size in true[1:]) or true[1:] == pred[-1:]):
+        places = " x ".join(map(str, pred[1:-1]))
+        flat = (
+            f" The model gives a prediction for each of the {places} places of a row: for one per row, put a Flatten "
+            "layer (or global pooling, or a recurrent layer without return_sequences) before the last layer."
+        )
     per_class = len(true) == len(pred) - 1 or true == (*pred[:-1], 1)
     if what in SPARSE and per_class:
         labels = "int labels" if kind in "iub" else "targets"
         other = f"Use {role}='{SPARSE[what]}', or" if SPARSE[what] else "Use"
         return (
             f"{role}='{what}' needs one-hot y of shape ({n}, {pred[-1]}); got {labels} of shape {true}. "
-            f"{other} y = gn.nn.to_categorical(y, {pred[-1]})."
+            f"{other} y = gn.nn.to_categorical(y, {pred[-1]}).{flat}"
         )
     if what in ONE_HOT or what == "categorical_generalized_cross_entropy":
         axis = axis % len(pred)
@@ -70,11 +77,12 @@ def mismatch(
         return (
             f"{role}='{what}' needs integer labels of shape {pred[:axis] + pred[axis + 1 :]}; got targets of shape "
             f"{true}. {other + f' y = y.argmax({axis - len(pred)}).' if true == pred else ''}"
-        ).rstrip()
+        ).rstrip() + flat
     labels = f" (for int labels y = gn.nn.to_categorical(y, {pred[-1]}))" if per_class and kind in "iub" else ""
     return (
         f"{role}='{what}' compares targets and predictions element by element: the model gives {pred}, the targets are "
         f"{true}. Give targets of shape {pred}{labels}, or a last layer with {true[-1] if len(true) > 1 else 1} units."
+        f"{flat}"
     )
 
 

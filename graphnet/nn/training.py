@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,13 +21,16 @@ from graphnet.nn.interrupt import Interruption
 from graphnet.nn.layer import Layer, running
 from graphnet.nn.lookup import unknown
 from graphnet.nn.loops import look_through, ran_out, too_short, train_epoch
+from graphnet.nn.own import default, unpacked
 from graphnet.nn.progress import shown
 from graphnet.nn.repeated import Repeated
 from graphnet.nn.run import Run
 from graphnet.nn.saveable import Saveable
 from graphnet.nn.sparse import rows_of
-from graphnet.nn.step import Steps, default
+from graphnet.nn.step import Steps
 
+#: the model that each optimizer was given to
+_owners: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
 PENALTIES = {"ridge": regularizers.Ridge, "lasso": regularizers.Lasso}
 
 
@@ -53,15 +59,57 @@ class Model(Saveable, Layer):
         return self.steps.loss if self.steps is not None else None
 
     @property
+    @default
     def metrics(self) -> list[metric_table.Metric]:
-        """The running loss, then the metrics that `compile` was given."""
+        """The running loss, the metrics that `compile` was given, then those that the model and its layers hold."""
         steps = self.steps
-        return steps.measures if steps is not None else []
+        return [*steps.measures, *steps.held] if steps is not None else []
 
     @property
     def metrics_names(self) -> list[str]:
         """Their names, in the order of what `evaluate` gives."""
         return [metric.name for metric in self.metrics]
+
+    @property
+    def compiled(self) -> bool:
+        """Whether `compile` has been called."""
+        return self.steps is not None
+
+    @property
+    def run_eagerly(self) -> bool:
+        """Whether its steps run as they are written. It can be set after `compile`, too."""
+        return self.steps is not None and self.steps.run_eagerly
+
+    @run_eagerly.setter
+    def run_eagerly(self, value: bool) -> None:
+        self._compiled().run_eagerly = bool(value)
+        self._predictor = None
+
+    @property
+    def jit_compile(self) -> bool:
+        """Whether its steps become plans: the opposite of `run_eagerly`."""
+        return not self.run_eagerly
+
+    @jit_compile.setter
+    def jit_compile(self, value: bool) -> None:
+        self.run_eagerly = not value
+
+    @property
+    def inputs(self) -> list[Any] | None:
+        """What is known of its input (`shape`, `dtype`, `name`), in a list; None before it is built."""
+        if not self.built or self.built_shape is None:
+            return None
+        return [SimpleNamespace(shape=self.built_shape, dtype=self.dtype, name="x")]
+
+    @property
+    def outputs(self) -> list[Any] | None:
+        """What is known of its output (`shape`, `dtype`, `name`), in a list; None before it is built."""
+        shape = self.output_shape
+        if not self.built or shape is None:
+            return None
+        several = isinstance(shape, list) or (shape and not all(n is None or isinstance(n, int) for n in shape))
+        shapes = list(shape.values() if isinstance(shape, dict) else shape) if several else [shape]
+        return [SimpleNamespace(shape=s, dtype=self.dtype, name=self.name) for s in shapes]
 
     def compile(
         self,
@@ -97,7 +145,11 @@ class Model(Saveable, Layer):
         calls the hooks of batches once for k of them. `loss_weights` multiplies the loss, penalties excepted: a number,
         or a list or dict of one. `auto_scale_loss` is Keras' word for half precision, and changes nothing.
 
-        Raises `ValueError` for an unknown word, with the nearest known one.
+        Which layers are trainable is read here: a change counts after the next `compile`. Where layers call `add_loss`,
+        or the model has a `compute_loss` of its own, there is no loss but theirs unless one is given.
+
+        Raises `ValueError` for an unknown word, with the nearest known one; and for an optimizer that another model
+        has.
         """
         if penalty is not None and regularization is not None and penalty != regularization:
             raise ValueError(f"penalty={penalty!r} and regularization={regularization!r} say the same thing: give one.")
@@ -118,12 +170,26 @@ class Model(Saveable, Layer):
         weight = _one_number(loss_weights)
         together = whole(steps_per_execution, "steps_per_execution")
         chosen = optimizers.get(optimizer)
+        if self._taken_by_another(chosen) is not None:
+            gc.collect()  # a model that nobody has any more does not count
+        other = self._taken_by_another(chosen)
+        if other is not None:
+            raise ValueError(
+                f"this optimizer ({chosen.name}) trains '{other.name}': what it remembers belongs to the weights of "
+                f"one model. Give '{self.name}' one of its own, as in {type(chosen).__name__}(learning_rate=...)."
+            )
         plain = [metric_table.get(m) for m in as_list(metrics)]
         weighted = [metric_table.get(m) for m in as_list(weighted_metrics)]
         chosen.clear()
+        _owners[chosen] = weakref.ref(self)
         self._predictor = None
         eager = run_eagerly or jit_compile is False
         self.steps = Steps(self, chosen, losses.get(loss), plain, weighted, made, eager, weight, together)
+
+    def _taken_by_another(self, optimizer: Any) -> Any:
+        """The other model that an optimizer belongs to, or None."""
+        other = _owners.get(optimizer, lambda: None)()
+        return other if other is not None and other is not self and other.optimizer is optimizer else None
 
     def _compiled(self) -> Steps:
         if self.steps is None:
@@ -160,6 +226,7 @@ class Model(Saveable, Layer):
         targets: Any = None,
         iterations: int | None = None,
         print_every: int | None = None,
+        check_finite: bool = True,
     ) -> History:
         """Learn from rows of `x` and targets `y`, and give the History.
 
@@ -181,6 +248,12 @@ class Model(Saveable, Layer):
 
         In the words of the library this one grew from: `fit(x=, targets=, iterations=)` takes one step on all rows per
         iteration.
+
+        Numbers that are NaN or infinite are refused, unless the model or the loss leaves them out (a mask, a weight of
+        0, a loss of your own), which is tried on some rows that hold them; with `check_finite=False` the data is taken
+        as it is. In rows of weight 0 such numbers of `x` count as 0.
+
+        Without `y`, the loss is what layers add (`add_loss`), or what a `compute_loss` of the model's own gives.
 
         Raises `ValueError` or `TypeError` for data that does not fit, before anything has changed (a stream is checked
         batch by batch). After Ctrl-C the weights are those of the last whole step, the callbacks are closed, and
@@ -217,15 +290,16 @@ class Model(Saveable, Layer):
         if iterations is not None and not feeding.is_stream(x):
             batch_size = max(1, len(data.as_array(x, "x", self.dtype)))
         options: dict[str, Any] = {"batch_size": batch_size, "steps": steps_per_epoch, "shuffle": shuffle, "rng": rng}
-        train = feeding.fed(self, x, y, sample_weight, class_weight, **options)
+        train = feeding.fed(self, x, y, sample_weight, class_weight, check_finite=check_finite, **options)
         validation = None
         if held is not None:
             own = validation_batch_size or batch_size
-            validation = feeding.fed(self, *held, batch_size=own, steps=validation_steps, anew=True, what="validation ")
+            options = {"batch_size": own, "steps": validation_steps, "training": False, "check_finite": check_finite}
+            validation = feeding.fed(self, *held, anew=True, what="validation ", **options)
         with unchanged_on_error(self):
-            feeding.fit_to(self, train)
+            feeding.fit_to(self, train, check_finite=check_finite)
             if validation is not None:
-                feeding.fit_to(self, validation, "validation_data")
+                feeding.fit_to(self, validation, "validation_data", training=False, check_finite=check_finite)
             steps.prepare()
 
         self.history = history = History()
@@ -285,15 +359,18 @@ class Model(Saveable, Layer):
         steps: int | None = None,
         callbacks: Any = None,
         return_dict: bool = False,
+        *,
+        check_finite: bool = True,
     ) -> Any:
         """The loss on `x` and `y`, or `[loss, metric, ...]` where there are metrics, or a dict of them.
 
         `x` can also give batches, as in `fit`; with `steps` at most so many are taken.
         """
         compiled = self._compiled()
-        batches = feeding.fed(self, x, y, sample_weight, batch_size=batch_size, steps=steps, anew=True)
+        options: dict[str, Any] = {"training": False, "check_finite": check_finite}
+        batches = feeding.fed(self, x, y, sample_weight, batch_size=batch_size, steps=steps, anew=True, **options)
         with unchanged_on_error(self):
-            feeding.fit_to(self, batches)
+            feeding.fit_to(self, batches, **options)
         progress = shown(verbose, 1)
         listed = CallbackList([*as_list(callbacks), *progress], self, {"steps": batches.steps, "verbose": verbose})
         logs = look_through(self, compiled, batches, listed, progress)
@@ -337,7 +414,12 @@ class Model(Saveable, Layer):
 
     def _forward(self, x: gn.Tensor) -> gn.Tensor:
         with gn.no_grad(), running(False, losses=[]):
-            return self(x, training=False)
+            return self.predict_step(x)
+
+    @default
+    def predict_step(self, data: Any) -> Any:
+        """The outputs for `x`, or for the x of `(x, y)` or `(x, y, weights)`; a subclass may have its own."""
+        return self(unpacked(data)[0], training=False)
 
     @default
     def train_step(self, data: Any) -> dict[str, Any]:
@@ -348,16 +430,17 @@ class Model(Saveable, Layer):
         gives a dict of numbers, which are the logs.
         """
         steps = self._compiled()
-        steps.train_step(*(*data, None, None)[:3])
-        return steps.results()
+        steps.train_step(*unpacked(data))
+        return self.get_metrics_result()
 
     @default
     def test_step(self, data: Any) -> dict[str, Any]:
         """Loss and metrics of `(x, y)` or `(x, y, weights)`, without learning; a subclass may have its own."""
         steps = self._compiled()
-        steps.test_step(*(*data, None, None)[:3])
-        return steps.results()
+        steps.test_step(*unpacked(data))
+        return self.get_metrics_result()
 
+    @default
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
     ) -> gn.Tensor:
@@ -369,11 +452,30 @@ class Model(Saveable, Layer):
         """Take a batch into the metrics, and give their running values. A subclass may add its own to them."""
         return self._compiled().measured(y, y_pred, sample_weight)
 
+    @default
+    def get_metrics_result(self) -> dict[str, Any]:
+        """The running values of `metrics`, by name, as tensors. A subclass may have its own: those are the logs."""
+        return self._compiled().results()
+
+    def make_train_function(self, force: bool = False) -> Callable[..., Any]:
+        """The function of a batch (x, y, weights) that trains on it; `fit` uses the same. Keras' name for it."""
+        return self._compiled().learn
+
+    def make_test_function(self, force: bool = False) -> Callable[..., Any]:
+        """The function of a batch (x, y, weights) that tests on it; `evaluate` uses the same. Keras' name for it."""
+        return self._compiled().look
+
+    def make_predict_function(self, force: bool = False) -> Callable[..., Any]:
+        """The function of rows x that predicts; `predict` uses the same. Keras' name for it."""
+        return self._predicted
+
     def score(self, x: Any, target: Any, metric: str = "accuracy") -> float:
         """One number for the predictions of `x`: "accuracy", "loss" (penalties included, as `evaluate` gives it), or
         any other metric's name."""
         if metric == "loss":
             return float(self.evaluate(x, target, verbose=0, return_dict=True)["loss"])
+        if target is None:
+            raise ValueError("score compares predictions with targets: give target.")
         xs, ys, _ = checked_rows(self, rows_of(x, "x", self.dtype), target)
         found = metric_table.get(metric)
         with gn.no_grad():
@@ -382,24 +484,39 @@ class Model(Saveable, Layer):
             return next(iter(found.logged().values()))
 
     def train_on_batch(
-        self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        class_weight: Any = None,
+        return_dict: bool = False,
+        *,
+        check_finite: bool = True,
     ) -> Any:
         """One training step on these rows; gives the loss before it, or `[loss, metric, ...]`, of these rows alone."""
         steps = self._compiled()
         rows = checked_rows(self, x, y, sample_weight, class_weight)
         with unchanged_on_error(self):
-            check_fit(self, rows[0], rows[1])
+            check_fit(self, *rows, finite=check_finite)
             steps.prepare()
         steps.reset()
         steps.learn(*rows)
         return _answer(steps.logs(), return_dict)
 
-    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
+    def test_on_batch(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        return_dict: bool = False,
+        *,
+        check_finite: bool = True,
+    ) -> Any:
         """The loss, or `[loss, metric, ...]`, of these rows alone."""
         steps = self._compiled()
         rows = checked_rows(self, x, y, sample_weight)
         with unchanged_on_error(self):
-            check_fit(self, rows[0], rows[1])
+            check_fit(self, *rows, training=False, finite=check_finite)
         steps.reset()
         steps.look(*rows)
         return _answer(steps.logs("test"), return_dict)
@@ -408,17 +525,18 @@ class Model(Saveable, Layer):
         """The outputs for these rows, in one batch."""
         return self._predicted(data.as_array(x, "x", self.dtype))
 
+    @default
     def reset_metrics(self) -> None:
-        """Start the running loss and metrics anew."""
+        """Start the running loss and metrics anew. A subclass may have its own, which is called too."""
         if self.steps is not None:
-            self.steps.reset()
+            self.steps.reset_running()
 
 
 def _answer(logs: dict[str, float], return_dict: bool) -> Any:
     if return_dict:
         return logs
     values = list(logs.values())
-    return values[0] if len(values) == 1 else values
+    return values[0] if len(values) == 1 else values or None
 
 
 def _one_number(loss_weights: Any) -> float | None:

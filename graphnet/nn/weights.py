@@ -52,6 +52,8 @@ class Weighted(Configured):
     name: Any
     dtype: Any
     _trainable = True
+    #: whether it has called `add_loss`
+    adds_loss = False
 
     def _hold(self) -> None:
         self._weights: list[gn.Parameter] = []
@@ -157,11 +159,15 @@ class Weighted(Configured):
     @property
     def trainable_weights(self) -> list[gn.Parameter]:
         """The weights that training changes: none of a layer with `trainable = False`."""
+        return self.learning_weights({})
+
+    def learning_weights(self, trainable: dict[Any, bool]) -> list[gn.Parameter]:
+        """The weights that training changes, if layers are as `trainable` says, or as they say themselves."""
         found: dict[gn.Parameter, None] = {}
         waiting: list[Weighted] = [self]
         while waiting:
             layer = waiting.pop()
-            if layer._trainable:
+            if trainable.get(layer, layer._trainable):
                 found.update((w, None) for w in layer._own_weights() if w.requires_grad)
                 waiting.extend(reversed(layer._children()))
         return list(found)
@@ -231,11 +237,15 @@ class Weighted(Configured):
                 raise ValueError(
                     f"{self.name}: add_loss takes one number; received shape {number.shape}: take gn.sum or gn.mean."
                 )
-            if phase.losses is not None:
-                phase.losses.append(number)
-            else:
-                self._forget_losses()
-                self._losses.append(number)
+            self._note_loss(number)
+        self.adds_loss = True
+
+    def _note_loss(self, number: gn.Tensor) -> None:
+        if phase.losses is not None:
+            phase.losses.append(number)
+        else:
+            self._forget_losses()
+            self._losses.append(number)
 
     def __getstate__(self) -> dict[str, Any]:
         # What a call added has a history, which a copy does not share.

@@ -84,7 +84,8 @@ class Embedding(Layer):
 class Masking(Layer):
     """`x`, with a mask: steps whose features all are `mask_value` do not count, and become 0.
 
-    x: `(batch, time, features)`. Recurrent layers skip the masked steps, and losses do not count them.
+    x: `(batch, time, features)`. Recurrent layers skip the masked steps, and losses do not count them. `mask_value` may
+    be NaN or infinite, too.
 
     >>> import graphnet as gn
     >>> x = gn.tensor([[[1.0, 2.0], [0.0, 0.0]]])
@@ -105,4 +106,6 @@ class Masking(Layer):
 
     def compute_mask(self, x: Any, mask: Any = None) -> Any:
         """True where some feature of a step is not `mask_value`."""
+        if self.mask_value != self.mask_value:
+            return gn.logical_not(gn.all(gn.isnan(x), axis=-1))
         return gn.any(gn.not_equal(x, np.asarray(self.mask_value, x.dtype)), axis=-1)
