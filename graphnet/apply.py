@@ -209,8 +209,10 @@ def as_tensor(data: Any, copy: bool = True) -> Tensor:
 
     Raises `TypeError` where `data` is not numbers, `ValueError` where tensors of a list differ in shape.
     """
-    if data.__class__ in KINDS or isinstance(data, Tensor):
+    if isinstance(data, Tensor):
         return data
+    if data.__class__ is ndarray and data.dtype.kind != "O":
+        return constant(as_array(data, copy=copy))
     if isinstance(data, (list, tuple)):
         if holds_tensors(data):
             return _stacked(data, _promoted(data))

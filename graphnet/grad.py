@@ -20,7 +20,7 @@ from graphnet.op import apply, as_tensor, described
 from graphnet.ops import shaping
 from graphnet.ops.elementwise import multiply
 from graphnet.ops.reduce import sum as sum_op
-from graphnet.results import checked
+from graphnet.results import notice_constants, tensors
 from graphnet.tensor import Spec, Tensor, constant, state, variable
 
 Function = Callable[..., Any]
@@ -82,10 +82,18 @@ def backward(y: Tensor, gradient: Any = None) -> None:
             t.grad = constant(np.array(g) if t.grad is None else t.grad._value + g)
 
 
-def _gradients(ys: Sequence[Tensor], xs: Sequence[Tensor], seeds: Sequence[Tensor], graph: bool) -> list[Tensor]:
-    """d(sum of seeds * ys)/dx for each of `xs`, zeros where there is no path; with a graph of its own if `graph`."""
-    nodes, _ = sweep.history(ys)
-    nodes, reached = sweep.path(nodes, xs)
+def _gradients(
+    ys: Sequence[Tensor],
+    xs: Sequence[Tensor],
+    seeds: Sequence[Tensor],
+    graph: bool,
+    path: tuple[list[Tensor], set[Tensor]] | None = None,
+) -> list[Tensor]:
+    """d(sum of seeds * ys)/dx for each of `xs`, zeros where there is no path; with a graph of its own if `graph`.
+
+    `path` is what lies between `xs` and `ys`, if that is known already.
+    """
+    nodes, reached = path or sweep.path(sweep.history(ys)[0], xs)
     keep = frozenset(xs)
     start: dict[Tensor, Tensor] = {}
     for y, g in zip(ys, seeds, strict=True):
@@ -166,9 +174,8 @@ def _alias(value: Any, what: str, place: str) -> Tensor:
     return variable(t._value)
 
 
-def _outside(outputs: Sequence[Tensor], own: Sequence[Tensor]) -> bool:
-    """Whether something besides `own` that needs a gradient took part in `outputs`."""
-    nodes, _ = sweep.history(outputs)
+def _outside(nodes: Sequence[Tensor], own: Sequence[Tensor]) -> bool:
+    """Whether something besides `own` that needs a gradient took part: a leaf among the `nodes` of a history."""
     mine = set(own)
     return any(t.op is None and t not in mine for t in nodes)
 
@@ -219,11 +226,15 @@ class _Call:
                 )
             result, aux = result
         outputs, self.output_form = flatten(result)
-        self.outputs, self.ys = checked(what, result, outputs, self.xs, around, allow_constant)
+        self.outputs, self.ys = tensors(what, result, outputs, allow_constant)
+        nodes, _ = sweep.history(self.ys)
+        self.path = sweep.path(nodes, self.xs)
+        if not (allow_constant or around.flat):
+            notice_constants(what, self.ys, self.xs, self.path[1])
         self.graph = (
             any(t.is_symbolic for t in (*self.ys, *self.xs))
             or state.mode.trace is not None
-            or (recording and _outside(self.ys, self.xs))
+            or (recording and _outside(nodes, self.xs))
         )
         self.aux = self._detached(aux, recording) if has_aux else None
 
@@ -231,7 +242,11 @@ class _Call:
         """`aux`, whose tensors keep a history only where an outer derivative may ask for it."""
         leaves, form = flatten(aux)
         tensors = [t for t in leaves if isinstance(t, Tensor)]
-        if self.graph or any(t.is_symbolic for t in tensors) or (recording and _outside(tensors, self.xs)):
+        if (
+            self.graph
+            or any(t.is_symbolic for t in tensors)
+            or (recording and _outside(sweep.history(tensors)[0], self.xs))
+        ):
             return aux
         if not any(t.requires_grad for t in tensors):
             return aux
@@ -249,7 +264,7 @@ class _Call:
         return self.output_form([y if self.graph else constant(y._value) for y in self.outputs])
 
     def gradients(self, seeds: Sequence[Tensor], graph: bool) -> list[Tensor]:
-        return _gradients(self.ys, self.xs, seeds, graph)
+        return _gradients(self.ys, self.xs, seeds, graph, self.path)
 
 
 def value_and_grad(
@@ -424,7 +439,7 @@ def _jacobian(f: Function, argnums: int | Sequence[int], has_aux: bool, allow_co
             for place in range(y.size):
                 one = np.zeros(y.shape, y.dtype)
                 one.flat[place] = 1
-                rows.append(_gradients([y], call.xs, [constant(one)], call.graph))
+                rows.append(_gradients([y], call.xs, [constant(one)], call.graph, call.path))
             whole.append(
                 call.form(
                     [

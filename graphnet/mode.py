@@ -146,9 +146,13 @@ def mode(**changes: Any) -> Iterator[Mode]:
 def differentiating(what: str, variables: Iterable[Tensor]) -> Iterator[Derivative]:
     """Run a block that is the function of a derivative with respect to `variables`: ops record, and what depends on
     the variables does not leave the graph without an error."""
-    around = Derivative(what, variables, state.mode.within)
-    with mode(recording=True, within=around):
+    before = state.mode
+    around = Derivative(what, variables, before.within)
+    state.mode = before.replaced(recording=True, within=around)
+    try:
         yield around
+    finally:
+        state.mode = before
 
 
 class no_grad:

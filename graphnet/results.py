@@ -8,15 +8,14 @@ zeros and a warning; in silence where that is expected: behind a comparison, `fl
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
 import numpy as np
 
-from graphnet.mode import Derivative, warn
+from graphnet.mode import warn
 from graphnet.op import as_tensor
 from graphnet.ops.shaping import astype
-from graphnet.sweep import history
 from graphnet.tensor import Tensor
 
 
@@ -24,25 +23,15 @@ class ConstantWarning(UserWarning):
     """A function was differentiated whose result does not depend on its arguments: its derivative is zeros."""
 
 
-def checked(
-    what: str, result: Any, leaves: Sequence[Any], xs: Sequence[Tensor], around: Derivative, allow_constant: bool
-) -> tuple[list[Tensor], list[Tensor]]:
-    """`leaves`, what is in the `result` of a function, as tensors, and the same in floating point.
+def tensors(what: str, result: Any, leaves: Sequence[Any], allow_constant: bool) -> tuple[list[Tensor], list[Tensor]]:
+    """`leaves`, what is in the `result` of a function that `what` differentiates, and the same in floating point.
 
-    `what` differentiates them with respect to `xs`; whole numbers and booleans have a slope of 0. Raises `TypeError`
-    where one is no tensor, and warns where one depends on none of `xs`, unless `allow_constant`.
+    Whole numbers and booleans have a slope of 0. Raises `TypeError` where one is no tensor, unless `allow_constant`.
     """
     if result is None:
         raise TypeError(f"{what}: the function returned None: is its return missing?")
-    if not allow_constant:
-        _check(what, leaves, xs, around)
-    outputs = [as_tensor(leaf) for leaf in leaves]
-    return outputs, [astype(y, np.float64) if y.dtype.kind in "biu" else y for y in outputs]
-
-
-def _check(what: str, leaves: Sequence[Any], xs: Sequence[Tensor], around: Derivative) -> None:
     for leaf in leaves:
-        if not isinstance(leaf, Tensor):
+        if not isinstance(leaf, Tensor) and not allow_constant:
             kind = type(leaf)
             name = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
             raise TypeError(
@@ -50,9 +39,13 @@ def _check(what: str, leaves: Sequence[Any], xs: Sequence[Tensor], around: Deriv
                 "What is computed with math's functions, float() or np.array leaves the graph: use gn's functions, and "
                 "gn.stack for a list of tensors; where a constant is meant, give allow_constant=True"
             )
-    if not xs or not leaves or around.flat:
-        return
-    if any(not y.requires_grad for y in leaves) or history(leaves)[1].isdisjoint(xs):
+    outputs = [as_tensor(leaf) for leaf in leaves]
+    return outputs, [astype(y, np.float64) if y.dtype.kind in "biu" else y for y in outputs]
+
+
+def notice_constants(what: str, ys: Sequence[Tensor], xs: Sequence[Tensor], reached: Container[Tensor]) -> None:
+    """Warn where one of `ys` is not among what is `reached` from `xs`."""
+    if xs and any(y not in reached for y in ys):
         warn(
             f"{what}: the function returned a tensor that does not depend on its argument: the derivative is zeros "
             "(allow_constant=True takes this as meant)",

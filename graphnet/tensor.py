@@ -408,9 +408,11 @@ WEAK: frozenset[Any] = frozenset({float, int, bool})
 
 def as_array(data: Any, dtype: Any = None, copy: bool = False) -> np.ndarray:
     """`data` as an array of numbers or booleans, or a clear error."""
-    if isinstance(data, Tensor):
+    if data.__class__ is ndarray:
+        pass
+    elif isinstance(data, Tensor):
         data = leaving(data, "this") if data.requires_grad else known(data)
-    elif data.__class__ is not ndarray and isinstance(data, ndarray) and np.any(getattr(data, "mask", False)):
+    elif isinstance(data, ndarray) and np.any(getattr(data, "mask", False)):
         raise TypeError(
             "expected an array of numbers; received a masked array, whose mask would be dropped: "
             "write array.filled(value), or give weights or a mask beside it"

@@ -53,7 +53,7 @@ ALLOWED = {
     "op": {"shapes", "tensor", "apply", "dispatch", "checked"},
     "ops": {"shapes", "tensor", "apply", "op", "ops"},
     "sweep": {"tensor", "apply", "op", "ops"},
-    "results": {"mode", "tensor", "op", "ops", "sweep"},
+    "results": {"mode", "tensor", "op", "ops"},
     "grad": {"mode", "tensor", "op", "ops", "sweep", "containers", "results"},
     "parts": {"tensor", "op", "ops"},
     "replay": {"tensor", "op"},
