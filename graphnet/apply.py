@@ -216,8 +216,8 @@ def as_tensor(data: Any, copy: bool = True) -> Tensor:
     if isinstance(data, (list, tuple)):
         if holds_tensors(data):
             return _stacked(data, _promoted(data))
-    elif getattr(getattr(data, "dtype", None), "kind", "") == "O" and getattr(data, "ndim", 0):
-        listed = np.asarray(data).tolist()
+    elif hasattr(type(data), "__array__") and (array := np.asarray(data)).dtype.kind == "O" and array.ndim:
+        listed = array.tolist()
         if holds_tensors(listed):
             return _stacked(listed, _promoted(listed))
     return constant(as_array(data, copy=copy))

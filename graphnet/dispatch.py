@@ -65,7 +65,7 @@ def function({first}, {second}):
             vb = {b}
             needs = {a}.requires_grad
         else:
-            return apply(OP, ({a}, {b}))
+{strange_b}            return apply(OP, ({a}, {b}))
     elif ca in WEAK and cb in KINDS:
         va = {a}
         vb = {b}._value
@@ -73,7 +73,7 @@ def function({first}, {second}):
     elif ca is ndarray and state.mode.raw and cb not in KINDS:
         return f({a}, {b})
     else:
-        return apply(OP, ({a}, {b}))
+{strange_a}        return apply(OP, ({a}, {b}))
     m = state.mode
     if va.__class__ is Spec or vb.__class__ is Spec or not m.plain:
         return apply(OP, ({a}, {b}))
@@ -96,6 +96,14 @@ def function({first}, {second}):
         y.requires_grad = False
         y.op = None
 {flat}    return y
+"""
+
+# What an operator adds: an operand that is no number may have an answer of its own.
+_STRANGE = """\
+{indent}if {kind} is not ndarray:
+{indent}    found = strange(OP, p0, p1, {value})
+{indent}    if found is not None:
+{indent}        return found
 """
 
 # What an op without slope adds: the derivative whose function runs is told.
@@ -155,8 +163,11 @@ _SCOPE: dict[str, Any] = {
 }
 
 
-def fast(op: Op, swapped: bool = False) -> Callable[..., Any]:
-    """The function of an op of one or two inputs and no attributes; `swapped` takes the second first (`__radd__`)."""
+def fast(op: Op, swapped: bool = False, strange: Callable[..., Any] | None = None) -> Callable[..., Any]:
+    """The function of an op of one or two inputs and no attributes; `swapped` takes the second first (`__radd__`).
+
+    With `strange` it is an operator: that is asked about an operand that is neither a tensor, an array nor a number.
+    """
     label = op.name + ("_reflected" if swapped else "")
     differentiable = "" if op.differentiable else "False and "
     names = dict(_SCOPE, OP=op, f=op.ufunc or op.forward)
@@ -166,8 +177,19 @@ def fast(op: Op, swapped: bool = False) -> Callable[..., Any]:
     else:
         first, second = ("p1", "p0") if swapped else ("p0", "p1")
         flat = "" if op.differentiable else _FLAT.format(indent=" " * 4, needs="needs")
-        source = _BINARY.format(a="p0", b="p1", first=first, second=second, differentiable=differentiable, flat=flat)
-    return _compiled(source, label, "elementwise", names, op.params)
+        names["strange"] = strange
+        source = _BINARY.format(
+            a="p0",
+            b="p1",
+            first=first,
+            second=second,
+            differentiable=differentiable,
+            flat=flat,
+            strange_a="" if strange is None else _STRANGE.format(indent=" " * 8, kind="ca", value="p0"),
+            strange_b="" if strange is None else _STRANGE.format(indent=" " * 12, kind="cb", value="p1"),
+        )
+    shown = f"elementwise{'' if op.differentiable else ' without slope'}{' operator' if strange else ''}"
+    return _compiled(source, label, f"{shown} of {len(op.params)}{' reflected' if swapped else ''}", names, op.params)
 
 
 def dispatching(op: Op, body: Callable[..., Any]) -> Callable[..., Any]:

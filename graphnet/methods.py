@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from graphnet import ops, protocols
+from graphnet.foreign import Strange, strange
 from graphnet.grad import backward
 from graphnet.op import fast
 from graphnet.ops import elementwise, index, products, shaping
@@ -38,16 +39,29 @@ _COMPARISONS = {
 }
 
 
+def _booleans(function: Any, sign: str, ask: Strange) -> Any:
+    """The operator of a logical function, for booleans; an operand that is no number may have an answer of its own."""
+    checked = booleans_only(function, sign)
+
+    def operator(self: Tensor, other: Any) -> Any:
+        found = None if isinstance(other, Tensor) else ask(function.op, self, other, other)
+        return checked(self, other) if found is None else found
+
+    return operator
+
+
 def _install_operators() -> None:
     for name, function in _BINARY.items():
-        reflected = fast(function.op, swapped=True)
+        ask = strange(name)
+        operator, reflected = fast(function.op, strange=ask), fast(function.op, swapped=True, strange=ask)
         if name in ("and", "or", "xor"):
+            # They commute.
             sign = {"and": "&", "or": "|", "xor": "^"}[name]
-            function, reflected = booleans_only(function, sign), booleans_only(reflected, sign)
-        setattr(Tensor, f"__{name}__", function)
+            operator = reflected = _booleans(function, sign, ask)
+        setattr(Tensor, f"__{name}__", operator)
         setattr(Tensor, f"__r{name}__", reflected)
     for name, function in _COMPARISONS.items():
-        setattr(Tensor, f"__{name}__", function)
+        setattr(Tensor, f"__{name}__", fast(function.op, strange=strange(name)))
     others = {
         # Defining == removes the hash; tensors are nodes, and hash by identity.
         "__hash__": object.__hash__,
@@ -124,7 +138,7 @@ def _index(self: Tensor) -> int:
 
 def _contains(self: Tensor, value: Any) -> bool:
     found = self == value
-    return found is not NotImplemented and bool(np.any(known(found)))
+    return bool(np.any(known(found))) if isinstance(found, Tensor) else bool(found)
 
 
 def tolist(self: Tensor) -> Any:
@@ -202,7 +216,12 @@ def _dlpack(self: Tensor, **options: Any) -> Any:
 
 
 def _divmod(self: Tensor, other: Any) -> tuple[Tensor, Tensor]:
+    if not isinstance(other, Tensor) and _ASK_DIVMOD(elementwise.remainder.op, self, other, other) is NotImplemented:
+        return NotImplemented
     return elementwise.floor_divide(self, other), elementwise.remainder(self, other)
+
+
+_ASK_DIVMOD = strange("divmod")
 
 
 def _rdivmod(self: Tensor, other: Any) -> tuple[Tensor, Tensor]:

@@ -7,6 +7,7 @@ an array of objects, never an argument that is silently dropped. `graphnet.metho
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from graphnet import ops
+from graphnet.foreign import handed, is_numbers
 from graphnet.op import OPS, as_tensor
 from graphnet.ops import elementwise, products, reduce, shaping
 from graphnet.tensor import Tensor, constant, leaving, settled, state
@@ -36,6 +38,10 @@ def booleans_only(function: Function, sign: str) -> Function:
 
 def array(self: Tensor, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
     """The values, read-only unless copied: what `np.asarray` and `np.array` ask for."""
+    if self.requires_grad or self.is_symbolic:
+        found = handed(self, sys._getframe(1))
+        if found is not None:
+            return found
     if self.is_symbolic:
         raise TypeError(
             f"the symbolic tensor {self.name or ''} {self.dtype}{list(self.shape)} cannot become an array: "
@@ -142,6 +148,9 @@ def array_ufunc(self: Tensor, ufunc: np.ufunc, method: str, *inputs: Any, **kwar
     if kwargs:
         raise TypeError(f"np.{name} on tensors does not take {', '.join(kwargs)}")
     function = _ufuncs().get(name)
+    if name in ("equal", "not_equal") and not all(map(is_numbers, inputs)):
+        # As in NumPy: what are no numbers are not equal to any.
+        return constant(np.full(np.broadcast_shapes(*map(np.shape, inputs)), name == "not_equal"))
     if function is None:
         raise TypeError(f"np.{name} has no counterpart in graphnet; use t.numpy() for plain values")
     result = function(*inputs)

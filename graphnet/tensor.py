@@ -219,6 +219,13 @@ class Tensor:
                 break
         return inputs
 
+    @property
+    def __pandas_priority__(self) -> int:
+        """Operators of pandas' classes come to a tensor whose gradient they would lose; with others they go on."""
+        if self.requires_grad or self.is_symbolic:
+            return 5000
+        raise AttributeError("__pandas_priority__")
+
     def numpy(self) -> np.ndarray:
         """Its array, read-only: a history that holds it cannot be changed behind its back.
 
@@ -426,6 +433,7 @@ def as_array(data: Any, dtype: Any = None, copy: bool = False) -> np.ndarray:
     if array.dtype.kind not in "biufc":
         raise TypeError(
             f"expected an array of numbers; received {type(data).__name__} which NumPy reads as {array.dtype}"
+            f"{': write .toarray()' if hasattr(data, 'toarray') else ''}"
         )
     # In this machine's byte order, as everything that is computed.
     return array if array.dtype.isnative else array.astype(native(array.dtype))

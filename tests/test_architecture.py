@@ -62,8 +62,9 @@ ALLOWED = {
     "recompute": {"tensor", "op", "ops", "containers", "parts", "grad", "carried", "replay"},
     "check": {"tensor", "op", "containers", "grad"},
     "debug": {"tensor", "op"},
-    "protocols": {"tensor", "op", "ops"},
-    "methods": {"tensor", "op", "ops", "grad", "protocols"},
+    "foreign": {"tensor", "op", "ops"},
+    "protocols": {"tensor", "op", "ops", "foreign"},
+    "methods": {"tensor", "op", "ops", "grad", "foreign", "protocols"},
     "graph": {"tensor", "op", "ops", "arguments", "containers", "grad", "escape"},
     "compile": {
         "tensor",

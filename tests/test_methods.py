@@ -69,10 +69,20 @@ def test_a_number_on_either_side_has_a_gradient_of_two_orders_and_no_other_dtype
             assert y.dtype == gn.gradients(y.sum(), [x])[0].dtype == np.float32
 
 
-def test_operators_are_the_ops_themselves():
-    assert gn.Tensor.__mul__ is elementwise.multiply and gn.Tensor.__add__ is elementwise.add
-    assert gn.Tensor.__sub__ is elementwise.subtract and gn.Tensor.__truediv__ is elementwise.divide
-    assert gn.Tensor.__matmul__ is products.matmul and gn.Tensor.__neg__ is elementwise.negative
+def test_operators_are_the_ops_without_a_call_between():
+    x = gn.Parameter([1.0])
+    for operate, function in (
+        (operator.add, elementwise.add),
+        (operator.sub, elementwise.subtract),
+        (operator.mul, elementwise.multiply),
+        (operator.truediv, elementwise.divide),
+        (operator.matmul, products.matmul),
+    ):
+        assert operate(x, x).op is function.op
+        # Its code is that of the function, but for what it asks about operands that are no numbers.
+        plain, own = function.__code__, getattr(gn.Tensor, f"__{operate.__name__}__").__code__
+        assert set(own.co_names) - set(plain.co_names) == {"strange"}
+    assert gn.Tensor.__neg__ is elementwise.negative
 
 
 @given(hnp.arrays(bool, (3,)), hnp.arrays(bool, (3,)))
