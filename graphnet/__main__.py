@@ -10,9 +10,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from graphnet import __version__
+
+#: options of `draw` that are about the graph of a model, which a picture that is written as data lacks
+OF_MODELS = ("text", "tree", "training", "gradient", "heat", "names", "unfolded", "no_shapes", "no_parameters")
+
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="graphnet", description="A computational graph that a person can hold.")
+    parser.add_argument("--version", action="version", version=f"graphnet {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     demo = commands.add_parser(
         "demo",
@@ -56,18 +62,25 @@ def _parser() -> argparse.ArgumentParser:
 
 def draw(options: argparse.Namespace) -> int:
     """Draw a file, or print what is in it."""
+    _at_least(1, options, "batch")
     source = Path(options.file)
     if not source.is_file():
         raise FileNotFoundError(f"{source}: there is no such file")
+    if options.text and options.tree:
+        raise ValueError("--text and --tree print two different things: give one")
+    if options.out and (options.text or options.tree):
+        raise ValueError(f"--{'text' if options.text else 'tree'} prints, and writes no file: leave --out away")
     target = Path(options.out) if options.out else Path(f"{source.stem}.svg")
     if source.suffix.lower() == ".json":
-        if options.text or options.tree:
-            raise ValueError(f"{source} is a picture as data: --text and --tree print models")
+        given = [f"--{name.replace('_', '-')}" for name in OF_MODELS if getattr(options, name)]
+        given += ["--depth"] * (options.depth != "auto")
+        if given:
+            raise ValueError(f"{source} is a picture as data: {', '.join(given)} is for models")
         picture = _drawn_scene(source, target, options)
     else:
         graph = _model_graph(source, options)
         if options.text or options.tree:
-            print(graph if options.text else graph.tree(None if options.depth == "auto" else _depth(options.depth)))
+            _say(graph if options.text else graph.tree(None if options.depth == "auto" else _depth(options.depth)))
             return 0
         picture = graph.draw(
             target,
@@ -91,9 +104,27 @@ def _depth(word: str) -> Any:
     if word in ("auto", "all"):
         return None if word == "all" else word
     try:
-        return int(word)
+        depth = int(word)
     except ValueError:
-        raise ValueError(f"--depth is a number, 'all' or 'auto'; received {word!r}") from None
+        depth = -1
+    if depth < 0:
+        raise ValueError(f"--depth is a number, 'all' or 'auto'; received {word!r}")
+    return depth
+
+
+def _at_least(least: int, options: argparse.Namespace, *names: str) -> None:
+    """Raise `ValueError` for an option that is a smaller number."""
+    for name in names:
+        value = getattr(options, name)
+        if value is not None and value < least:
+            raise ValueError(f"--{name} is a whole number, {least} or more; received {value}")
+
+
+def _say(text: Any) -> None:
+    """Print what a terminal can show of a text."""
+    from graphnet.nn.line import encodable
+
+    print(encodable(str(text), sys.stdout))
 
 
 def _model_graph(source: Path, options: argparse.Namespace) -> Any:
@@ -126,6 +157,8 @@ def demo(options: argparse.Namespace) -> int:
 
     from graphnet import datasets, nn
 
+    _at_least(1, options, "epochs", "hidden")
+    _at_least(0, options, "seed")
     if options.data is None:
         if options.letters:
             raise ValueError("--letters picks classes of EMNIST letters: give their folder with --data")
@@ -142,9 +175,11 @@ def demo(options: argparse.Namespace) -> int:
         classes = list(names) if len(names) == count else [str(lowest + i) for i in range(count)]
         what = f"images of {raw.x_train.shape[1]}x{raw.x_train.shape[2]} pixels from {options.data}"
     epochs = options.epochs if options.epochs is not None else 5 if options.data else 60
-    hidden = options.hidden or 256
+    hidden = 256 if options.hidden is None else options.hidden
     print(f"{len(split.x_train):,} {what} to learn from, {len(split.x_test):,} to test on, {len(classes)} classes")
 
+    folder = Path(options.out)
+    folder.mkdir(parents=True, exist_ok=True)  # before the training, which would be lost
     nn.set_random_seed(options.seed)
     model = nn.Sequential(
         [
@@ -172,8 +207,6 @@ def demo(options: argparse.Namespace) -> int:
         pairs = zip(split.y_test[wrong[:5]], guesses, strict=True)
         print("mistaken, for example: " + ", ".join(f"{classes[a]} for {classes[b]}" for a, b in pairs))
 
-    folder = Path(options.out)
-    folder.mkdir(parents=True, exist_ok=True)
     picture = model.draw(folder / "graph.svg")
     written = ["graph.svg"]
     try:

@@ -341,7 +341,8 @@ class Graph:
     def to_networkx(self, **options: Any) -> Any:
         """A `networkx.MultiDiGraph`: everything known on its nodes, the input's place on its edges.
 
-        `values=True` adds what parameters and constants hold, `profile` the times of a plan's profile.
+        `values=True` adds what parameters and constants hold, `profile` the times of a plan's profile. With
+        `plain=True` all attributes are numbers and texts, for `networkx.write_graphml` and `networkx.write_gml`.
         """
         from graphnet.viz import to_networkx
 

@@ -1,5 +1,6 @@
 """`graphnet draw FILE`."""
 
+import io
 import json
 import xml.etree.ElementTree as ET
 
@@ -79,7 +80,17 @@ def test_a_graph_that_was_written_as_json_is_drawn(tmp_path, monkeypatch, capsys
         ("draw net.graphnet --engine magic", "graphnet draw: engine is one of"),
         ("draw bad.json", "graphnet draw: bad.json: this is not a picture"),
         ("draw worse.json", "graphnet draw: worse.json: "),
-        ("draw bad.json --tree", "--text and --tree print models"),
+        ("draw bad.json --tree", "bad.json is a picture as data: --tree is for models"),
+        ("draw bad.json --heat time --depth 2", "--heat, --depth is for models"),
+        ("draw net.graphnet --batch 0", "graphnet draw: --batch is a whole number, 1 or more; received 0"),
+        ("draw net.graphnet --batch -3", "--batch is a whole number, 1 or more; received -3"),
+        ("draw net.graphnet --depth -1", "--depth is a number, 'all' or 'auto'; received '-1'"),
+        ("draw net.graphnet --text --tree", "give one"),
+        ("draw net.graphnet --tree -o x.txt", "--tree prints, and writes no file"),
+        ("demo --epochs 0", "graphnet demo: --epochs is a whole number, 1 or more; received 0"),
+        ("demo --hidden 0", "--hidden is a whole number, 1 or more"),
+        ("demo --seed -1", "--seed is a whole number, 0 or more"),
+        ("demo --out net.graphnet", "graphnet demo: "),
     ],
 )
 def test_what_is_wrong_is_one_line(saved, capsys, arguments, said):
@@ -88,3 +99,18 @@ def test_what_is_wrong_is_one_line(saved, capsys, arguments, said):
     assert main(arguments.split()) == 2
     err = capsys.readouterr().err
     assert said in err and err.count("\n") == 1
+
+
+def test_the_version(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["--version"])
+    assert stop.value.code == 0 and capsys.readouterr().out == f"graphnet {gn.__version__}\n"
+
+
+def test_a_tree_on_an_ascii_terminal(saved, monkeypatch):
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding="ascii")
+    monkeypatch.setattr("sys.stdout", stream)
+    assert main(["draw", "net.graphnet", "--tree"]) == 0
+    stream.flush()
+    assert b"dense" in raw.getvalue()

@@ -293,7 +293,10 @@ def test_tensorboard_without_the_library_says_what_to_install(monkeypatch):
         return real(name, *args, **kwargs)
 
     monkeypatch.setattr(builtins, "__import__", refuse)
-    with pytest.raises(ImportError, match=r"^TensorBoard needs tensorboardX: pip install 'graphnet\[tensorboard\]'$"):
+    with pytest.raises(
+        ImportError,
+        match=r"^TensorBoard needs tensorboardX: pip install tensorboardX \(in a clone .*'\.\[tensorboard\]'\)$",
+    ):
         TensorBoard()
 
 

@@ -52,3 +52,24 @@ def test_a_gradient_names_what_it_belongs_to():
     of = {n.nodes[data["gradient_of"]]["op"] for _, data in n.nodes(data=True) if data["gradient_of"]}
     assert of == {"tanh"}
     assert n.nodes[g.names[g.outputs[1]]]["output"] == (1,)
+
+
+@pytest.mark.parametrize("form", ["graphml", "gml"])
+def test_a_graph_goes_into_files_of_numbers_and_texts(tmp_path, form):
+    x = gn.input((2, 3), name="x\x00\n<&'\"")
+    w = gn.Parameter(np.ones((3,)), name="w")
+    g = gn.Graph([x], gn.softmax(x * w).sum(0))
+    path = tmp_path / f"g.{form}"
+    for values in (False, True):
+        n = g.to_networkx(plain=True, values=values)
+        getattr(nx, f"write_{form}")(n, path)
+        read = getattr(nx, f"read_{form}")(path)
+        assert read.number_of_nodes() == n.number_of_nodes() and read.number_of_edges() == n.number_of_edges()
+        found = read.nodes["t0"]
+        assert (
+            found["op"] == "multiply" and found["shape"] == "(2, 3)" and int(found["bytes"]) == n.nodes["t0"]["bytes"]
+        )
+        assert {data.get("region") for _, data in read.nodes(data=True)} == {None, "softmax"}
+        assert sorted(int(d["argument"]) for _, _, d in read.in_edges("t0", data=True)) == [0, 1]
+        assert ("value" in read.nodes["w"]) == values
+    assert not any(type(v) not in (str, int, float, bool) for _, data in n.nodes(data=True) for v in data.values())

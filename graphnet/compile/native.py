@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any
 
 from graphnet import forks
+from graphnet.extras import install
 
 log = logging.getLogger("graphnet")
 
@@ -85,7 +86,7 @@ def missing() -> Exception:
             "this process was forked while another thread compiled native code, and can't use LLVM: make native code "
             "before the fork, or start processes by 'spawn'; backend='numpy' works"
         )
-    return ImportError("native code is compiled by llvmlite: pip install 'graphnet[fast]'")
+    return ImportError(f"native code is compiled by llvmlite: {install('fast')}")
 
 
 def compile_ir(text: str, exports: Sequence[str]) -> NativeModule:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from graphnet.extras import install
 from graphnet.nn import optimizers, regularizers, seeds
 from graphnet.nn.crossentropy import sigmoid_input, softmax_input
 from graphnet.nn.data import split
@@ -32,7 +33,7 @@ try:
     )
 except ImportError as error:
     raise ImportError(
-        f"GraphnetClassifier and GraphnetRegressor need scikit-learn: pip install 'graphnet[sklearn]' ({error})"
+        f"GraphnetClassifier and GraphnetRegressor need scikit-learn: {install('sklearn')}; {error}"
     ) from None
 
 __all__ = ["GraphnetClassifier", "GraphnetRegressor"]

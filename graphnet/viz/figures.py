@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from graphnet.extras import install
+
 COLOURS = ("#2b6cb0", "#c05621", "#2f855a", "#6b46c1", "#b83260", "#4a5568")
 GREY = "#5f6773"
 
@@ -24,7 +26,7 @@ def new_figure(width: float, height: float) -> Any:
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        raise ImportError("plots need matplotlib: pip install 'graphnet[plot]'") from None
+        raise ImportError(f"plots need matplotlib: {install('plot')}") from None
     _show_in_notebook()
     return Figure(figsize=(width, height), layout="constrained", facecolor="white")
 

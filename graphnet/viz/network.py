@@ -6,6 +6,7 @@ import linecache
 import math
 from typing import TYPE_CHECKING, Any
 
+from graphnet.escape import line
 from graphnet.op import OPS
 from graphnet.tensor import Parameter, Region, Tensor
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from graphnet.graph import Graph
 
 
-def to_networkx(graph: Graph, values: bool = False, profile: Any = None) -> networkx.MultiDiGraph:
+def to_networkx(graph: Graph, values: bool = False, profile: Any = None, plain: bool = False) -> networkx.MultiDiGraph:
     """The graph with one node per tensor, named as in its text, and one edge per use, from input to op.
 
     Nodes have
@@ -31,6 +32,10 @@ def to_networkx(graph: Graph, values: bool = False, profile: Any = None) -> netw
     Edges have `argument`, the input's place, which is also their key: so the order of inputs is kept, and `x - x` has
     two edges. The graph has `inputs` in their order, `outputs` in the form they are given in, `regions`, and
     `updates`, pairs of names: a parameter, and the node that is assigned to it.
+
+    `plain` is for files that hold numbers and texts only, as GraphML and GML do:
+    `networkx.write_graphml(g.to_networkx(plain=True), "g.graphml")`. Shapes, attributes and lists are texts then, and
+    what is None or empty is left out.
 
     >>> import graphnet as gn
     >>> x = gn.input((2,), name="x")
@@ -92,7 +97,33 @@ def to_networkx(graph: Graph, values: bool = False, profile: Any = None) -> netw
         if inner:
             for argument, source in enumerate(t.inputs):
                 result.add_edge(names[source], names[t], key=argument, argument=argument)
+    return _plain(result) if plain else result
+
+
+def _plain(graph: networkx.MultiDiGraph) -> networkx.MultiDiGraph:
+    """The same with numbers and texts as attributes, in which nothing is hidden that a file of text can't hold."""
+    import networkx
+
+    names = {node: line(node) for node in graph}
+    result = networkx.MultiDiGraph(**_texts(graph.graph))
+    for node, data in graph.nodes(data=True):
+        result.add_node(names[node], **_texts(data))
+    for tail, head, key, data in graph.edges(keys=True, data=True):
+        result.add_edge(names[tail], names[head], key=key, **data)
     return result
+
+
+def _texts(data: dict[str, Any]) -> dict[str, Any]:
+    found = {}
+    for key, value in data.items():
+        empty = isinstance(value, (dict, list, str)) or (isinstance(value, tuple) and key != "shape")
+        if value is None or (empty and not value):
+            continue
+        if hasattr(value, "tolist"):
+            value = value.tolist()
+        number = isinstance(value, (bool, int, float))
+        found[key] = value if number else line("/".join(value) if key == "region" else value)
+    return found
 
 
 def _unused(name: str, names: dict[Tensor, str]) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphnet.computed import computed
+from graphnet.extras import install
 from graphnet.files import write_whole
 from graphnet.viz.dot import RANKDIRS, dot_source
 from graphnet.viz.geometry import Layout
@@ -97,7 +98,7 @@ class Picture:
         if self._auto:
             raise RuntimeError(
                 f"{form.upper()} needs pygraphviz, matplotlib or `dot`. SVG, DOT and JSON need nothing: use "
-                f".save('graph.svg'). To get {form.upper()}: pip install 'graphnet[viz]' or 'graphnet[plot]'. "
+                f".save('graph.svg'). To get {form.upper()}: {install('viz')}, or {install('plot')}. "
                 f"({'; '.join(problems.values())})"
             )
         raise RuntimeError(f"the engine {self._ladder[0]!r} cannot draw: {'; '.join(problems.values())}")
@@ -113,7 +114,7 @@ class Picture:
         try:
             import pygraphviz  # noqa: F401
         except Exception:
-            raise _Unable("pygraphviz is not installed: pip install 'graphnet[viz]'") from None
+            raise _Unable(f"pygraphviz is not installed: {install('viz')}") from None
         if self._auto and "longer" in self._failed.get("dot", ""):
             raise _Unable("pygraphviz lays out as dot does")
         options = [f"dpi={_DPI[form]}", "bgcolor=white"] if form in _DPI else []
@@ -125,7 +126,7 @@ class Picture:
         try:
             import matplotlib  # noqa: F401
         except ImportError:
-            raise _Unable("matplotlib is not installed: pip install 'graphnet[plot]'") from None
+            raise _Unable(f"matplotlib is not installed: {install('plot')}") from None
         from graphnet.viz.paint import to_bitmap
 
         return to_bitmap(self.scene, self._layout, form, _DPI.get(form, 72), self._legend)
@@ -191,7 +192,10 @@ def format_of(path: Path) -> str:
     form = _FORMATS.get(path.suffix.lower())
     if form is None:
         ending = f"this ends in {path.suffix}" if path.suffix else "this has no ending"
-        raise ValueError(f"{path}: a picture ends in {', '.join(_FORMATS)}; {ending}")
+        known = ", ".join(_FORMATS)
+        raise ValueError(
+            f"{path}: a picture ends in {known}, or in .html for the page that draw(path) writes; {ending}"
+        )
     return form
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from graphnet.extras import install
 from graphnet.nn.callbacks.base import Callback, Logs
 from graphnet.nn.data import whole
 from graphnet.nn.probe import Probe
@@ -160,5 +161,5 @@ def _summary_writer() -> Any:
     try:
         from tensorboardX import SummaryWriter
     except ImportError:
-        raise ImportError("TensorBoard needs tensorboardX: pip install 'graphnet[tensorboard]'") from None
+        raise ImportError(f"TensorBoard needs tensorboardX: {install('tensorboard')}") from None
     return SummaryWriter

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from graphnet.escape import line
+from graphnet.extras import install
 from graphnet.nn.saving.archives import EXPANSION, FLOOR
 from graphnet.nn.saving.errors import Refused
 
@@ -34,7 +35,7 @@ def h5py_module() -> Any:
         import h5py
     except ImportError:
         raise ImportError(
-            "Keras' files hold HDF5, which h5py reads and writes: pip install 'graphnet[keras]'. "
+            f"Keras' files hold HDF5, which h5py reads and writes: {install('keras')}. "
             "Files that end in .graphnet, .safetensors or .npz need nothing."
         ) from None
     return h5py
