@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from graphnet import __version__
-
 #: options of `draw` that are about the graph of a model, which a picture that is written as data lacks
 OF_MODELS = ("text", "tree", "training", "gradient", "heat", "names", "unfolded", "no_shapes", "no_parameters")
 
 
 def _parser() -> argparse.ArgumentParser:
+    from graphnet.version import __version__
+
     parser = argparse.ArgumentParser(prog="graphnet", description="A computational graph that a person can hold.")
     parser.add_argument("--version", action="version", version=f"graphnet {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
