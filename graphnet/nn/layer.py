@@ -11,17 +11,20 @@ import functools
 import inspect
 from collections import Counter
 from collections.abc import Callable
+from contextlib import nullcontext
 from copy import copy, deepcopy
 from typing import Any
 
 import numpy as np
 
 import graphnet as gn
+from graphnet.graph import Trace
 from graphnet.nn import regularizers, seeds
 from graphnet.nn.lookup import checked_name, snake
 from graphnet.nn.phase import phase, running
 from graphnet.nn.sparse import is_sparse
 from graphnet.nn.weights import Weighted
+from graphnet.tensor import mode, state
 
 __all__ = ["FLOAT", "Layer", "as_shape", "phase", "running", "unique_name"]
 
@@ -73,6 +76,14 @@ def each(value: Any, f: Callable[[Any], Any]) -> Any:
     if isinstance(value, dict):
         return {k: each(part, f) for k, part in value.items()}
     return f(value) if isinstance(value, gn.Tensor) else value
+
+
+def building(given: Any) -> Any:
+    """The mode of a call on symbolic tensors outside of a trace: the graph reads parameters when it runs, states too,
+    and nothing is assigned."""
+    if state.mode.trace is not None or not any(t.is_symbolic for t in tensors_in(given)):
+        return nullcontext()
+    return mode(trace=Trace(looking=True))
 
 
 def tensors_in(value: Any) -> list[gn.Tensor]:
@@ -231,7 +242,9 @@ class Layer(Weighted):
         if not self.built:
             before = {k: copy(v) if type(v) in (list, dict) else v for k, v in self.__dict__.items()}
             try:
-                self.build(shapes_of(shape))
+                # A trace is about calls: what is assigned here is assigned now.
+                with mode(trace=None, raw=False):
+                    self.build(shapes_of(shape))
             except Exception:
                 self.__dict__.clear()
                 self.__dict__.update(before)
@@ -303,7 +316,7 @@ class Layer(Weighted):
             self._forget_losses()
         phase.depth += 1
         try:
-            with gn.region(self.name, self.kind):
+            with gn.region(self.name, self.kind), building(given):
                 self.ensure_built(given.shape if isinstance(given, gn.Tensor) else each(given, lambda t: t.shape))
                 if flag == phase.training:
                     y = self.call(given, **kwargs)

@@ -19,7 +19,8 @@ class Phase(threading.local):
     `losses` is where `add_loss` puts its numbers during a training or test step; elsewhere it is None, and the layers
     keep them. `depth` counts the calls that are open, `number` the outermost ones so far. `mask` is that of the last
     Sequential's output, with the model (see `masks.py`). `start` makes the arrays of new weights, from shape and dtype,
-    where their values come from elsewhere than their initializers.
+    where their values come from elsewhere than their initializers. `drawn` counts, for each layer, how often it has
+    drawn random numbers in the training step that `iteration` stands for.
     """
 
     training: bool = False
@@ -28,7 +29,17 @@ class Phase(threading.local):
     depth: int = 0
     number: int = 0
     mask: tuple[Any, gn.Tensor] | None = None
+    drawn: dict[Any, int]
     start: Callable[[tuple[int, ...], np.dtype], np.ndarray] | None = None
+
+    def __init__(self) -> None:
+        self.drawn = {}
+
+    def draw(self, layer: Any) -> int:
+        """How often `layer` has drawn in this step before."""
+        count = self.drawn.get(layer, 0)
+        self.drawn[layer] = count + 1
+        return count
 
 
 phase = Phase()
@@ -40,14 +51,16 @@ def running(
 ) -> Iterator[None]:
     """Call layers in this phase: `training`, the count of training steps, which may be symbolic, and a list that
     collects what `add_loss` adds (unless given, it stays the one there is)."""
-    before = phase.training, phase.iteration, phase.losses, phase.mask
+    before = phase.training, phase.iteration, phase.losses, phase.mask, phase.drawn
+    if iteration is not phase.iteration:
+        phase.drawn = {}
     phase.training, phase.iteration, phase.mask = training, iteration, None
     if losses is not None:
         phase.losses = losses
     try:
         yield
     finally:
-        phase.training, phase.iteration, phase.losses, phase.mask = before
+        phase.training, phase.iteration, phase.losses, phase.mask, phase.drawn = before
 
 
 def assignable(value: gn.Tensor) -> bool:

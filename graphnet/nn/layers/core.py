@@ -7,7 +7,8 @@ from typing import Any
 
 import graphnet as gn
 from graphnet.nn import activations, constraints, initializers, regularizers, seeds
-from graphnet.nn.layer import FLOAT, Layer, as_shape, phase
+from graphnet.nn.draws import Calls
+from graphnet.nn.layer import FLOAT, Layer, as_shape
 from graphnet.nn.lookup import Table
 
 table = Table("layer")
@@ -158,7 +159,9 @@ class Flatten(Layer):
 class Noisy(Layer):
     """A layer that draws random numbers in training: a function of its seed and the count of training steps.
 
-    Called by hand with `training=True`, each call counts as a step.
+    Called more than once in a step, it draws others each time. Called with `training=True` outside of a training step,
+    by hand, in `predict` or in a compiled function, each call counts as a step: the count is a state, read and moved
+    when the call is run.
     """
 
     supports_masking = True
@@ -167,14 +170,11 @@ class Noisy(Layer):
         super().__init__(**kwargs)
         self.seed = seed
         self.key = seeds.key_of(seed)
-        self._calls = 0
+        self._calls = Calls()
 
     def step_key(self) -> Any:
-        """The key of this step: the seed plus the count of steps, or of calls outside of a training step."""
-        if phase.iteration is not None:
-            return phase.iteration + self.key
-        self._calls += 1
-        return self.key + self._calls - 1
+        """The key of this call: the seed plus the count of steps, or of calls outside of a training step."""
+        return self._calls.key(self.key, self)
 
 
 @table.add()

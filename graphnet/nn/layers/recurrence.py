@@ -12,10 +12,11 @@ import numpy as np
 
 import graphnet as gn
 from graphnet.nn import activations, initializers, regularizers, seeds
+from graphnet.nn.draws import Calls
 from graphnet.nn.layer import Layer
 from graphnet.nn.layers.core import whole
 from graphnet.nn.lookup import plain
-from graphnet.nn.phase import assignable, phase
+from graphnet.nn.phase import assignable
 from graphnet.ops.shaping import snapshot
 
 
@@ -100,7 +101,7 @@ class Recurrent(Layer):
         self.recurrent_dropout = share(recurrent_dropout, f"{self.kind}: recurrent_dropout")
         self.seed = seed
         self.key = seeds.key_of(seed)
-        self._calls = 0
+        self._calls = Calls()
         self.return_sequences = return_sequences
         self.return_state = return_state
         self.go_backwards = go_backwards
@@ -242,11 +243,8 @@ class Recurrent(Layer):
     # Dropout, masks, states.
 
     def _step_key(self) -> Any:
-        """The key of this step: the seed plus the count of steps, or of calls outside of a training step, twice."""
-        if phase.iteration is not None:
-            return phase.iteration * 2 + self.key
-        self._calls += 1
-        return self.key + 2 * (self._calls - 1)
+        """The key of this call: the seed plus the count of steps, or of calls outside of a training step, twice."""
+        return self._calls.key(self.key, self, 2)
 
     def _kept(self, shape: tuple[int, ...], rate: float, key: Any, each: bool) -> list[gn.Tensor]:
         """`1 / (1 - rate)` where features are kept and 0 elsewhere: one array, or one for each gate."""

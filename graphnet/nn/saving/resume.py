@@ -20,7 +20,7 @@ from graphnet.nn.run import Run
 from graphnet.nn.saving.archives import dumped, packed, parsed, unpacked
 from graphnet.nn.saving.arrays import from_safetensors, to_safetensors
 from graphnet.nn.saving.errors import Refused, reading
-from graphnet.nn.saving.state import checked_seeds, fitting, seeds_of
+from graphnet.nn.saving.state import checked_seeds, fitting, put_seeds, seeds_of
 
 STATE, ARRAYS = "state.json", "arrays.safetensors"
 LAYOUT = 2
@@ -186,7 +186,7 @@ def restore(model: Any, path: Path) -> None:
     for variable, value in pairs:
         variable.assign(value)
     for holder, own in numbers:
-        vars(holder).update(own)
+        put_seeds(holder, own)
     for callback, values in changes:
         for word, value in values.items():
             setattr(callback, word, value)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 import graphnet as gn
+from graphnet.nn.draws import Calls
 from graphnet.nn.saving.errors import Refused
 from graphnet.nn.saving.paths import places
 
@@ -20,7 +21,7 @@ def seeds_of(model: Any) -> dict[str, dict[str, int]]:
     found = {}
     for place in places(model):
         values = vars(place.holder)
-        numbers = {word: int(values[word]) for word in SEEDS if type(values.get(word)) is int}
+        numbers = {word: int(values[word]) for word in SEEDS if type(values.get(word)) in (int, Calls)}
         if numbers:
             found[place.readable] = numbers
     return found
@@ -38,7 +39,10 @@ def checked_seeds(model: Any, seeds: Any) -> list[tuple[Any, dict[str, int]]]:
     for path, numbers in seeds.items():
         own = vars(holders[path]) if path in holders else {}
         if not isinstance(numbers, dict) or any(
-            word not in SEEDS or type(own.get(word)) is not int or type(value) is not int or not 0 <= value < 1 << 64
+            word not in SEEDS
+            or type(own.get(word)) not in (int, Calls)
+            or type(value) is not int
+            or not 0 <= value < 1 << (64 if word == "key" else 61)
             for word, value in numbers.items()
         ):
             raise Refused(f"it has seeds for {path!r:.60} that no layer here has: {numbers!r:.60}.")
@@ -46,10 +50,20 @@ def checked_seeds(model: Any, seeds: Any) -> list[tuple[Any, dict[str, int]]]:
     return found
 
 
+def put_seeds(holder: Any, numbers: dict[str, int]) -> None:
+    """Put back the numbers of one layer."""
+    for word, value in numbers.items():
+        own = vars(holder)[word]
+        if isinstance(own, Calls):
+            own.count.assign(value)  # the same parameter: plans read it
+        else:
+            vars(holder)[word] = value
+
+
 def set_seeds(model: Any, seeds: Any) -> None:
     """Put back what `seeds_of` gave; layers that are not named keep theirs."""
     for holder, numbers in checked_seeds(model, seeds):
-        vars(holder).update(numbers)
+        put_seeds(holder, numbers)
 
 
 def optimizer_variables(optimizer: Any) -> list[gn.Parameter]:
