@@ -3,6 +3,13 @@
 Three ways in, over one graph: `graphnet.nn.Sequential` in Keras' words; tensors and ops in NumPy's; pictures of both.
 """
 
+import sys
+
+# `python -m graphnet` looks for modules in the current folder first, where a numpy.py would be taken for NumPy.
+_named = sys.argv[:1] == ["-m"] and {"graphnet", "-mgraphnet"}.intersection(sys.orig_argv)
+if _named and not (sys.flags.isolated or getattr(sys.flags, "safe_path", False)):
+    del sys.path[0]
+
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 

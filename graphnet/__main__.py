@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from graphnet.optional import installed
+
 #: options of `draw` that are about the graph of a model, which a picture that is written as data lacks
 OF_MODELS = ("text", "tree", "training", "gradient", "heat", "names", "unfolded", "no_shapes", "no_parameters")
 
@@ -222,7 +224,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; what is wrong with its input is said in one line."""
     options = _parser().parse_args(arguments)
     try:
-        return {"demo": demo, "draw": draw}[options.command](options)
+        # What lies in the current folder may have come with the file.
+        with installed():
+            return {"demo": demo, "draw": draw}[options.command](options)
     except (ValueError, OSError, RuntimeError) as error:
         print(f"graphnet {options.command}: {error}", file=sys.stderr)
         return 2

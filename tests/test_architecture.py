@@ -32,7 +32,7 @@ OPTIONAL = {
 DOORS = {"nn/estimators.py": "sklearn"}
 
 #: what everybody may import
-EVERYWHERE = {"computed", "forks"}
+EVERYWHERE = {"computed", "escape", "forks", "optional"}
 
 #: what each room may import from this package, at the top of its files
 ALLOWED = {
@@ -43,14 +43,15 @@ ALLOWED = {
     "tensor": {"mode"},
     "version": set(),
     "containers": set(),
-    "arguments": {"tensor", "containers", "escape"},
+    "arguments": {"tensor", "containers"},
     "datasets": set(),
     "escape": set(),
     "extras": set(),
+    "optional": set(),
     "files": set(),
-    "apply": {"tensor", "escape"},
+    "apply": {"tensor"},
     "dispatch": {"tensor", "apply"},
-    "checked": {"shapes", "tensor", "apply", "escape"},
+    "checked": {"shapes", "tensor", "apply"},
     "op": {"shapes", "tensor", "apply", "dispatch", "checked"},
     "ops": {"shapes", "tensor", "apply", "op", "ops"},
     "sweep": {"tensor", "apply", "op", "ops"},
@@ -84,7 +85,7 @@ ALLOWED = {
     "viz": {"tensor", "op", "graph", "viz", "files", "escape", "extras"},
     "nn": {"", "nn", "tensor", "op", "ops", "graph", "files", "version", "escape", "extras"},
     "loops": {"tensor", "op", "ops", "containers", "grad", "graph", "compile", "shapes", "parts", "loops"},
-    "__main__": {"", "datasets", "nn", "viz", "escape"},
+    "__main__": {"", "datasets", "nn", "viz"},
 }
 
 
@@ -159,3 +160,22 @@ def test_every_file_says_its_idea_and_every_public_function_what_it_gives():
         thing = getattr(graphnet, name)
         if callable(thing):
             assert thing.__doc__, name
+
+
+def test_optional_packages_are_asked_for_in_one_way():
+    """An import statement would take them from the current folder."""
+    for path in FILES:
+        typing_only = set()
+        tree = ast.parse(path.read_text("utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+                typing_only.update(ast.walk(node))
+        for node in ast.walk(tree):
+            if node in typing_only or not isinstance(node, (ast.Import, ast.ImportFrom)):
+                continue
+            for name in [a.name for a in node.names] if isinstance(node, ast.Import) else [node.module or ""]:
+                top = name.partition(".")[0]
+                if DOORS.get(path.relative_to(ROOT).as_posix()) != top:
+                    assert top not in OPTIONAL - {"llvmlite"}, (
+                        f"{path.name}, line {node.lineno}: write optional({name!r})"
+                    )

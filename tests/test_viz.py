@@ -211,12 +211,14 @@ def test_bad_options_get_clear_errors(tmp_path):
 
 def test_a_picture_comes_without_any_graphviz(tmp_path):
     """With an empty path and pygraphviz out of reach, in a process of its own."""
-    (tmp_path / "pygraphviz.py").write_text("raise ImportError('hidden')")
+    hidden = tmp_path / "hidden"
+    hidden.mkdir()
+    (hidden / "pygraphviz.py").write_text("raise ImportError('hidden')")
     code = (
         "import graphnet as gn; x = gn.input((2,), name='x'); p = gn.Graph([x], gn.exp(x)).draw('g.svg');"
         "assert p.engine == 'builtin', p.engine; print(p)"
     )
-    environment = {**os.environ, "PATH": "", "PYTHONPATH": str(tmp_path)}
+    environment = {**os.environ, "PATH": "", "PYTHONPATH": os.pathsep.join([str(hidden), *sys.path])}
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )

@@ -27,9 +27,11 @@ def with_gradient():
 
 def bare_python(code, folder, hide=("pygraphviz",)):
     """Run code where `dot` is not on the path and some modules cannot be imported."""
+    hidden = folder / "hidden"
+    hidden.mkdir(exist_ok=True)
     for name in hide:
-        (folder / f"{name}.py").write_text("raise ImportError('hidden')")
-    environment = {**os.environ, "PATH": "", "PYTHONPATH": os.pathsep.join([str(folder), *sys.path])}
+        (hidden / f"{name}.py").write_text("raise ImportError('hidden')")
+    environment = {**os.environ, "PATH": "", "PYTHONPATH": os.pathsep.join([str(hidden), *sys.path])}
     return subprocess.run(
         [
             sys.executable,

@@ -61,7 +61,8 @@ def _free() -> None:
 
 @cache
 def _installed() -> bool:
-    return importlib.util.find_spec("llvmlite") is not None
+    with installed():
+        return importlib.util.find_spec("llvmlite") is not None
 
 
 def available() -> bool:
@@ -97,7 +98,8 @@ def compile_ir(text: str, exports: Sequence[str]) -> NativeModule:
         if _State.ending and threading.current_thread().daemon:
             # Such a thread would be ended in the middle of it.
             raise RuntimeError("the interpreter is about to end")
-        from graphnet.compile import objects
+        from graphnet.optional import installed, optional
+from graphnet.compile import objects
 
         about, module = _about(text), None
         code = objects.read(about)
@@ -120,8 +122,7 @@ def compile_ir(text: str, exports: Sequence[str]) -> NativeModule:
 def _host() -> tuple[str, str]:
     """The processor and its features, for which LLVM chooses the width of vectors too: a processor that slows down
     with 512 bits has 256 in LLVM's tables."""
-    import llvmlite.binding as llvm
-
+    llvm = optional("llvmlite.binding")
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     try:
@@ -133,8 +134,7 @@ def _host() -> tuple[str, str]:
 
 def target_machine() -> Any:
     """A new description of this machine for LLVM; an engine takes it over."""
-    import llvmlite.binding as llvm
-
+    llvm = optional("llvmlite.binding")
     cpu, features = _host()
     target = llvm.Target.from_triple(llvm.get_process_triple())
     return target.create_target_machine(
@@ -144,8 +144,7 @@ def target_machine() -> Any:
 
 def optimised(text: str, machine: Any) -> Any:
     """The module of a text after LLVM's passes. Raises RuntimeError where the text is wrong."""
-    import llvmlite.binding as llvm
-
+    llvm = optional("llvmlite.binding")
     module = llvm.parse_assembly(text)
     module.triple = machine.triple
     module.data_layout = str(machine.target_data)
@@ -164,8 +163,7 @@ def _compile(text: str) -> bytes:
 
 
 def _load(code: bytes, exports: Sequence[str]) -> NativeModule:
-    import llvmlite.binding as llvm
-
+    llvm = optional("llvmlite.binding")
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), target_machine())
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
@@ -178,8 +176,7 @@ def _load(code: bytes, exports: Sequence[str]) -> NativeModule:
 
 def _about(text: str) -> str:
     """The text and all else that decides the code."""
-    import llvmlite
-
+    llvmlite = optional("llvmlite")
     return "\n".join([llvmlite.__version__, *_host(), sys.platform, OPTIONS, text])
 
 

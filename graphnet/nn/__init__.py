@@ -23,6 +23,7 @@ from graphnet.nn.optimizers import schedules
 from graphnet.nn.sequential import Sequential
 from graphnet.nn.training import Model
 from graphnet.nn.utils import set_random_seed, to_categorical
+from graphnet.optional import installed
 
 if TYPE_CHECKING:
     from graphnet.nn import models, ops, saving
@@ -89,8 +90,11 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if not _HOMES[name]:
-        return import_module(f"{__name__}.{name}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+        with installed():
+            return import_module(f"{__name__}.{name}")
+    # Some of them need packages that are not always there.
+    with installed():
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
 
 
 def __dir__() -> list[str]:

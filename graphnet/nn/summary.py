@@ -13,6 +13,7 @@ from typing import Any
 
 from graphnet.nn.layer import Layer
 from graphnet.nn.line import encodable
+from graphnet.optional import optional
 
 #: the least width of a column
 LEAST = 6
@@ -185,9 +186,7 @@ class Summary:
     def _ipython_display_(self) -> None:
         # At the end of the cell that printed it, it would be there twice.
         if self._printed_in is None or self._printed_in != _cell():
-            from IPython.display import display
-
-            display({"text/plain": str(self), "text/html": self._repr_html_()}, raw=True)
+            optional("IPython.display").display({"text/plain": str(self), "text/html": self._repr_html_()}, raw=True)
 
     def _repr_html_(self) -> str:
         sides = ["right" if COLUMNS[column][1] else "left" for column in self.columns]

@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from graphnet.optional import optional
+
 
 def critical_path(graph: Any, weight: str | None = "time") -> list[str]:
     """The path of the largest sum of a node attribute: what would take that long on any number of processors.
@@ -22,8 +24,7 @@ def critical_path(graph: Any, weight: str | None = "time") -> list[str]:
     >>> critical_path(gn.Graph([x], gn.exp(gn.sin(x)) + x).to_networkx(), None)
     ['x', 't0', 't1', 't2']
     """
-    import networkx as nx
-
+    nx = optional("networkx")
     weights = {node: 1.0 if weight is None else data.get(weight) or 0.0 for node, data in graph.nodes(data=True)}
     if weight is not None and not any(weights.values()):
         more = ": use to_networkx(profile=plan.profile()) of profile.graph" if weight == "time" else ""
@@ -101,8 +102,7 @@ def checkpoints(graph: Any, outputs: Iterable[str] | None = None) -> list[str]:
     >>> checkpoints(gn.Graph([x], gn.tanh(b)).to_networkx())
     ['t0', 't3', 't4']
     """
-    import networkx as nx
-
+    nx = optional("networkx")
     flow = nx.DiGraph()
     flow.add_edges_from((a, b) for a, b in graph.edges())
     source, sink = object(), object()

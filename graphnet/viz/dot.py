@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from graphnet.optional import optional
 from graphnet.viz.layout import Arranger
 from graphnet.viz.scene import Box, Node, Scene
 
@@ -12,16 +13,14 @@ FONT = "Helvetica,Arial,sans-serif"
 
 
 def _label(lines: list[str]) -> str:
-    import graphviz
-
+    graphviz = optional("graphviz")
     # Without `nohtml`, text that begins with < and ends with > would be read as markup; `&` would begin an entity.
     return graphviz.nohtml("\\n".join(graphviz.escape(line.replace("&", "&amp;")) for line in lines))
 
 
 def dot_source(scene: Scene, rankdir: str = "TB", legend: bool = True) -> Any:
     """The `graphviz.Digraph` of a scene."""
-    import graphviz
-
+    graphviz = optional("graphviz")
     if rankdir not in RANKDIRS:
         raise ValueError(f"rankdir is TB, LR, BT or RL; received {rankdir!r}")
     font = {"fontname": FONT}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from graphnet.extras import install
+from graphnet.optional import installed, optional
 
 COLOURS = ("#2b6cb0", "#c05621", "#2f855a", "#6b46c1", "#b83260", "#4a5568")
 GREY = "#5f6773"
@@ -24,7 +25,7 @@ def target_of(path: Any) -> Path | None:
 def new_figure(width: float, height: float) -> Any:
     """A matplotlib Figure on white. Raises `ImportError` with one line where matplotlib is missing."""
     try:
-        from matplotlib.figure import Figure
+        Figure = optional("matplotlib.figure").Figure
     except ImportError:
         raise ImportError(f"plots need matplotlib: {install('plot')}") from None
     _show_in_notebook()
@@ -46,7 +47,8 @@ def _show_in_notebook() -> None:
 
 def _as_png(figure: Any) -> bytes:
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=100, bbox_inches="tight")
+    with installed():
+        figure.savefig(buffer, format="png", dpi=100, bbox_inches="tight")
     return buffer.getvalue()
 
 
@@ -54,8 +56,6 @@ def write(figure: Any, target: Path | None) -> Any:
     """The figure, written to its file if it has one: whole or not at all, the same bytes for the same figure."""
     if target is None:
         return figure
-    from matplotlib import rc_context
-
     from graphnet.viz.render import write_whole
 
     if not target.parent.is_dir():
@@ -63,7 +63,7 @@ def write(figure: Any, target: Path | None) -> Any:
     form = target.suffix.lower()[1:]
     buffer = io.BytesIO()
     stamp = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(form)
-    with rc_context({"svg.hashsalt": "graphnet"}):
+    with installed(), optional("matplotlib").rc_context({"svg.hashsalt": "graphnet"}):
         figure.savefig(buffer, format=form, dpi=150, metadata=stamp)
     write_whole(target, buffer.getvalue())
     return figure

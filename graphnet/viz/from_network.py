@@ -11,6 +11,7 @@ import numpy as np
 
 from graphnet.graph import Graph, Trace, flatten
 from graphnet.op import OPS, Op, apply
+from graphnet.optional import optional
 from graphnet.tensor import Parameter, Region, Spec, Tensor, constant, mode, symbolic
 
 #: bytes that constants computed while a graph is read may have together, and how many times what the graph holds
@@ -31,8 +32,7 @@ def from_networkx(graph: Any) -> Graph:
     Raises `ValueError` for a cycle, an unknown op or attribute, a missing value or input, an attribute of another kind,
     a shape or dtype that is another, and constants that would take far more memory than the graph.
     """
-    import networkx as nx
-
+    nx = optional("networkx")
     if not isinstance(graph, nx.DiGraph):
         raise ValueError(f"a program is a directed networkx graph; received {type(graph).__name__}")
     if not nx.is_directed_acyclic_graph(graph):
@@ -47,8 +47,7 @@ class _Reader:
         self.left = FLOOR
 
     def read(self) -> Graph:
-        import networkx as nx
-
+        nx = optional("networkx")
         graph, made = self.graph, self.made
         regions = _regions(graph.graph.get("regions", ()))
         own = graph.graph.get("ops", {})

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphnet.escape import line
 from graphnet.op import OPS
+from graphnet.optional import optional
 from graphnet.tensor import Parameter, Region, Tensor
 
 if TYPE_CHECKING:
@@ -43,8 +44,7 @@ def to_networkx(graph: Graph, values: bool = False, profile: Any = None, plain: 
     >>> list(n.edges(keys=True))
     [('x', 't0', 0), ('x', 't0', 1)]
     """
-    import networkx
-
+    networkx = optional("networkx")
     names = dict(graph.names)
     for p, _ in graph.updates:
         if p not in names:
@@ -58,7 +58,7 @@ def to_networkx(graph: Graph, values: bool = False, profile: Any = None, plain: 
     for place, t in enumerate(graph.outputs):
         places.setdefault(t, []).append(place)
     times = {t: seconds for t, (seconds, _) in profile.by_node().items()} if profile is not None else {}
-    result = networkx.MultiDiGraph(
+    result: Any = networkx.MultiDiGraph(
         name=graph.name or "graph",
         inputs=[names[t] for t in graph.inputs],
         outputs=graph.structured([names[t] for t in graph.outputs]),

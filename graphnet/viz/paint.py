@@ -7,6 +7,7 @@ import math
 import warnings
 from typing import Any
 
+from graphnet.optional import installed, optional
 from graphnet.viz.geometry import DEPTH, LINE, SMALL, TEXT, Layout
 from graphnet.viz.scene import Scene
 from graphnet.viz.svg import legend_entries
@@ -18,13 +19,11 @@ _LONGEST, _PIXELS = 30_000, 60_000_000
 
 def to_bitmap(scene: Scene, layout: Layout, form: str, dpi: float, legend: bool = True) -> bytes:
     """The picture as `form` ("png" or "pdf"), from the same places as the SVG."""
-    from matplotlib.figure import Figure
-
-    figure = paint(scene, layout, Figure, legend)
+    figure = paint(scene, layout, optional("matplotlib.figure").Figure, legend)
     wide, high = figure.get_size_inches()
     dpi = min(dpi, _LONGEST / max(wide, high), math.sqrt(_PIXELS / (wide * high)))
     buffer = io.BytesIO()
-    with warnings.catch_warnings():
+    with installed(), warnings.catch_warnings():
         # A character that no font of the machine has is drawn as a box; that needs no warning for each.
         warnings.filterwarnings("ignore", message="Glyph ")
         figure.savefig(
@@ -38,9 +37,8 @@ def to_bitmap(scene: Scene, layout: Layout, form: str, dpi: float, legend: bool 
 
 def paint(scene: Scene, layout: Layout, figure_of: Any, legend: bool = True) -> Any:
     """A matplotlib figure, one point for one of the layout's units, on white."""
-    from matplotlib.patches import FancyBboxPatch, PathPatch, Polygon
-    from matplotlib.path import Path
-
+    patches, Path = optional("matplotlib.patches"), optional("matplotlib.path").Path
+    FancyBboxPatch, PathPatch, Polygon = patches.FancyBboxPatch, patches.PathPatch, patches.Polygon
     entries = legend_entries(scene, layout.width) if legend else []
     rows = int(entries[-1][1]) + 1 if entries else 0
     heading = scene.heading

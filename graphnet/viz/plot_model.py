@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from graphnet.optional import optional
 from graphnet.tensor import Tensor, no_grad
 from graphnet.viz.figures import COLOURS, GREY, bare, new_figure, target_of, write
 
@@ -49,9 +50,9 @@ def plot_decision_boundary(
     else:
         chosen = answers.argmax(1).reshape(resolution, resolution)
         colours = COLOURS
-        from matplotlib.colors import ListedColormap
-
-        cmap = ListedColormap([colours[i % len(colours)] for i in range(answers.shape[1])])
+        cmap = optional("matplotlib.colors").ListedColormap(
+            [colours[i % len(colours)] for i in range(answers.shape[1])]
+        )
         axes.pcolormesh(
             across, up, chosen, cmap=cmap, vmin=-0.5, vmax=answers.shape[1] - 0.5, alpha=0.3, rasterized=True
         )

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from graphnet.optional import optional
 from graphnet.viz.figures import COLOURS, GREY, new_figure, target_of, write
 
 
@@ -28,8 +29,7 @@ def plot_history(history: Any, path: Any = None) -> Any:
     across = min(3, len(names))
     down = -(-len(names) // across)
     figure = new_figure(4.8 * across, 3.5 * down)
-    from matplotlib.ticker import MaxNLocator
-
+    MaxNLocator = optional("matplotlib.ticker").MaxNLocator
     for place, name in enumerate(names):
         axes = figure.add_subplot(down, across, place + 1)
         colour = COLOURS[place % len(COLOURS)]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from graphnet.computed import computed
 from graphnet.extras import install
 from graphnet.files import write_whole
+from graphnet.optional import elsewhere, optional
 from graphnet.viz.dot import RANKDIRS, dot_source
 from graphnet.viz.geometry import Layout
 from graphnet.viz.layout import Arranger, arrange
@@ -34,9 +35,12 @@ STILL = ("fold", "limit", "shapes", "dtypes", "names", "parameters")
 _PATIENCE, _LONG_PATIENCE = 3.0, 60.0
 #: nodes from which on our own layout, which takes time in proportion, comes first
 _MANY = 2_000
-#: run in a process of its own, so that a layout without end can be ended
+#: run in a process of its own, so that a layout without end can be ended; its modules are looked for where ours are,
+#: and not in the current folder, which Python puts first
 _PYGRAPHVIZ = """\
-import sys, pygraphviz
+import sys
+sys.path[:] = sys.argv.pop().split(chr(10))
+import pygraphviz
 g = pygraphviz.AGraph(string=sys.stdin.buffer.read().decode("utf-8"))
 g.graph_attr.update(dict(a.split("=") for a in sys.argv[2:]))
 sys.stdout.buffer.write(g.draw(format=sys.argv[1], prog="dot"))
@@ -105,26 +109,27 @@ class Picture:
 
     def _by_dot(self, form: str) -> bytes:
         program = shutil.which("dot")
-        if program is None:
+        # Where a path of programs has the current folder, what lies there may have come with the file.
+        if program is None or os.path.dirname(os.path.abspath(program)) == os.getcwd():
             raise _Unable("the program `dot` is not on the path")
         options = [f"-Gdpi={_DPI[form]}", "-Gbgcolor=white"] if form in _DPI else []
         return self._run("dot", [program, f"-T{form}", *options])
 
     def _by_pygraphviz(self, form: str) -> bytes:
         try:
-            import pygraphviz  # noqa: F401
+            optional("pygraphviz")
         except Exception:
             raise _Unable(f"pygraphviz is not installed: {install('viz')}") from None
         if self._auto and "longer" in self._failed.get("dot", ""):
             raise _Unable("pygraphviz lays out as dot does")
         options = [f"dpi={_DPI[form]}", "bgcolor=white"] if form in _DPI else []
-        return self._run("pygraphviz", [sys.executable, "-c", _PYGRAPHVIZ, form, *options])
+        return self._run("pygraphviz", [sys.executable, "-c", _PYGRAPHVIZ, form, *options, "\n".join(elsewhere())])
 
     def _by_builtin(self, form: str) -> bytes:
         if form == "svg":
             return to_svg(self.scene, self._layout, self._legend).encode("utf-8")
         try:
-            import matplotlib  # noqa: F401
+            optional("matplotlib")
         except ImportError:
             raise _Unable(f"matplotlib is not installed: {install('plot')}") from None
         from graphnet.viz.paint import to_bitmap

@@ -8,6 +8,7 @@ from typing import Any
 
 from graphnet.nn.callbacks.base import Callback, Logs
 from graphnet.nn.progress import display
+from graphnet.optional import optional
 
 
 class LivePlot(Callback):
@@ -69,11 +70,9 @@ class LivePlot(Callback):
         return f'<div style="display:flex;flex-wrap:wrap;gap:12px">{charts}</div>'
 
     def _draw(self) -> None:
-        from IPython.display import HTML
-        from IPython.display import display as shown
-
+        display = optional("IPython.display")
         self._drawn, self._at = True, time.monotonic()
         if self._handle is None:
-            self._handle = shown(HTML(self.html()), display_id=True)
+            self._handle = display.display(display.HTML(self.html()), display_id=True)
         else:
-            self._handle.update(HTML(self.html()))
+            self._handle.update(display.HTML(self.html()))

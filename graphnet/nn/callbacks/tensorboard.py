@@ -15,6 +15,7 @@ from graphnet.extras import install
 from graphnet.nn.callbacks.base import Callback, Logs
 from graphnet.nn.data import whole
 from graphnet.nn.probe import Probe
+from graphnet.optional import optional
 
 _number = itertools.count()
 
@@ -159,7 +160,6 @@ class TensorBoard(Callback):
 
 def _summary_writer() -> Any:
     try:
-        from tensorboardX import SummaryWriter
+        return optional("tensorboardX").SummaryWriter
     except ImportError:
         raise ImportError(f"TensorBoard needs tensorboardX: {install('tensorboard')}") from None
-    return SummaryWriter

@@ -19,6 +19,7 @@ from graphnet.escape import line
 from graphnet.extras import install
 from graphnet.nn.saving.archives import EXPANSION, FLOOR
 from graphnet.nn.saving.errors import Refused
+from graphnet.optional import optional
 
 #: what the checksum (CRC-32) of a file of weights stands behind, at its end
 MARK = b"graphnet"
@@ -32,13 +33,12 @@ CHUNK = 1 << 20
 def h5py_module() -> Any:
     """h5py, or an error that says how to get it."""
     try:
-        import h5py
+        return optional("h5py")
     except ImportError:
         raise ImportError(
             f"Keras' files hold HDF5, which h5py reads and writes: {install('keras')}. "
             "Files that end in .graphnet, .safetensors or .npz need nothing."
         ) from None
-    return h5py
 
 
 def to_hdf5(groups: dict[str, tuple[str | None, list[np.ndarray]]], checksum: bool = False) -> bytes:
@@ -69,6 +69,7 @@ def from_hdf5(data: bytes) -> dict[str, np.ndarray]:
         with h5py.File(io.BytesIO(data), "r") as file:
             waiting = [("", file, 0)]
             seen = total = 0
+            known = {h5py.h5o.get_info(file.id).addr}
             while waiting:
                 path, group, depth = waiting.pop()
                 for key in group:
@@ -80,6 +81,11 @@ def from_hdf5(data: bytes) -> dict[str, np.ndarray]:
                     if not key.isprintable():
                         raise Refused(f"{key!r:.100} is no name.")
                     item = group[key]
+                    # What stands in two places could stand in a circle, or double at each level.
+                    address = h5py.h5o.get_info(item.id).addr
+                    if address in known:
+                        raise Refused(f"{path}/{key} stands in another place, too.")
+                    known.add(address)
                     where = f"{path}/{key}" if path else key
                     if isinstance(item, h5py.Group):
                         waiting.append((where, item, depth + 1))
