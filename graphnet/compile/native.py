@@ -12,6 +12,7 @@ from typing import Any
 
 from graphnet import forks
 from graphnet.extras import install
+from graphnet.optional import installed, optional
 
 log = logging.getLogger("graphnet")
 
@@ -98,8 +99,7 @@ def compile_ir(text: str, exports: Sequence[str]) -> NativeModule:
         if _State.ending and threading.current_thread().daemon:
             # Such a thread would be ended in the middle of it.
             raise RuntimeError("the interpreter is about to end")
-        from graphnet.optional import installed, optional
-from graphnet.compile import objects
+        from graphnet.compile import objects
 
         about, module = _about(text), None
         code = objects.read(about)

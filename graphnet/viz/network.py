@@ -102,7 +102,7 @@ def to_networkx(graph: Graph, values: bool = False, profile: Any = None, plain: 
 
 def _plain(graph: networkx.MultiDiGraph) -> networkx.MultiDiGraph:
     """The same with numbers and texts as attributes, in which nothing is hidden that a file of text can't hold."""
-    import networkx
+    networkx = optional("networkx")
 
     names = {node: line(node) for node in graph}
     result = networkx.MultiDiGraph(**_texts(graph.graph))
