@@ -71,6 +71,9 @@ __all__ += layers.__all__
 
 #: names that are looked up when they are asked for: what a script may do without, or what needs another package
 _HOMES = {
+    "backend": "",
+    "config": "backend",
+    "preprocessing": "",
     "GraphnetClassifier": "estimators",
     "GraphnetRegressor": "estimators",
     "clone_model": "saving",
@@ -89,6 +92,8 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name == "config":
+        return import_module(f"{__name__}.backend")
     if not _HOMES[name]:
         with installed():
             return import_module(f"{__name__}.{name}")

@@ -97,3 +97,7 @@ class MinMaxNorm(Constraint):
         found = norms(w, self.axis)
         wanted = self.rate * gn.clip(found, self.min_value, self.max_value) + (1 - self.rate) * found
         return w * (wanted / (EPSILON + found))
+
+
+# Their names in scripts for older versions of Keras.
+max_norm, non_neg, unit_norm, min_max_norm = MaxNorm, NonNeg, UnitNorm, MinMaxNorm

@@ -38,7 +38,7 @@ def fans(shape: tuple[int, ...]) -> tuple[int, int]:
     return receptive * shape[-2], receptive * shape[-1]
 
 
-def truncated_normal(rng: np.random.Generator, mean: float, stddev: float, shape: tuple[int, ...]) -> np.ndarray:
+def truncated(rng: np.random.Generator, mean: float, stddev: float, shape: tuple[int, ...]) -> np.ndarray:
     """Normal numbers, those beyond two standard deviations drawn again."""
     values = rng.standard_normal(shape)
     beyond = np.abs(values) > 2
@@ -173,7 +173,7 @@ class TruncatedNormal(Initializer):
         self.mean, self.stddev, self.seed = mean, stddev, seed
 
     def values(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-        return truncated_normal(rng, self.mean, self.stddev, shape)
+        return truncated(rng, self.mean, self.stddev, shape)
 
 
 @table.add()
@@ -211,7 +211,7 @@ class VarianceScaling(Initializer):
             return rng.uniform(-limit, limit, shape)
         if self.distribution == "untruncated_normal":
             return rng.normal(0.0, math.sqrt(variance), shape)
-        return truncated_normal(rng, 0.0, math.sqrt(variance) / 0.87962566103423978, shape)
+        return truncated(rng, 0.0, math.sqrt(variance) / 0.87962566103423978, shape)
 
 
 @table.add("xavier", "xavier_uniform")
@@ -265,3 +265,12 @@ class LecunNormal(VarianceScaling):
 
     def __init__(self, seed: int | None = None):
         super().__init__(1.0, "fan_in", "truncated_normal", seed)
+
+
+# Their names in scripts for older versions of Keras.
+zeros, ones, constant, identity, orthogonal = Zeros, Ones, Constant, Identity, Orthogonal
+random_normal, random_uniform, truncated_normal = RandomNormal, RandomUniform, TruncatedNormal
+variance_scaling = VarianceScaling
+glorot_uniform, glorot_normal = GlorotUniform, GlorotNormal
+he_uniform, he_normal = HeUniform, HeNormal
+lecun_uniform, lecun_normal = LecunUniform, LecunNormal

@@ -40,6 +40,11 @@ def unique_name(kind: str) -> str:
     return f"{base}_{count}" if count else base
 
 
+def clear_names() -> None:
+    """Count the names that layers get by themselves from the beginning: the next Dense is `dense`."""
+    _counts.clear()
+
+
 def as_shape(shape: Any) -> tuple[int | None, ...]:
     """`shape` as a tuple of sizes, None where any size is allowed."""
     return tuple(None if n is None else int(n) for n in shape)

@@ -57,6 +57,57 @@ def nearest(given: Any, words: list[str]) -> str:
     return f" Did you mean {lower[close[0]]!r}?" if close else ""
 
 
+#: words of older versions of Keras, and what they are called now
+RENAMED = {
+    "lr": "learning_rate",
+    "beta1": "beta_1",
+    "beta2": "beta_2",
+    "nb_filter": "filters",
+    "nb_filters": "filters",
+    "output_dim": "units",
+    "init": "kernel_initializer",
+    "inner_init": "recurrent_initializer",
+    "inner_activation": "recurrent_activation",
+    "W_regularizer": "kernel_regularizer",
+    "U_regularizer": "recurrent_regularizer",
+    "b_regularizer": "bias_regularizer",
+    "W_constraint": "kernel_constraint",
+    "U_constraint": "recurrent_constraint",
+    "b_constraint": "bias_constraint",
+    "dropout_W": "dropout",
+    "dropout_U": "recurrent_dropout",
+    "bias": "use_bias",
+    "border_mode": "padding",
+    "subsample": "strides",
+    "subsample_length": "strides",
+    "filter_length": "kernel_size",
+    "pool_length": "pool_size",
+    "dim_ordering": "data_format",
+    "p": "rate",
+    "keep_prob": "rate, which is 1 - keep_prob",
+    "sigma": "stddev",
+    "period": "save_freq",
+    "epsilon": "min_delta",
+    "nb_words": "input_dim",
+}
+#: words that have no successor of one name
+GONE = {
+    "decay": "learning_rate=schedules.InverseTimeDecay(rate, 1, decay) lets the rate fall as decay did; "
+    "weight_decay= shrinks the weights.",
+    "batch_input_shape": "Put Input(batch_shape=...) in front.",
+    "weights": "Call set_weights(weights) on the layer once it is built.",
+    "implementation": "It may be left out.",
+}
+
+
+def renamed(word: str, names: list[str]) -> str:
+    """What an argument of an older Keras is called now, as a sentence; nothing if it is none."""
+    now = RENAMED.get(word, "")
+    if now.split(",")[0] in names:
+        return f" It is called {now} now."
+    return f" {GONE[word]}" if word in GONE else ""
+
+
 class Table:
     """The classes or functions of one kind, by name.
 
@@ -177,11 +228,14 @@ class Spelled(ABCMeta):
         try:
             return super().__call__(*args, **kwargs)
         except TypeError as error:
-            found = re.search(r"__init__\(\) got an unexpected keyword argument '(\w+)'", str(error))
-            if found is None or found[1] not in kwargs:
+            found = re.search(r"__init__\(\) (?:got an unexpected keyword argument '(\w+)'|missing)", str(error))
+            if found is None:
                 raise
-            names, word = accepted(cls.meant(kwargs)), found[1]
-            hint = nearest(word, names) or f" It takes {', '.join(names) or 'none'}."
+            names = accepted(cls.meant(kwargs))
+            word = found[1] or next((k for k in kwargs if k not in names), None)
+            if word is None or word not in kwargs:
+                raise
+            hint = renamed(word, names) or nearest(word, names) or f" It takes {', '.join(names) or 'none'}."
             raise TypeError(f"{cls.__name__}: unknown argument {word!r}.{hint}") from None
 
     @property

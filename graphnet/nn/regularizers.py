@@ -36,7 +36,7 @@ class Regularizer(Configured):
         raise NotImplementedError(f"{type(self).__name__} needs a method __call__(w)")
 
 
-@table.add("l1_l2")
+@table.add("l1_l2", "l1l2")
 class L1L2(Regularizer):
     """`l1 * sum(|w|) + l2 * sum(w**2)`."""
 
@@ -124,4 +124,5 @@ class OrthogonalRegularizer(Regularizer):
         return (self.factor / (size * (size - 1))) * gn.sum(gn.abs(cosines))
 
 
-l1, l2, l1_l2 = L1, L2, L1L2
+# Their names in scripts for older versions of Keras.
+l1, l2, l1_l2, orthogonal_regularizer = L1, L2, L1L2, OrthogonalRegularizer

@@ -34,6 +34,11 @@ def _spec(x: Any) -> Any:
     return None if x is None else (x.shape, x.dtype.name)
 
 
+def _fits(sizes: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
+    """Whether sizes are those that are wanted, None being any."""
+    return len(sizes) == len(wanted) and all(n is None or n == m for n, m in zip(wanted, sizes, strict=True))
+
+
 @table.add()
 class Sequential(Model):
     """`layers[-1](... layers[1](layers[0](x)))`.
@@ -220,16 +225,32 @@ class Sequential(Model):
         return masks.noted(self)
 
     def as_input(self, x: Any) -> gn.Tensor:
-        if isinstance(x, gn.Tensor):
+        if not isinstance(x, gn.Tensor):
+            array = x.toarray() if is_sparse(x) else np.asarray(x)
+            x = gn.tensor(array.astype(self.dtype) if array.dtype.kind == "f" else array)
+        return self._of_rank(x)
+
+    def _of_rank(self, x: gn.Tensor) -> gn.Tensor:
+        """`x` with a last axis of one added or taken away, where it fits the model's Input then: as in Keras."""
+        sizes = self.declared_shape if self._input is not None else None
+        if sizes is None or x.ndim == len(sizes) + 1:
             return x
-        array = x.toarray() if is_sparse(x) else np.asarray(x)
-        return gn.tensor(array.astype(self.dtype) if array.dtype.kind == "f" else array)
+        if x.ndim == len(sizes) and sizes[-1:] == (1,) and _fits(x.shape[1:], sizes[:-1]):
+            return gn.expand_dims(x, -1)
+        if x.ndim == len(sizes) + 2 and x.shape[-1] == 1 and _fits(x.shape[1:-1], sizes):
+            return gn.squeeze(x, -1)
+        return x
 
     def ensure_built(self, shape: tuple[int, ...]) -> None:
         if not self._layers:
             raise ValueError(f"'{self.name}' has no layers: add some first.")
         if not self.built:
             declared = self.declared_shape
+            if declared is None and len(shape) < 2:
+                raise ValueError(
+                    f"'{self.name}' got x of shape {tuple(shape)}: rows without features. With one number in each row, "
+                    "give x[:, None], or put Input((1,)) first."
+                )
             if declared is not None:
                 self._check(shape, (None, *declared))
             self.build((None, *(shape[1:] if declared is None else declared)))
@@ -237,15 +258,18 @@ class Sequential(Model):
             self._check(shape, self.built_shape or ())
 
     def _check(self, shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> None:
-        fits = len(shape) == len(wanted) and all(n is None or n == m for n, m in zip(wanted, shape, strict=True))
-        if fits:
+        if _fits(shape, wanted):
             return
         first = self._layers[0]
         source = "the model's Input is" if self._input is not None else "the model was built for"
         free = ", ".join("None" if n is None else str(n) for n in wanted)
         hint = ""
-        if len(shape) == len(wanted) - 1 and shape == wanted[1:]:
+        if len(shape) == len(wanted) - 1 and _fits(shape, wanted[1:]):
             hint = " One row alone needs a batch axis: x[None]."
+        elif len(shape) == len(wanted) - 2 and wanted[-1] == 1 and _fits(shape, wanted[1:-1]):
+            hint = " One row alone needs a batch axis, and here one for the channel: x[None, ..., None]."
+        elif len(shape) == len(wanted) - 1 and _fits(shape[1:], wanted[1:-1]):
+            hint = f" The last axis is missing: x[..., None] has one number there, the model takes {wanted[-1]}."
         elif len(shape) > len(wanted) and int(np.prod(shape[1:])) == np.prod([n or 1 for n in wanted[1:]]):
             hint = f" x.reshape(len(x), -1), or a Flatten layer, makes {tuple(shape)} fit."
         raise ValueError(

@@ -526,6 +526,14 @@ class Model(Saveable, Layer):
         return self._predicted(data.as_array(x, "x", self.dtype))
 
     @default
+    def reset_states(self) -> None:
+        """Let the next batch begin with states of 0, in all layers that remember them from batch to batch."""
+        for layer in self.walk():
+            if layer is not self and hasattr(layer, "reset_state"):
+                layer.reset_state()
+
+    reset_state = reset_states
+
     def reset_metrics(self) -> None:
         """Start the running loss and metrics anew. A subclass may have its own, which is called too."""
         if self.steps is not None:

@@ -8,22 +8,46 @@ import numpy as np
 
 import graphnet as gn
 from graphnet.nn import seeds
+from graphnet.nn.backend import clear_session
 from graphnet.nn.progbar import Progbar
+from graphnet.nn.registry import custom_object_scope, register_keras_serializable
 from graphnet.nn.seeds import set_random_seed
-from graphnet.nn.streams import PyDataset
+from graphnet.nn.sequences import pad_sequences, timeseries_dataset_from_array
+from graphnet.nn.streams import PyDataset, unpacked
 from graphnet.nn.streams import PyDataset as Sequence
 
 __all__ = [
     "Progbar",
     "PyDataset",
     "Sequence",
+    "clear_session",
+    "custom_object_scope",
     "normalize",
+    "pack_x_y_sample_weight",
+    "pad_sequences",
     "plot_model",
+    "register_keras_serializable",
     "set_random_seed",
     "split_dataset",
+    "timeseries_dataset_from_array",
     "to_categorical",
     "train_validation_split",
+    "unpack_x_y_sample_weight",
 ]
+
+
+def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
+    """`x`, `(x,)`, `(x, y)` or `(x, y, weights)` as x, y, weights, None for what is missing: for a `train_step`.
+
+    >>> unpack_x_y_sample_weight(("x", "y"))
+    ('x', 'y', None)
+    """
+    return unpacked(data, "data")
+
+
+def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> tuple[Any, ...]:
+    """`(x,)`, `(x, y)` or `(x, y, weights)`: what `unpack_x_y_sample_weight` takes apart."""
+    return (x,) if y is None else (x, y) if sample_weight is None else (x, y, sample_weight)
 
 
 def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:

@@ -14,7 +14,7 @@ class ReduceLROnPlateau(Watcher):
     """Multiply the learning rate by `factor` when `monitor` has not got better for `patience` epochs."""
 
     what = "Learning rate reduction is"
-    remembers: ClassVar = {"wait": "count", "resting": "count", "best": "number"}
+    remembers: ClassVar = {"wait": "count", "cooldown_counter": "count", "best": "number"}
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class ReduceLROnPlateau(Watcher):
         )
 
     def on_train_begin(self, logs: Logs = None) -> None:
-        self.sign, self.wait, self.resting = 0, 0, 0
+        self.sign, self.wait, self.cooldown_counter = 0, 0, 0
         self.best: float | None = None
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
@@ -51,19 +51,19 @@ class ReduceLROnPlateau(Watcher):
         current = self.value(logs)
         if current is None:
             return
-        if self.resting > 0:
-            self.resting -= 1
+        if self.cooldown_counter > 0:
+            self.cooldown_counter -= 1
             self.wait = 0
         if self.better(current, self.best):
             self.best, self.wait = current, 0
-        elif self.resting <= 0:
+        elif self.cooldown_counter <= 0:
             self.wait += 1
             if self.wait >= self.patience and rate > self.min_lr:
                 lower = max(rate * self.factor, self.min_lr)
                 self.model.optimizer.learning_rate = lower
                 if self.verbose:
                     print(f"Epoch {epoch + 1}: ReduceLROnPlateau reducing learning rate to {lower}.")
-                self.resting, self.wait = self.cooldown, 0
+                self.cooldown_counter, self.wait = self.cooldown, 0
 
 
 class LearningRateScheduler(Callback):

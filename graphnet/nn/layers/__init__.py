@@ -8,6 +8,13 @@ from graphnet.nn.layers.core import table as table
 from graphnet.nn.layers.embedding import Embedding, Masking
 from graphnet.nn.layers.function import ActivityRegularization, Identity, Lambda
 from graphnet.nn.layers.merging import Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract
+from graphnet.nn.layers.merging import add as add
+from graphnet.nn.layers.merging import average as average
+from graphnet.nn.layers.merging import concatenate as concatenate
+from graphnet.nn.layers.merging import maximum as maximum
+from graphnet.nn.layers.merging import minimum as minimum
+from graphnet.nn.layers.merging import multiply as multiply
+from graphnet.nn.layers.merging import subtract as subtract
 from graphnet.nn.layers.noise import (
     AlphaDropout,
     GaussianDropout,

@@ -47,11 +47,19 @@ class ReLU(Elementwise):
 
 @table.add()
 class LeakyReLU(Elementwise):
-    """`x` where it is positive, `negative_slope * x` elsewhere. The slope is 0.3; that of the function is 0.2."""
+    """`x` where it is positive, `negative_slope * x` elsewhere. The slope is 0.3; that of the function is 0.2.
 
-    def __init__(self, negative_slope: float = 0.3, **kwargs: Any):
+    `alpha` is its older word, as in Keras 2.
+    """
+
+    def __init__(self, negative_slope: float = 0.3, *, alpha: float | None = None, **kwargs: Any):
         super().__init__(**kwargs)
+        negative_slope = negative_slope if alpha is None else alpha
         self.negative_slope = number(negative_slope, "LeakyReLU: negative_slope")
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments, in today's words."""
+        return {k: v for k, v in super().get_config().items() if k != "alpha"}
 
     def call(self, x: gn.Tensor) -> gn.Tensor:
         return gn.leaky_relu(x, self.negative_slope)

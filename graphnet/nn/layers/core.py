@@ -31,10 +31,33 @@ def fraction(value: Any, what: str, below: bool = False) -> float:
 
 @table.add()
 class InputLayer(Layer):
-    """States the shape of one row of the input, without the batch size."""
+    """States the shape of one row of the input, without the batch size; `batch_shape` is that with it.
 
-    def __init__(self, shape: Any = None, batch_size: int | None = None, dtype: Any = None, name: str | None = None):
+    `input_shape` is an older word for `shape`. With `sparse` rows may come as a sparse matrix, as they always may.
+    """
+
+    def __init__(
+        self,
+        shape: Any = None,
+        batch_size: int | None = None,
+        dtype: Any = None,
+        name: str | None = None,
+        *,
+        batch_shape: Any = None,
+        input_shape: Any = None,
+        sparse: bool | None = None,
+    ):
         super().__init__(name=name, dtype=dtype or FLOAT)
+        if batch_shape is not None:
+            if shape is not None or input_shape is not None or batch_size is not None:
+                raise ValueError("Input: batch_shape is the shape with the batch size in front: give it alone.")
+            if not isinstance(batch_shape, (tuple, list)) or not batch_shape:
+                raise ValueError(f"Input: batch_shape is a tuple of sizes, batch first; received {batch_shape!r}")
+            batch_size, shape = batch_shape[0], tuple(batch_shape[1:])
+        elif input_shape is not None:
+            if shape is not None:
+                raise ValueError("Input: shape and input_shape say the same thing: give one.")
+            shape = input_shape
         if isinstance(shape, int):
             shape = (shape,)
         if not isinstance(shape, (tuple, list)) or any(
@@ -44,15 +67,32 @@ class InputLayer(Layer):
                 f"Input: shape is a tuple of sizes without the batch, as in Input((64,)); received {shape!r}"
             )
         self.shape = self.declared_shape = as_shape(shape)
-        self.batch_size = batch_size
+        self.batch_size = None if batch_size is None else whole(batch_size, "Input: batch_size")
+
+    @property
+    def batch_shape(self) -> tuple[int | None, ...]:
+        """The shape with the batch size in front, which may be None."""
+        return (self.batch_size, *self.shape)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments, in a form that JSON can hold."""
+        config = super().get_config()
+        return {k: v for k, v in config.items() if k not in ("batch_shape", "input_shape", "sparse")}
 
     def call(self, x: gn.Tensor) -> gn.Tensor:
         return x
 
 
-def Input(shape: Any = None, batch_size: int | None = None, dtype: Any = None, name: str | None = None) -> InputLayer:
+def Input(
+    shape: Any = None,
+    batch_size: int | None = None,
+    dtype: Any = None,
+    sparse: bool | None = None,
+    batch_shape: Any = None,
+    name: str | None = None,
+) -> InputLayer:
     """The first entry of a Sequential: the shape of one row of its input, as in `Input((64,))`."""
-    return InputLayer(shape, batch_size, dtype, name)
+    return InputLayer(shape, batch_size, dtype, name, batch_shape=batch_shape, sparse=sparse)
 
 
 @table.add()

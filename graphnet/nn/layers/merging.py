@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import reduce
 from typing import Any
 
@@ -124,3 +125,16 @@ class Concatenate(Merge):
             shapes = ", ".join(str(t.shape) for t in x)
             raise self.misfit(f"can't put tensors of shapes {shapes} side by side along axis {self.axis!r}")
         return gn.concatenate(x, axis=self.axis)
+
+
+def _function(layer: type[Merge]) -> Callable[..., gn.Tensor]:
+    def merged(inputs: Any, **kwargs: Any) -> gn.Tensor:
+        return layer(**kwargs)(inputs)
+
+    merged.__doc__ = f"`{layer.__name__}(...)(inputs)`."
+    return merged
+
+
+# Their names as functions.
+add, subtract, multiply, average = (_function(layer) for layer in (Add, Subtract, Multiply, Average))
+maximum, minimum, concatenate = (_function(layer) for layer in (Maximum, Minimum, Concatenate))

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
+import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 import graphnet as gn
+from graphnet.nn.data import as_array
 from graphnet.nn.layer import Layer
 from graphnet.nn.layers.core import table
 from graphnet.nn.layers.normalization import places
 from graphnet.nn.lookup import plain
+from graphnet.nn.streams import is_stream
 
 
 @table.add()
@@ -85,19 +90,48 @@ class Normalization(Layer):
                 ) from None
             setattr(self, what, gn.tensor(value))
 
-    def adapt(self, data: Any) -> None:
-        """Find mean and variance of `data`: an array of rows."""
+    def adapt(self, data: Any, batch_size: int | None = None, steps: int | None = None) -> None:
+        """Find mean and variance of `data`: an array of rows, a list of arrays that are batches, or what gives batches.
+
+        Batches are x or `(x, y)`, of a generator, a `PyDataset` or whatever can be gone through; `steps` is how many of
+        them count at most. `batch_size` is there for code written for Keras, and changes nothing.
+        """
         if self.input_mean is not None:
             raise ValueError(f"Layer '{self.name}' was given its mean and variance: it has nothing to adapt.")
-        rows = np.asarray(data, "float64")
-        if rows.ndim < 2:
-            rows = rows[:, None] if rows.ndim else rows[None, None]
-        if not rows.size:
-            raise ValueError(f"Layer '{self.name}': adapt needs rows; received shape {rows.shape}.")
-        self.ensure_built(rows.shape)
-        others = tuple(i for i in range(rows.ndim) if i not in self.along)
-        self.mean.assign(rows.mean(axis=others))
-        self.variance.assign(rows.var(axis=others))
+        count, mean, variance = 0, None, None
+        for rows in itertools.islice(self._batches(data), steps):
+            self.ensure_built(rows.shape)
+            others = tuple(i for i in range(rows.ndim) if i not in self.along)
+            own = math.prod(rows.shape[i] for i in others)
+            if not own:
+                continue
+            # Of two sets of numbers together (Chan, Golub and LeVeque, 1979).
+            found = rows.mean(axis=others), rows.var(axis=others)
+            if mean is None or variance is None:
+                count, (mean, variance) = own, found
+                continue
+            share, apart = own / (count + own), found[0] - mean
+            mean = mean + apart * share
+            variance = variance * (1 - share) + found[1] * share + apart**2 * share * (1 - share)
+            count += own
+        if mean is None:
+            raise ValueError(f"Layer '{self.name}': adapt needs rows; received none.")
+        self.mean.assign(mean)
+        self.variance.assign(variance)
+
+    def _batches(self, data: Any) -> Iterator[np.ndarray]:
+        """The rows of `data`, all together or batch by batch."""
+        fixed = len(self.built_shape) if self.built else None
+        listed = isinstance(data, (list, tuple)) and len(data) > 0 and all(hasattr(part, "shape") for part in data)
+        if listed and len(data[0].shape) > 1 and len(data[0].shape) + 1 != fixed:
+            parts: Any = data
+        else:
+            parts = data if is_stream(data) else [data]
+        for n, part in enumerate(parts):
+            batch = part[0] if parts is data and isinstance(part, (list, tuple)) else part
+            rows = as_array(batch, f"batch {n} of the data" if parts is data else "the data", "float64")
+            rows = rows.astype("float64", copy=False)
+            yield rows[:, None] if rows.ndim < 2 else rows
 
     def call(self, x: gn.Tensor) -> gn.Tensor:
         shape = tuple(n if i in self.along else 1 for i, n in enumerate(x.shape))

@@ -267,8 +267,14 @@ class Optimizer(Configured):
         return grads
 
     def apply_gradients(self, grads_and_vars: Any) -> None:
-        """`apply` for pairs of a gradient and its parameter."""
-        grads, params = zip(*grads_and_vars, strict=True)
+        """`apply` for pairs of a gradient and its parameter. Raises `ValueError` if no parameter has a gradient."""
+        pairs = [tuple(pair) for pair in grads_and_vars]
+        if all(grad is None for grad, _ in pairs):
+            named = ", ".join(str(getattr(p, "name", None)) for _, p in pairs) or "none"
+            raise ValueError(
+                f"{self._word}: there is no gradient for any of the parameters ({named}): does the loss depend on them?"
+            )
+        grads, params = zip(*pairs, strict=True)
         self.apply(grads, params)
 
     def apply(

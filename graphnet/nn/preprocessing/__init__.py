@@ -1,0 +1,6 @@
+"""Helpers of `graphnet.nn.utils` under the names that older scripts import them by."""
+
+from graphnet.nn.preprocessing import sequence
+from graphnet.nn.sequences import timeseries_dataset_from_array
+
+__all__ = ["sequence", "timeseries_dataset_from_array"]
