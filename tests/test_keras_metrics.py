@@ -311,7 +311,7 @@ def test_a_result_can_be_a_dict_or_have_one_value():
 
 
 def test_copies_have_a_state_of_their_own():
-    for metric in (metrics.AUC(), metrics.F1Score(), metrics.R2Score(), metrics.MeanIoU(3)):
+    for metric in (metrics.AUC(), metrics.F1Score(), metrics.R2Score(), metrics.OneHotMeanIoU(3)):
         y, p = np.eye(3, dtype="f"), np.eye(3, dtype="f") * 0.5 + 0.1
         metric.update_state(y, p)
         other = copy.deepcopy(metric)

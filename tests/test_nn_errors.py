@@ -118,7 +118,7 @@ MISTAKES = {
         lambda m: m.fit([[None, 1, 1, 1]], [0], verbose=0),
         None,
         ValueError,
-        r"at x\[0, 0\]: it is nan",
+        r"at x\[0, 0\]: it is None",
     ),
     "one number": (lambda m: m.predict(3.0), None, TypeError, "single number"),
     "no targets": (lambda m: m.fit(X, verbose=0), None, ValueError, "targets are missing"),

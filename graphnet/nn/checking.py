@@ -13,6 +13,7 @@ import numpy as np
 import graphnet as gn
 from graphnet.nn.data import as_array, check_finite, check_rows, class_weights, is_finite, weightless
 from graphnet.nn.layer import Layer
+from graphnet.nn.ranges import weighing
 from graphnet.nn.sparse import SparseRows
 from graphnet.nn.tried import ROWS, check_probabilities, copes
 
@@ -96,7 +97,11 @@ def check_fit(
         _check_numbers(steps, x, y, w, training, what)
     if y is not None and steps.loss is not None and steps.uses_loss(training):
         known = y if w is None or is_finite(y) else y[~weightless(w)]
-        steps.loss.check(known, shape)
+        with weighing(w if known is y else None):
+            steps.loss.check(known, shape)
+            if steps.uses_metrics(training):
+                for metric in (*steps.metrics, *steps.weighted):
+                    metric.check(known, shape)
         if not steps.doubted:
             steps.doubted = True
             doubt = check_probabilities(steps, x)

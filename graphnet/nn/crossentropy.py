@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 import graphnet as gn
+from graphnet.nn.ranges import check_one_hot, check_shares
 from graphnet.nn.targets import as_tensor, compared, labels_fit, labels_of, mean_along, one_hot
 
 EPSILON = 1e-7
@@ -76,6 +77,7 @@ def categorical_crossentropy(
     `label_smoothing` s puts `y * (1 - s) + s / classes` in place of y.
     """
     y, p = compared(y_true, y_pred, "categorical_crossentropy")
+    check_one_hot(y, "categorical_crossentropy")
     y = smoothed(y, label_smoothing, p.shape[axis])
     return -gn.sum(y * log_probabilities(p, from_logits, axis), axis=axis)
 
@@ -85,7 +87,7 @@ def sparse_categorical_crossentropy(
 ) -> gn.Tensor:
     """`-log(p[label])`, for integer labels; 0 for rows with the label `ignore_class`."""
     p = as_tensor(y_pred, floating=True)
-    labels = labels_of(as_tensor(y_true), p, axis=axis)
+    labels = labels_of(as_tensor(y_true), p, axis=axis, ignore_class=ignore_class)
     log_p = log_probabilities(p, from_logits, axis)
     values = -gn.sum(gn.where(one_hot(labels, p.shape[axis], axis), log_p, 0.0), axis=axis)
     return values if ignore_class is None else gn.where(gn.not_equal(labels, ignore_class), values, 0.0)
@@ -108,6 +110,7 @@ def binary_crossentropy(
     `label_smoothing` s puts `y * (1 - s) + s / 2` in place of y. From logits z it is `mean(softplus(z) - y * z)`.
     """
     y, p = compared(y_true, y_pred, "binary_crossentropy")
+    check_shares(y, "binary_crossentropy")
     return mean_along(binary_terms(smoothed(y, label_smoothing, 2), p, from_logits)[0], axis)
 
 

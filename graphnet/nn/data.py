@@ -10,6 +10,7 @@ import numpy as np
 
 import graphnet as gn
 from graphnet.nn import seeds
+from graphnet.nn.ranges import check_unmasked
 from graphnet.nn.sparse import SparseRows, is_sparse
 
 Batch = tuple[np.ndarray, "np.ndarray | None", "np.ndarray | None"]
@@ -28,6 +29,7 @@ def as_array(value: Any, what: str, dtype: Any = "float32") -> np.ndarray:
         value = value.toarray()
     if value is None or isinstance(value, (str, bytes, dict)):
         raise TypeError(f"{what} is an array of numbers, one row per sample; received {type(value).__name__}.")
+    check_unmasked(value, what)
     try:
         array = np.asarray(value)
     except ValueError as error:
@@ -35,6 +37,17 @@ def as_array(value: Any, what: str, dtype: Any = "float32") -> np.ndarray:
             f"{what} is an array of numbers with rows of one length; received rows that differ: {error}."
         ) from None
     if array.dtype.kind == "O":
+        for place, v in np.ndenumerate(array):
+            if v is None:
+                raise ValueError(
+                    f"{what} holds a value that is missing, at {what}{list(place)}: it is None. Remove those rows or "
+                    "fill them."
+                )
+            if isinstance(v, (str, bytes)):
+                raise TypeError(
+                    f"{what} is an array of numbers; received objects, one of which is the text {v[:40]!r}. Write "
+                    "numbers as numbers, as in x.astype(float)."
+                )
         try:
             array = array.astype(np.float64)
         except (ValueError, TypeError) as error:

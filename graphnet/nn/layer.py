@@ -22,6 +22,7 @@ from graphnet.graph import Trace
 from graphnet.nn import regularizers, seeds
 from graphnet.nn.lookup import checked_name, snake
 from graphnet.nn.phase import phase, running
+from graphnet.nn.ranges import check_unmasked
 from graphnet.nn.sparse import is_sparse
 from graphnet.nn.weights import Weighted
 from graphnet.tensor import mode, state
@@ -297,6 +298,7 @@ class Layer(Weighted):
             hint = f" It is a class: write {x.__name__}(...)."
         elif x is not None and not isinstance(x, str):
             try:
+                check_unmasked(x, "x")
                 return gn.tensor(x.toarray() if is_sparse(x) else np.asarray(x))
             except (TypeError, ValueError) as error:
                 hint = f" ({error})"

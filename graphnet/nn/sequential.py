@@ -12,6 +12,7 @@ from graphnet.nn.classic import ClassicLayer
 from graphnet.nn.layer import Layer, as_shape, running
 from graphnet.nn.layers import InputLayer, table
 from graphnet.nn.lookup import plain, unknown
+from graphnet.nn.ranges import check_unmasked
 from graphnet.nn.sparse import is_sparse
 from graphnet.nn.summary import Summary
 from graphnet.nn.training import Model
@@ -226,6 +227,7 @@ class Sequential(Model):
 
     def as_input(self, x: Any) -> gn.Tensor:
         if not isinstance(x, gn.Tensor):
+            check_unmasked(x, "x")
             array = x.toarray() if is_sparse(x) else np.asarray(x)
             x = gn.tensor(array.astype(self.dtype) if array.dtype.kind == "f" else array)
         return self._of_rank(x)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 import graphnet as gn
+from graphnet.nn.ranges import check_classes
 
 
 def as_tensor(value: Any, floating: bool = False) -> gn.Tensor:
@@ -92,13 +93,19 @@ def labels_of(
     what: str = "sparse_categorical_crossentropy",
     axis: int = -1,
     role: str = "loss",
+    ignore_class: int | None = None,
+    numbered: bool = True,
 ) -> gn.Tensor:
-    """Integer labels, of the shape of `y_pred` without its class axis."""
+    """Labels of the shape of `y_pred` without its class axis: whole numbers of its classes, or `ignore_class`.
+
+    Where predictions are not `numbered` by class, labels may be any whole numbers.
+    """
     classes = axis % y_pred.ndim
     if y_true.ndim == y_pred.ndim and y_true.shape[classes] == 1:
         y_true = gn.squeeze(y_true, classes)
     if y_true.shape != y_pred.shape[:classes] + y_pred.shape[classes + 1 :]:
         raise ValueError(mismatch(what, y_true.shape, y_pred.shape, y_true.dtype.kind, role, classes))
+    check_classes(y_true, y_pred.shape[classes] if numbered else 1 << 62, what, role, ignore_class)
     return y_true
 
 

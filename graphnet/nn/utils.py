@@ -10,6 +10,7 @@ import graphnet as gn
 from graphnet.nn import seeds
 from graphnet.nn.backend import clear_session
 from graphnet.nn.progbar import Progbar
+from graphnet.nn.ranges import check_unmasked
 from graphnet.nn.registry import custom_object_scope, register_keras_serializable
 from graphnet.nn.seeds import set_random_seed
 from graphnet.nn.sequences import pad_sequences, timeseries_dataset_from_array
@@ -58,7 +59,15 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
     >>> to_categorical([0, 2], 3).tolist()
     [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
     """
+    check_unmasked(x, "to_categorical: labels")
     labels = np.asarray(x)
+    if labels.dtype.kind not in "biuf":
+        raise TypeError(
+            f"to_categorical: labels are whole numbers; received {labels.dtype}. Number them first: "
+            "classes, y = np.unique(y, return_inverse=True)."
+        )
+    if labels.dtype.kind == "f" and not np.isfinite(labels).all():
+        raise ValueError("to_categorical: labels are whole numbers; received NaN or an infinity")
     if labels.ndim > 1 and labels.shape[-1] == 1:
         labels = labels[..., 0]
     whole = labels.astype(np.int64)
@@ -79,6 +88,7 @@ def normalize(x: Any, axis: int = -1, order: float = 2) -> np.ndarray:
     >>> normalize([[3.0, 4.0], [0.0, 0.0]]).tolist()
     [[0.6, 0.8], [0.0, 0.0]]
     """
+    check_unmasked(x, "normalize: x")
     array = np.asarray(x)
     if array.dtype.kind not in "fc":
         array = array.astype(np.float64)
@@ -193,6 +203,7 @@ def _as_rows(value: Any) -> np.ndarray:
     """`value` as an array of rows, which may be texts."""
     if isinstance(value, gn.Tensor) or hasattr(value, "to_numpy"):
         value = value.numpy() if isinstance(value, gn.Tensor) else value.to_numpy()
+    check_unmasked(value, "the data")
     return np.asarray(value)
 
 

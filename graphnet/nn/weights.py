@@ -15,6 +15,7 @@ import graphnet as gn
 from graphnet.nn import constraints, initializers, regularizers
 from graphnet.nn.lookup import Configured
 from graphnet.nn.phase import phase
+from graphnet.nn.ranges import check_unmasked
 
 #: the order of `add_weight`'s positional arguments if the first is a name, and if it is a shape
 NAME_FIRST = ("name", "shape", "initializer", "regularizer", "trainable", "constraint", "dtype")
@@ -214,6 +215,8 @@ class Weighted(Configured):
     def set_weights(self, weights: Any) -> None:
         """Replace all weights; nothing changes unless every shape fits."""
         own = self.weights
+        for w in weights:
+            check_unmasked(w, f"{self.name}: an array of set_weights")
         given = [np.asarray(w) for w in weights]
         if len(given) != len(own):
             raise ValueError(

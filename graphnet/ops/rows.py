@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from graphnet.op import apply, op
+from graphnet.apply import registered
+from graphnet.op import Op, apply, op
 from graphnet.ops.shaping import _tensor as as_tensor
+from graphnet.tensor import Spec
 
 
 def _checked(places: np.ndarray, count: int, what: str) -> np.ndarray:
@@ -80,6 +82,40 @@ def _rows_added(*inputs, count, what=""):
     out = np.empty((count, *x.shape[places.ndim :]), x.dtype)
     _rows_added_into(out, x, places, count, what)
     return out
+
+
+def _whole(x, what=""):
+    found = x.astype(np.int64) if x.size == 0 or bool((np.abs(x) < 2.0**62).all()) else None
+    if found is None or (found != x).any():
+        odd = next(v for v in x.flat if not abs(v) < 2.0**62 or v != np.floor(v))
+        raise ValueError(f"{what + ': ' if what else ''}{odd:g} is no whole number")
+    return found
+
+
+WHOLE = registered(
+    Op(
+        "whole_numbers",
+        "op",
+        _whole,
+        lambda x, what="": Spec(x.shape, np.dtype(np.int64)),
+        (None,),
+        ("x",),
+        doc="`x` as int64, or `ValueError` for a number that is not whole.",
+        hidden=True,
+        builtin=True,
+    )
+)
+
+
+def whole_numbers(x, what=""):
+    """Floating-point numbers that are whole, as int64. `what` begins the text of errors.
+
+    Raises `ValueError` for a number that is not whole.
+
+    >>> whole_numbers(np.float32([2.0, 0.0]))
+    Tensor([2, 0])
+    """
+    return apply(WHOLE, (as_tensor(x),), {"what": what})
 
 
 def take_rows(x, places, what=""):

@@ -10,17 +10,18 @@ import graphnet as gn
 from graphnet.nn import initializers, regularizers
 from graphnet.nn.layer import Layer
 from graphnet.nn.layers.core import table, whole
+from graphnet.ops.rows import whole_numbers
 
 
 @table.add()
 class Embedding(Layer):
     """`embeddings[x]`: a vector for each whole number.
 
-    x: `(batch, ...)` of numbers from 0 to `input_dim - 1`, in any dtype (floating-point ones are cut to whole numbers);
+    x: `(batch, ...)` of numbers from 0 to `input_dim - 1`, in any dtype (floating-point ones must be whole);
     result: `(batch, ..., output_dim)`; embeddings: `(input_dim, output_dim)`, uniform between -0.05 and 0.05 unless
     said otherwise. With `mask_zero` the number 0 means that there is nothing: layers that know masks skip it.
 
-    Raises `IndexError` for a number that has no vector, `ValueError` for sizes that are no whole numbers.
+    Raises `IndexError` for a number that has no vector, `ValueError` for one that is not whole, and for such sizes.
 
     >>> import graphnet as gn
     >>> layer = gn.nn.Embedding(1000, 8)
@@ -72,8 +73,9 @@ class Embedding(Layer):
         )
 
     def call(self, x: gn.Tensor) -> gn.Tensor:
-        places = x if x.dtype.kind in "iu" else x.astype("int64")
-        return gn.take_rows(self.embeddings, places, what=f"Layer '{self.name}' ({self.described()})")
+        what = f"Layer '{self.name}' ({self.described()})"
+        places = whole_numbers(x, what) if x.dtype.kind == "f" else x.astype("int64") if x.dtype.kind == "b" else x
+        return gn.take_rows(self.embeddings, places, what=what)
 
     def compute_mask(self, x: Any, mask: Any = None) -> Any:
         """True where x is not 0, with `mask_zero`."""

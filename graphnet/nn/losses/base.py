@@ -14,6 +14,7 @@ import numpy as np
 import graphnet as gn
 from graphnet.nn.lookup import Configured, Table, checked_name, snake
 from graphnet.nn.pairing import is_own, paired
+from graphnet.nn.ranges import weighing
 from graphnet.nn.targets import as_tensor
 
 table = Table("loss")
@@ -58,7 +59,8 @@ class Loss(Configured):
             pred = pred.astype(self.dtype)
         if is_own(type(self)):
             true, pred = paired(self, self.call, true, pred)
-        values = self.call(true, pred)
+        with weighing(sample_weight):
+            values = self.call(true, pred)
         if sample_weight is not None and getattr(values, "ndim", 0) == 0 and self.is_own:
             check_rows_left(self.name, sample_weight, "loss")
         return reduced(values, sample_weight, self.reduction, self.counted(true, values))

@@ -14,38 +14,8 @@ from graphnet.nn.crossentropy import (
     sparse_categorical_crossentropy,
 )
 from graphnet.nn.losses.base import SUM, FunctionLoss, share, table
+from graphnet.nn.ranges import check_classes, check_one_hot, check_shares
 from graphnet.nn.targets import labels_fit
-
-
-def check_labels(y: np.ndarray, classes: int, name: str, ignore_class: int | None = None) -> None:
-    """Raise `ValueError` unless `y` holds whole numbers from 0 to `classes - 1`."""
-    labels = y if ignore_class is None else y[y != ignore_class]
-    if labels.size == 0:
-        return
-    if labels.dtype.kind == "f" and (labels != np.floor(labels)).any():
-        odd = labels[labels != np.floor(labels)].flat[0]
-        raise ValueError(f"loss='{name}' needs integer labels; the targets hold {odd:g}, which is not whole.")
-    low, high = labels.min(), labels.max()
-    if low < 0 or high >= classes:
-        raise ValueError(
-            f"loss='{name}' needs labels from 0 to {classes - 1}, one for each of the {classes} units of the last "
-            f"layer; the targets go from {low:g} to {high:g}. Give the last layer {int(high) + 1} units, or number "
-            "the classes from 0: np.unique(y, return_inverse=True)[1]."
-        )
-
-
-def outside(y: np.ndarray) -> bool:
-    """Whether a number of `y` is outside of 0 to 1 by more than rounding."""
-    return bool(y.size and (y.min() < -1e-5 or y.max() > 1 + 1e-5))
-
-
-def check_shares(y: np.ndarray, name: str) -> None:
-    """Raise `ValueError` unless `y` holds numbers from 0 to 1, give or take rounding."""
-    if outside(y):
-        raise ValueError(
-            f"loss='{name}' needs targets from 0 to 1; these go from {y.min():g} to {y.max():g}. Use labels 0 "
-            "and 1, or loss='sparse_categorical_crossentropy' for several classes."
-        )
 
 
 @table.add("cce")
@@ -74,6 +44,9 @@ class CategoricalCrossentropy(FunctionLoss):
         self.from_logits, self.axis = from_logits, axis
         self.label_smoothing = share(label_smoothing, "label_smoothing")
 
+    def check(self, y: np.ndarray, pred: tuple[int, ...]) -> None:
+        check_one_hot(y, self.name)
+
 
 @table.add("scce")
 class SparseCategoricalCrossentropy(FunctionLoss):
@@ -98,7 +71,7 @@ class SparseCategoricalCrossentropy(FunctionLoss):
         return None if self.ignore_class is None else labels_counted(y_true, values, self.ignore_class)
 
     def check(self, y: np.ndarray, pred: tuple[int, ...]) -> None:
-        check_labels(y, pred[self.axis], self.name, self.ignore_class)
+        check_classes(y, pred[self.axis], self.name, ignore_class=self.ignore_class)
 
 
 def labels_counted(y_true: gn.Tensor, values: gn.Tensor, ignore_class: int) -> gn.Tensor:
@@ -140,4 +113,6 @@ class Crossentropy(FunctionLoss):
         if pred[-1] == 1:
             check_shares(y, self.name)
         elif labels_fit(y.shape, pred):
-            check_labels(y, pred[-1], self.name)
+            check_classes(y, pred[-1], self.name)
+        else:
+            check_one_hot(y, self.name)

@@ -9,7 +9,7 @@ import numpy as np
 import graphnet as gn
 from graphnet.nn.crossentropy import binary_terms, log_probabilities, smoothed, softmax_input
 from graphnet.nn.losses.base import SUM, FunctionLoss, at_least, share, table
-from graphnet.nn.losses.crossentropies import check_labels, check_shares
+from graphnet.nn.ranges import check_classes, check_one_hot, check_shares
 from graphnet.nn.targets import as_tensor, compared, labels_of, mean_along, one_hot
 
 
@@ -27,6 +27,7 @@ def categorical_focal_crossentropy(
     `alpha` is a number, or one for each class.
     """
     y, pred = compared(y_true, y_pred, "categorical_focal_crossentropy")
+    check_one_hot(y, "categorical_focal_crossentropy")
     y = smoothed(y, label_smoothing, pred.shape[axis])
     log_p = log_probabilities(pred, from_logits, axis)
     weight = np.asarray(alpha, pred.dtype) * gn.power(-gn.expm1(log_p), gamma)
@@ -48,6 +49,7 @@ def binary_focal_crossentropy(
     With `apply_class_balancing` 1 has the weight `alpha`, and 0 has `1 - alpha`. The mean is taken over `axis`.
     """
     y, pred = compared(y_true, y_pred, "binary_focal_crossentropy")
+    check_shares(y, "binary_focal_crossentropy")
     y = smoothed(y, label_smoothing, 2)
     terms, p = binary_terms(y, pred, from_logits)
     values = gn.power(y * (1 - p) + (1 - y) * p, gamma) * terms
@@ -95,6 +97,9 @@ class CategoricalFocalCrossentropy(FunctionLoss):
         self.alpha, self.gamma = alpha, at_least(0, gamma, "CategoricalFocalCrossentropy: gamma")
         self.from_logits, self.axis = from_logits, axis
         self.label_smoothing = share(label_smoothing, "label_smoothing")
+
+    def check(self, y: np.ndarray, pred: tuple[int, ...]) -> None:
+        check_one_hot(y, self.name)
 
 
 @table.add()
@@ -152,4 +157,4 @@ class CategoricalGeneralizedCrossEntropy(FunctionLoss):
         self.q = q
 
     def check(self, y: np.ndarray, pred: tuple[int, ...]) -> None:
-        check_labels(y, pred[-1], self.name)
+        check_classes(y, pred[-1], self.name)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 import graphnet as gn
 from graphnet.nn.losses.base import SUM, FunctionLoss, at_least, table
+from graphnet.nn.ranges import check_shares
 from graphnet.nn.targets import compared
 from graphnet.nn.unit import EPSILON
 
@@ -13,6 +16,7 @@ from graphnet.nn.unit import EPSILON
 def dice(y_true: Any, y_pred: Any, axis: Any = None) -> gn.Tensor:
     """`1 - 2 * sum(y * p) / (sum(y) + sum(p) + 1e-7)` over `axis`; over everything, the batch too, if None."""
     y, p = compared(y_true, y_pred, "dice")
+    check_shares(y, "dice")
     common = gn.sum(y * p, axis=axis)
     return 1.0 - 2.0 * common / (gn.sum(y, axis=axis) + gn.sum(p, axis=axis) + EPSILON)
 
@@ -23,6 +27,7 @@ def tversky(y_true: Any, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axi
     As in Keras' code `alpha` weighs what the prediction misses, and `beta` what it adds.
     """
     y, p = compared(y_true, y_pred, "tversky")
+    check_shares(y, "tversky")
     common = gn.sum(y * p, axis=axis)
     missed, added = gn.sum(y * (1.0 - p), axis=axis), gn.sum((1.0 - y) * p, axis=axis)
     return 1.0 - common / (common + alpha * missed + beta * added + EPSILON)
@@ -38,6 +43,10 @@ class Dice(FunctionLoss):
     """
 
     function = staticmethod(dice)
+
+    def check(self, y: np.ndarray, pred: tuple[int, ...]) -> None:
+        check_shares(y, self.name)
+
     options = ("axis",)
 
     def __init__(self, reduction: str | None = SUM, name: str | None = None, axis: Any = None, dtype: Any = None):
@@ -54,6 +63,10 @@ class Tversky(FunctionLoss):
     """
 
     function = staticmethod(tversky)
+
+    def check(self, y: np.ndarray, pred: tuple[int, ...]) -> None:
+        check_shares(y, self.name)
+
     options = ("alpha", "beta", "axis")
 
     def __init__(

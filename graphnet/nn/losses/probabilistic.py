@@ -9,7 +9,7 @@ import numpy as np
 import graphnet as gn
 from graphnet.nn.crossentropy import EPSILON, softmax_input
 from graphnet.nn.losses.base import FunctionLoss, table
-from graphnet.nn.losses.crossentropies import outside
+from graphnet.nn.ranges import check_counts, check_probabilities
 from graphnet.nn.targets import compared, mean_along
 
 
@@ -19,6 +19,7 @@ def kl_divergence(y_true: Any, y_pred: Any) -> gn.Tensor:
     Behind a softmax `log(y_pred)` is computed from its input, so that the gradient is right however small `y_pred` is.
     """
     y, p = compared(y_true, y_pred, "kl_divergence")
+    check_probabilities(y, "kl_divergence")
     y = gn.clip(y, EPSILON, 1.0)
     logits = softmax_input(p)
     log_p = gn.log_softmax(logits) if logits is not None else gn.log(gn.clip(p, EPSILON, 1.0))
@@ -28,6 +29,7 @@ def kl_divergence(y_true: Any, y_pred: Any) -> gn.Tensor:
 def poisson(y_true: Any, y_pred: Any) -> gn.Tensor:
     """`mean(y_pred - y_true * log(y_pred + 1e-7))` over the last axis, for counts and predicted means."""
     y, p = compared(y_true, y_pred, "poisson")
+    check_counts(y, "poisson")
     return mean_along(p - y * gn.log(p + EPSILON))
 
 
@@ -43,11 +45,7 @@ class KLDivergence(FunctionLoss):
     function = staticmethod(kl_divergence)
 
     def check(self, y: np.ndarray, pred: tuple[int, ...]) -> None:
-        if outside(y):
-            raise ValueError(
-                f"loss='{self.name}' compares probabilities, from 0 to 1; the targets go from {y.min():g} to "
-                f"{y.max():g}. Divide each row by its sum: y / y.sum(-1, keepdims=True)."
-            )
+        check_probabilities(y, self.name)
 
 
 @table.add()
@@ -57,8 +55,4 @@ class Poisson(FunctionLoss):
     function = staticmethod(poisson)
 
     def check(self, y: np.ndarray, pred: tuple[int, ...]) -> None:
-        if y.size and y.min() < 0:
-            raise ValueError(
-                f"loss='{self.name}' needs counts, 0 or more; the targets go down to {y.min():g}. Use loss='mse' for "
-                "numbers of any sign."
-            )
+        check_counts(y, self.name)

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 import graphnet as gn
 from graphnet.nn.metrics.base import FunctionMean, table
+from graphnet.nn.ranges import check_classes, check_one_hot, check_shares
 from graphnet.nn.targets import as_tensor, compared, labels_fit, labels_of, one_hot, same_shape
 
 
 def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> gn.Tensor:
     """1 for each element whose `y_pred > threshold` says what `y_true` says; exactly the threshold is class 0."""
     y, p = compared(y_true, y_pred, "binary_accuracy", "metric")
+    check_shares(y, "binary_accuracy", "metric")
     return gn.equal(y, gn.greater(p, threshold)).astype("float32")
 
 
 def categorical_accuracy(y_true: Any, y_pred: Any) -> gn.Tensor:
     """1 where the largest of `y_pred` is at the largest of `y_true`; the first of equals counts."""
     y, p = compared(y_true, y_pred, "categorical_accuracy", "metric")
+    check_one_hot(y, "categorical_accuracy", "metric")
     return gn.equal(gn.argmax(y, axis=-1), gn.argmax(p, axis=-1)).astype("float32")
 
 
@@ -38,6 +43,7 @@ def in_top(hot: gn.Tensor, y_pred: gn.Tensor, k: int) -> gn.Tensor:
 def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> gn.Tensor:
     """1 where fewer than `k` predictions are larger than the one of the class, for one-hot targets."""
     y, p = compared(y_true, y_pred, "top_k_categorical_accuracy", "metric")
+    check_one_hot(y, "top_k_categorical_accuracy", "metric")
     return in_top(one_hot(gn.argmax(y, axis=-1), p.shape[-1]), p, k)
 
 
@@ -47,7 +53,9 @@ def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5, from
     With `from_sorted_ids` the predictions are class numbers, the likeliest first.
     """
     p = as_tensor(y_pred)
-    labels = labels_of(as_tensor(y_true), p, "sparse_top_k_categorical_accuracy", role="metric")
+    labels = labels_of(
+        as_tensor(y_true), p, "sparse_top_k_categorical_accuracy", role="metric", numbered=not from_sorted_ids
+    )
     if from_sorted_ids:
         return gn.any(gn.equal(gn.expand_dims(labels, -1), p[..., :k]), axis=-1).astype("float32")
     return in_top(one_hot(labels, p.shape[-1]), p, k)
@@ -95,6 +103,9 @@ class BinaryAccuracy(FunctionMean):
     direction = "max"
     function = staticmethod(binary_accuracy)
 
+    def check(self, y: np.ndarray, pred: tuple[int, ...]) -> None:
+        check_shares(y, self.name, "metric")
+
     def __init__(self, name: str | None = None, dtype: Any = None, threshold: float = 0.5):
         super().__init__(name, dtype, threshold=threshold)
         self.threshold = threshold
@@ -107,6 +118,9 @@ class CategoricalAccuracy(FunctionMean):
     direction = "max"
     function = staticmethod(categorical_accuracy)
 
+    def check(self, y: np.ndarray, pred: tuple[int, ...]) -> None:
+        check_one_hot(y, self.name, "metric")
+
 
 @table.add()
 class SparseCategoricalAccuracy(FunctionMean):
@@ -114,6 +128,9 @@ class SparseCategoricalAccuracy(FunctionMean):
 
     direction = "max"
     function = staticmethod(sparse_categorical_accuracy)
+
+    def check(self, y: np.ndarray, pred: tuple[int, ...]) -> None:
+        check_classes(y, pred[-1], self.name, "metric")
 
 
 def first_few(k: Any, what: str) -> int:
@@ -163,6 +180,14 @@ class FittingAccuracy(FunctionMean):
 
     direction = "max"
     function = staticmethod(fitting_accuracy)
+
+    def check(self, y: np.ndarray, pred: tuple[int, ...]) -> None:
+        if pred[-1] == 1:
+            check_shares(y, self.name, "metric")
+        elif labels_fit(y.shape, pred):
+            check_classes(y, pred[-1], self.name, "metric")
+        else:
+            check_one_hot(y, self.name, "metric")
 
 
 @table.add()

@@ -18,6 +18,7 @@ from graphnet.nn.lookup import Configured, Table, checked_name, snake
 from graphnet.nn.losses import Loss, check_rows_left, ratio, weighed, weights_like
 from graphnet.nn.losses import table as loss_table
 from graphnet.nn.pairing import Broadcasts, is_own, paired, pairing, unchanged
+from graphnet.nn.ranges import weighing
 from graphnet.nn.targets import as_tensor
 from graphnet.nn.weights import held
 
@@ -124,6 +125,9 @@ class Metric(Configured):
         except Exception as error:
             if not self.is_own or isinstance(error, Broadcasts):
                 raise
+
+    def check(self, y: np.ndarray, pred: tuple[int, ...]) -> None:
+        """Raise `ValueError` if the targets `y` can't be meant for predictions of shape `pred`."""
 
     @property
     def is_own(self) -> bool:
@@ -246,7 +250,8 @@ class MeanMetricWrapper(Mean):
         true, pred = as_tensor(y_true), as_tensor(y_pred)
         if self.is_own:
             true, pred = paired(self, self._values, true, pred)
-        values = self._values(true, pred)
+        with weighing(sample_weight):
+            values = self._values(true, pred)
         if self.is_own and sample_weight is not None and getattr(values, "ndim", 0) == 0:
             check_rows_left(self.name, sample_weight, "metric")
         counted = self.counted(true, as_tensor(values))

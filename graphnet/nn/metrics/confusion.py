@@ -14,6 +14,7 @@ import graphnet as gn
 from graphnet.nn.lookup import plain
 from graphnet.nn.losses import ratio, weights_like
 from graphnet.nn.metrics.base import Metric, table
+from graphnet.nn.ranges import check_shares, weighing
 from graphnet.nn.targets import compared
 
 #: thresholds that lie evenly and are more than this are not looked at one by one
@@ -110,8 +111,13 @@ class Counts(Metric):
         """Predictions as they are compared with thresholds."""
         return y_pred
 
+    def check(self, y: np.ndarray, pred: tuple[int, ...]) -> None:
+        check_shares(y, self.name, "metric")
+
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         y, p = compared(y_true, y_pred, self.name, "metric")
+        with weighing(sample_weight):
+            check_shares(y, self.name, "metric")
         p = self.prepared(p)
         if self.top_k is not None:
             p = only_largest(p, self.top_k)

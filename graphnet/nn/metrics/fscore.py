@@ -7,6 +7,7 @@ from typing import Any
 import graphnet as gn
 from graphnet.nn.losses import weighed, weights_like
 from graphnet.nn.metrics.base import Metric, table
+from graphnet.nn.ranges import check_shares, weighing
 from graphnet.nn.targets import compared
 
 EPSILON = 1e-7
@@ -48,6 +49,8 @@ class FBetaScore(Metric):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         y, p = compared(y_true, y_pred, self.name, "metric")
+        with weighing(sample_weight):
+            check_shares(y, self.name, "metric")
         if p.ndim != 2:
             raise ValueError(
                 f"{type(self).__name__} takes one-hot targets and predictions of shape (batch, classes); received "

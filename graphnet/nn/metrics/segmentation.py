@@ -6,6 +6,7 @@ from typing import Any
 
 import graphnet as gn
 from graphnet.nn.metrics.base import Metric, table
+from graphnet.nn.ranges import check_classes, weighing
 from graphnet.nn.targets import as_tensor
 
 EPSILON = 1e-7
@@ -69,6 +70,13 @@ class IoU(Metric):
                 "and predictions are class numbers of one shape; scores need sparse_y_true=False or "
                 "sparse_y_pred=False."
             )
+        with weighing(sample_weight):
+            for y, sparse, of in (
+                (y_true, self.sparse_y_true, "targets"),
+                (y_pred, self.sparse_y_pred, "predictions"),
+            ):
+                if sparse:
+                    check_classes(as_tensor(y), self.num_classes, self.name, "metric", self.ignore_class, of)
         true, pred = gn.ravel(true), gn.ravel(pred)
         counts = gn.ones(true.shape)
         if sample_weight is not None:
