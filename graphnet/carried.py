@@ -87,9 +87,20 @@ class Call:
 
 
 def is_array(leaf: Any) -> bool:
-    """Whether a leaf of an argument becomes a tensor: an array, or a list of numbers."""
+    """Whether a leaf of an argument becomes a tensor: an array, or a list of numbers that are not all whole.
+
+    A list of whole numbers or booleans (a shape, axes) has no gradient, and stays what it is.
+    """
     if isinstance(leaf, np.ndarray):
         return leaf.dtype.kind in "biufc"
-    if isinstance(leaf, memoryview):
-        return True
-    return is_numbers(leaf) or (hasattr(leaf, "__array__") and not isinstance(leaf, (Tensor, np.generic, type)))
+    if isinstance(leaf, list):
+        return is_numbers(leaf) and not _is_whole(leaf)
+    return isinstance(leaf, memoryview) or (
+        hasattr(leaf, "__array__") and not isinstance(leaf, (Tensor, np.generic, type))
+    )
+
+
+def _is_whole(leaf: Any) -> bool:
+    if isinstance(leaf, list):
+        return all(map(_is_whole, leaf))
+    return isinstance(leaf, (int, np.integer, np.bool_))

@@ -2,7 +2,8 @@
 
 Containers are tuples, lists, dicts, named tuples and dataclasses, and their subclasses. None is an empty container. A
 list of numbers (also nested, of any dtype) is one array, so it is a leaf; a list of tensors or arrays is a container,
-as a list of parameters is. Everything else is a leaf.
+as a list of parameters is. Everything else is a leaf; a field of a dataclass that is no number, array or container (a
+string, a function, an object) is part of the structure.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class _Node:
     """A container without its leaves: its class, its keys (or names of fields, or places), and what is under them.
 
     `family` says how it is made again; `extra` holds what an instance has besides: the default of a defaultdict, the
-    attributes of a subclass of dict.
+    attributes of a subclass of dict, the settings of a dataclass.
     """
 
     __slots__ = ("children", "extra", "family", "keys", "kind")
@@ -86,7 +87,7 @@ class _Node:
             return kind._make(parts)  # type: ignore[attr-defined]
         if family == "dataclass":
             made: Any = object.__new__(kind)
-            for name, part in zip(self.keys, parts, strict=True):
+            for name, part in (*zip(self.keys, parts, strict=True), *self.extra):
                 object.__setattr__(made, name, part)
             return made
         try:
@@ -135,6 +136,22 @@ def _dict(kind: type, items: dict[Any, Any], extra: Any) -> Any:
     return made
 
 
+def _is_setting(value: Any) -> bool:
+    """Whether the value of a dataclass' field is neither numbers nor a container that may hold some."""
+    if isinstance(value, type):
+        return True
+    holds = (
+        value is None or isinstance(value, (*_NUMBERS, dict, tuple, list, memoryview)) or hasattr(value, "__array__")
+    )
+    return not holds and not dataclasses.is_dataclass(value)
+
+
+def _fields(part: Any, settings: bool) -> list[tuple[str, Any]]:
+    """Names and values of a dataclass' fields: those that are settings, or the others."""
+    held = [(f.name, getattr(part, f.name)) for f in dataclasses.fields(part) if hasattr(part, f.name)]
+    return [(name, value) for name, value in held if _is_setting(value) is settings]
+
+
 def _split(part: Any) -> tuple[str, tuple[Any, ...], list[Any]] | None:
     """The family, keys and parts of a container; None for a leaf."""
     if isinstance(part, dict):
@@ -147,8 +164,8 @@ def _split(part: Any) -> tuple[str, tuple[Any, ...], list[Any]] | None:
     if isinstance(part, list):
         return None if is_numbers(part) else ("list", tuple(range(len(part))), list(part))
     if dataclasses.is_dataclass(part) and not isinstance(part, type):
-        names = tuple([f.name for f in dataclasses.fields(part) if hasattr(part, f.name)])
-        return "dataclass", names, [getattr(part, name) for name in names]
+        held = _fields(part, settings=False)
+        return "dataclass", tuple([name for name, _ in held]), [value for _, value in held]
     return None
 
 
@@ -162,7 +179,8 @@ def _taken(part: Any, leaves: list[Any]) -> Any:
         return _LEAF
     family, keys, parts = found
     children = tuple([_taken(p, leaves) for p in parts])
-    return _Node(family, type(part), keys, children, _besides(part) if family == "dict" else None)
+    extra = _besides(part) if family == "dict" else _fields(part, settings=True) if family == "dataclass" else None
+    return _Node(family, type(part), keys, children, extra)
 
 
 def _made(tree: Any, leaves: Iterator[Any]) -> Any:

@@ -26,6 +26,11 @@ Function = Callable[..., Any]
 _NUMBERS = (float, int, np.generic)
 
 
+def _is_data(leaf: Any) -> bool:
+    """Whether a leaf is a number, or a list of numbers."""
+    return (isinstance(leaf, _NUMBERS) and not isinstance(leaf, bool)) or is_numbers(leaf)
+
+
 class _Arguments:
     """The positional arguments of a custom gradient: their arrays as a flat list of tensors, and the rest."""
 
@@ -44,7 +49,7 @@ class _Arguments:
             for leaf in leaves:
                 if isinstance(leaf, Tensor):
                     t = snapshot(leaf) if state.mode.trace is not None else leaf
-                elif is_array(leaf) or (alone and isinstance(leaf, _NUMBERS) and not isinstance(leaf, bool)):
+                elif is_array(leaf) or (alone and _is_data(leaf)):
                     t = constant(as_array(leaf, copy=True))
                 else:
                     kept.append(leaf)
@@ -247,8 +252,9 @@ def custom_gradient(f: Function) -> Function:
 
     The second function is called once, with the gradients of all outputs (one for each tensor of the result), and
     returns one gradient for each positional argument, in the argument's form (a single one for a single argument; None
-    for none), in tensor ops, so that it can be differentiated again. Arrays and lists of numbers become tensors;
-    numbers beside arrays, strings and the like are handed to `f` as they are, and so are keyword arguments. `f` is a
+    for none), in tensor ops, so that it can be differentiated again. Arrays and lists of floats become tensors;
+    numbers and lists of integers beside arrays, strings and the like are handed to `f` as they are, and so are keyword
+    arguments. `f` is a
     function of its arguments: where a graph or a checkpoint needs it, it is run again.
 
     Gradients go to arguments only: not to parameters or tensors that `f` uses besides.

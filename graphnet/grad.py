@@ -42,7 +42,7 @@ def _seed(y: Tensor, gradient: Any, what: str) -> Tensor:
                 "reduce the output (.sum(), .mean()) or give its gradient"
             )
         return constant(np.ones(y.shape, y.dtype))
-    g = as_tensor(gradient, copy=True)
+    g = as_tensor(gradient)
     if g.shape != y.shape:
         raise ValueError(f"{what}: the output has shape {y.shape}, its gradient {g.shape}: they must be the same")
     return g if g.dtype == y.dtype else shaping.astype(g, dtype=y.dtype)
@@ -162,7 +162,10 @@ def gradients(ys: Any, xs: Any, grad_ys: Any = None) -> Any:
 def _alias(value: Any, what: str, place: str) -> Tensor:
     """A fresh variable with the value of `value`, connected to it if it needs a gradient itself."""
     # An array is copied: its owner may write to it while the history is kept.
-    t = as_tensor(value, copy=True)
+    try:
+        t = as_tensor(value)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{what}: {error}{' in ' + place if place else ''}") from None
     if t.dtype.kind != "f":
         raise TypeError(
             f"{what}: a derivative is taken with respect to floating-point numbers; received {described(t)}"

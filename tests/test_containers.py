@@ -182,9 +182,9 @@ def test_the_carry_of_a_scan_is_matched_by_key():
         gn.scan(lambda c, x: (list(c), None), (gn.tensor(1.0), gn.tensor(0.0)), length=2)
 
 
-@pytest.mark.parametrize("length", [-1, -5])
-def test_a_scan_of_negative_length_is_refused(length):
-    with pytest.raises(ValueError, match=f"length is 0 or more; received {length}"):
+@pytest.mark.parametrize("length", [-1, -5, 10**30])
+def test_a_scan_of_negative_or_endless_length_is_refused(length):
+    with pytest.raises(ValueError, match=f"length is 0 or more, and fits an integer; received {length}"):
         gn.scan(lambda c, _: (c * 1.5, None), gn.tensor(2.0), length=length)
 
 
@@ -201,6 +201,8 @@ def test_a_scan_of_a_length_that_fits():
     assert gn.scan(f, gn.tensor(2.0), length=0)[0].item() == 2
     with pytest.raises(ValueError, match="length=2"):
         gn.scan(lambda c, x: (c + x, None), gn.tensor(0.0), gn.tensor([1.0, 2.0, 3.0]), length=2)
+    with pytest.raises(TypeError, match="reverse is True or False; received 'no'"):
+        gn.scan(f, gn.tensor(2.0), length=3, reverse="no")
 
 
 @pytest.mark.parametrize(
@@ -309,3 +311,30 @@ def test_what_a_function_found_besides_can_be_differentiated_by_an_outer_derivat
         return slope + seen
 
     assert gn.grad(outer)(3.0).item() == 9
+
+
+@dataclasses.dataclass
+class Block:
+    w: Any
+    activation: Any = gn.tanh
+    name: str = "block"
+    bias: Any = None
+
+
+def test_a_field_of_a_dataclass_that_is_no_array_is_kept_as_it_is():
+    def f(block):
+        return (block.activation(block.w) * (2.0 if block.name == "twice" else 1.0)).sum()
+
+    block = Block(x := gn.tensor([0.5, 1.0]), name="twice")
+    slope = gn.grad(f)(block)
+    assert (slope.name, slope.activation, slope.bias) == ("twice", gn.tanh, None)
+    np.testing.assert_allclose(slope.w.numpy(), 2 * (1 - np.tanh(x.numpy()) ** 2))
+    compiled = gn.compile(lambda block: Block(block.w * 2.0, block.activation, block.name))
+    assert compiled(block).name == "twice"
+    np.testing.assert_array_equal(compiled(block).w.numpy(), [1, 2])
+    value = gn.compile(f)
+    assert value(block).item() == pytest.approx(2 * value(Block(x)).item())
+    assert flatten(block)[1] != flatten(Block(x))[1]
+    # What is a number counts as one.
+    with pytest.raises(TypeError, match=r"in the argument\.bias"):
+        gn.grad(lambda block: block.w.sum())(Block(x, bias=3))

@@ -257,6 +257,15 @@ def test_a_checkpoint_takes_arrays_and_lists_as_tensors():
     assert kept({"w": x, "b": [1.0, 2.0]}, [3, 4]).item() == 12
 
 
+def test_a_list_of_integers_beside_arrays_stays_a_list():
+    for shape in ([2, 1], [np.int64(2), 1], (2, 1)):
+        slope = gn.grad(lambda x: gn.checkpoint(lambda a, s: gn.reshape(a, s) * 3.0)(x, shape).sum())(x)  # noqa: B023
+        np.testing.assert_array_equal(slope.numpy(), [3, 3])
+        f = gn.custom_gradient(lambda a, s: (gn.reshape(a, s), lambda g: (gn.reshape(g, (2,)) * 7.0, None)))
+        np.testing.assert_array_equal(gn.grad(lambda x: f(x, shape).sum())(x).numpy(), [7, 7])  # noqa: B023
+    assert gn.custom_gradient(lambda a: (a.sum(), lambda g: g))([1, 2, 3]).item() == 6
+
+
 def test_what_a_checkpoint_uses_from_outside_gets_its_gradient():
     w = gn.Parameter([0.5, -1.5])
     h = w * w  # computed before, kept

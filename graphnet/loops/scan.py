@@ -127,6 +127,8 @@ def scan(
     >>> gn.scan(step, gn.tensor(0.0), gn.tensor([1.0, 2.0, 3.0]))
     (Tensor(6.), Tensor([10., 30., 60.]))
     """
+    if reverse not in (True, False):
+        raise TypeError(f"scan: reverse is True or False; received {reverse!r}")
     starts, carry_form = flatten(init)
     stacked, rebuild_x = flatten(xs)
     starts = [as_tensor(t) for t in starts]
@@ -174,8 +176,8 @@ def _steps(length: Any) -> int:
         steps = None
     if steps is None:
         raise TypeError(f"scan: length is a whole number of steps; received {length!r}")
-    if steps < 0:
-        raise ValueError(f"scan: length is 0 or more; received {steps}")
+    if not 0 <= steps <= np.iinfo(np.intp).max:
+        raise ValueError(f"scan: length is 0 or more, and fits an integer; received {steps}")
     return steps
 
 
