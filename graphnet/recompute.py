@@ -61,8 +61,8 @@ def checkpoint(f: Function) -> Function:
     Memory for time (Chen et al., "Training Deep Nets with Sublinear Memory Cost", 2016). Values and gradients, also
     those of parameters and tensors that `f` uses, and of any order, are those of `f`: the ops are run again, not the
     Python, so that random numbers are the same and states move once. Arrays and lists of floats among the arguments
-    become tensors; anything else (numbers, shapes, strings, None, `self` of a method) is handed on as it is. What keeps no
-    history (masks of comparisons, random numbers, integers) stays in memory. In a compiled function equal ops are
+    become tensors; anything else (numbers, shapes, strings, None, `self` of a method) is handed on as it is. What keeps
+    no history (masks of comparisons, random numbers, integers) stays in memory. In a compiled function equal ops are
     computed once, so that there it changes nothing.
 
     Raises `RuntimeError` where `f` assigns a parameter that it used for its output before.
