@@ -69,5 +69,20 @@ def leaky_relu(x: gn.Tensor, negative_slope: float = 0.2) -> gn.Tensor:
 
 
 def get(given: Any) -> Any:
-    """The function for a word (`"relu"`), or the callable that was given; None is `linear`."""
+    """The function for a word (`"relu"`), or the callable that was given; None is `linear`.
+
+    The configuration of a layer, which may be an activation, is that layer again, with its settings.
+    """
+    if isinstance(given, dict) and isinstance(given.get("class_name"), str):
+        from graphnet.nn.layers import table as layers
+
+        if given["class_name"] in layers.entries:
+            return layers.get(given)
     return linear if given is None else table.get(given)
+
+
+def keeps_shape(activation: Any) -> bool:
+    """Whether it is known that the result has the shape of the argument."""
+    if activation is None or getattr(activation, "same_shape", False):
+        return True
+    return activation is not glu and any(activation is entry for entry in table.entries.values())

@@ -12,17 +12,18 @@ import inspect
 from collections import Counter
 from collections.abc import Callable
 from contextlib import nullcontext
-from copy import copy, deepcopy
+from copy import copy
 from typing import Any
 
 import numpy as np
 
 import graphnet as gn
 from graphnet.graph import Trace
-from graphnet.nn import regularizers, seeds
+from graphnet.nn import regularizers
 from graphnet.nn.lookup import checked_name, snake
 from graphnet.nn.phase import phase, running
 from graphnet.nn.ranges import check_unmasked
+from graphnet.nn.shapes import as_shape, each, has_rule, shapes_of, tensors_in, tried, with_shapes
 from graphnet.nn.sparse import is_sparse
 from graphnet.nn.weights import Weighted
 from graphnet.tensor import mode, state
@@ -46,11 +47,6 @@ def clear_names() -> None:
     _counts.clear()
 
 
-def as_shape(shape: Any) -> tuple[int | None, ...]:
-    """`shape` as a tuple of sizes, None where any size is allowed."""
-    return tuple(None if n is None else int(n) for n in shape)
-
-
 def noting(build: Callable[..., Any]) -> Callable[..., Any]:
     """`build`, which notes on the layer that it was done, and for which shape."""
 
@@ -66,37 +62,12 @@ def noting(build: Callable[..., Any]) -> Callable[..., Any]:
     return noted
 
 
-def shapes_of(shape: Any) -> Any:
-    """A shape, or a list or dict of shapes, with None for the batch."""
-    if isinstance(shape, dict):
-        return {k: shapes_of(v) for k, v in shape.items()}
-    if isinstance(shape, (list, tuple)) and any(isinstance(part, (list, tuple, dict)) for part in shape):
-        return [shapes_of(part) for part in shape]
-    return (None, *as_shape(shape)[1:]) if len(shape) else ()
-
-
-def each(value: Any, f: Callable[[Any], Any]) -> Any:
-    """`f` of a tensor, or of each one in nested lists, tuples and dicts; other things stay."""
-    if isinstance(value, (list, tuple)):
-        return type(value)(each(part, f) for part in value) if type(value) in (list, tuple) else value
-    if isinstance(value, dict):
-        return {k: each(part, f) for k, part in value.items()}
-    return f(value) if isinstance(value, gn.Tensor) else value
-
-
 def building(given: Any) -> Any:
     """The mode of a call on symbolic tensors outside of a trace: the graph reads parameters when it runs, states too,
     and nothing is assigned."""
     if state.mode.trace is not None or not any(t.is_symbolic for t in tensors_in(given)):
         return nullcontext()
     return mode(trace=Trace(looking=True))
-
-
-def tensors_in(value: Any) -> list[gn.Tensor]:
-    """The tensors of nested lists, tuples and dicts."""
-    found: list[gn.Tensor] = []
-    each(value, found.append)
-    return found
 
 
 class Layer(Weighted):
@@ -112,7 +83,8 @@ class Layer(Weighted):
     axes whose sizes are fixed by `build`, `fixed_ndim` says that the number of axes is; `casts` that inputs are cast to
     the layer's dtype (float32 unless given). `activity_regularizer` penalises the output, divided by its rows.
     `supports_masking` says that the mask of a sequence goes with the output too (`compute_mask`); a `mask` argument of
-    `call` is given it.
+    `call` is given it. `same_shape` says that the output has the shape of the input; a `compute_output_shape` that it
+    has any other.
 
     `Layer(size=..., activation=..., type=...)` itself is a fully connected layer, see `graphnet.nn.classic`.
 
@@ -130,17 +102,21 @@ class Layer(Weighted):
     fixed_ndim = False
     casts = True
     supports_masking = False
+    #: whether the output has the shape of the input
+    same_shape = False
     built = False
     built_shape: Any = None
     output_shape: Any = None
     _takes_training = False
+    _input_name = "inputs"
     _call_names: tuple[str, ...] = ()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         parameters = inspect.signature(cls.call).parameters
         cls._takes_training = "training" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-        cls._call_names = tuple(n for n, p in parameters.items() if p.kind is p.POSITIONAL_OR_KEYWORD)[2:]
+        by_position = tuple(n for n, p in parameters.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.POSITIONAL_ONLY))
+        cls._input_name, cls._call_names = (by_position[1:2] or ("inputs",))[0], by_position[2:]
         if "build" in cls.__dict__:
             cls.build = noting(cls.build)  # type: ignore[method-assign]
 
@@ -236,6 +212,7 @@ class Layer(Weighted):
         layer._dtype = layer._checked_dtype(config.get("dtype") or layer.dtype)
         return layer
 
+    @noting
     def build(self, input_shape: Any) -> None:
         """Make the weights for inputs of `input_shape`. A layer without weights needs none."""
 
@@ -307,11 +284,15 @@ class Layer(Weighted):
             f"received {x!r} ({'class' if isinstance(x, type) else type(x).__name__}).{hint}"
         )
 
-    def __call__(self, x: Any, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if "_weights" not in self.__dict__:
             raise RuntimeError(f"{type(self).__name__}: its __init__ must call super().__init__() first.")
         if args:
-            kwargs.update(zip(self._call_names, args, strict=False))
+            x = args[0]
+            if len(args) > 1:
+                self._by_position(args, kwargs)
+        else:
+            x = self._by_name(kwargs)
         training = kwargs.pop("training", None)
         flag = phase.training if training is None else bool(training)
         given = self.as_input(x)
@@ -341,22 +322,39 @@ class Layer(Weighted):
             self.output_shape = each(y, lambda t: (None, *t.shape[1:]) if t.ndim else ())
         return y
 
+    def _by_position(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Note the arguments after the first by their names."""
+        names = self._call_names
+        if len(args) > 1 + len(names):
+            raise TypeError(
+                f"Layer '{self.name}' ({self.described()}) is called with up to {1 + len(names)} positional arguments, "
+                f"not {len(args)}."
+            )
+        for name, value in zip(names, args[1:], strict=False):
+            if name in kwargs:
+                raise TypeError(f"Layer '{self.name}' ({self.described()}) received {name} twice.")
+            kwargs[name] = value
+
+    def _by_name(self, kwargs: dict[str, Any]) -> Any:
+        """The input, where it was given as a keyword."""
+        for name in (self._input_name, "inputs", "x"):
+            if name in kwargs:
+                return kwargs.pop(name)
+        raise TypeError(f"Layer '{self.name}' ({self.described()}) is called on numbers: layer(x); received no input.")
+
     def compute_mask(self, x: Any, mask: Any = None) -> Any:
         """The mask of the output for this input and its mask: the same one, for a layer that `supports_masking`."""
         return mask
 
     def compute_output_shape(self, input_shape: Any) -> Any:
-        """The shape of the output for an input of this shape, with None where any size is allowed. Changes nothing."""
-        sizes = as_shape(input_shape)
-        with seeds.unmoved():
-            layer = self if self.built else deepcopy(self)
-            found = []
-            for free in (64, 128):
-                with running(False, losses=[]):
-                    y = layer(gn.input(tuple(free if n is None else n for n in sizes), self.dtype))
-                found.append([t.shape for t in tensors_in(y)])
-        shapes = [tuple(n if n == m else None for n, m in zip(a, b, strict=True)) for a, b in zip(*found, strict=True)]
-        return shapes[0] if isinstance(y, gn.Tensor) else shapes
+        """The shape of the output for an input of this shape, with None where any size is allowed. Changes nothing.
+
+        A subclass may state it, from the layer's settings alone; here the formula is tried.
+        """
+        shape = with_shapes(input_shape, as_shape)
+        return shape if self.same_shape and has_rule(self) else tried(self, shape)
+
+    compute_output_shape.tries = True  # type: ignore[attr-defined]
 
     def __repr__(self) -> str:
         return f"<{self.kind} name={self.name}, built={self.built}>"

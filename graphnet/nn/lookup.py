@@ -149,6 +149,8 @@ class Table:
         """
         if given is None:
             return None
+        if isinstance(given, Named) and given.of is not None:
+            return given.of
         if isinstance(given, str):
             entry = self.find(given)
             return entry() if isinstance(entry, type) else entry

@@ -13,22 +13,18 @@ from graphnet.nn.layer import Layer, as_shape, running
 from graphnet.nn.layers import InputLayer, table
 from graphnet.nn.lookup import plain, unknown
 from graphnet.nn.ranges import check_unmasked
+from graphnet.nn.shapes import output_shape
 from graphnet.nn.sparse import is_sparse
 from graphnet.nn.summary import Summary
 from graphnet.nn.training import Model
 
-#: what stands for a size that is free, where shapes are found: two, to see which sizes follow from it
-FREE = (16, 32)
+#: what stands for a size that is free, where a graph is made: the first that all windows fit into
+FREE = tuple(16 << n for n in range(10))
 
 
 def filled(shape: tuple[int | None, ...], size: int) -> tuple[int, ...]:
     """The sizes of one row, with `size` for those that are free."""
     return tuple(size if n is None else n for n in shape[1:])
-
-
-def _free(sizes: Any) -> tuple[int | None, ...]:
-    """The shape of a batch whose rows have these sizes: None where they differ."""
-    return (None, *(same[0] if len(set(same)) == 1 else None for same in zip(*sizes, strict=True)))
 
 
 def _spec(x: Any) -> Any:
@@ -62,8 +58,9 @@ class Sequential(Model):
         self._layers: list[Layer] = []
         self._names: set[str] = set()
         self._input: InputLayer | None = None
-        #: shape and dtype of what the last layer makes of the input, and of its mask; once for each free size
-        self._ends: list[tuple[Any, Any]] = []
+        #: shape and dtype of what the last layer makes of the input, and of its mask; a shape alone if sizes are free
+        self._end: Any = None
+        self._from_data = False
         if isinstance(layers, (Layer, type, str, dict)):
             raise TypeError(f"Sequential takes a list of layers, as in Sequential([Dense(3)]); received {layers!r}.")
         for layer in layers or ():
@@ -75,7 +72,7 @@ class Sequential(Model):
         before, count = (self._input, self.declared_shape, self._dtype), len(self._layers)
         try:
             self._append(layer)
-            if self.built and self._ends and self._layers:
+            if self.built and self._end is not None and self._layers:
                 self._continue()
             else:
                 self._extend()
@@ -115,14 +112,15 @@ class Sequential(Model):
 
     def _continue(self) -> None:
         """Build the last layer alone: the others are built, and what they make of the input is known."""
-        found, sizes = [], []
+        last = self._layers[-1]
+        if None in self.built_shape[1:]:
+            self._end = self.output_shape = self._inferred(self._layers[-1:], self._end)[0]
+            return
+        x, mask = self._end
         with running(False, losses=[]):
-            for x, mask in self._ends:
-                y, mask = self._after(self._layers[-1], gn.input(*x), gn.input(*mask) if mask else None, False)
-                found.append((_spec(y), _spec(mask)))
-                sizes.append(y.shape[1:])
-        self._ends = found
-        self.output_shape = self._layers[-1].output_shape = _free(sizes)
+            y, mask = self._after(last, gn.input(*x), gn.input(*mask) if mask else None, False)
+        self._end = _spec(y), _spec(mask)
+        self.output_shape = last.output_shape = (None, *y.shape[1:])
 
     def pop(self) -> Layer:
         """Take the last layer away, and give it."""
@@ -179,31 +177,50 @@ class Sequential(Model):
             )
         self._predictor = None
         self.built_shape = (None, *shape[1:])
-        self._ends = []
-        found = [self._shapes(filled(shape, FREE[0]))]
         if None in shape[1:]:
             try:
-                found.append(self._shapes(filled(shape, FREE[1])))
+                self._end = self._inferred(self._layers, self.built_shape)[-1]
             except ValueError as error:
-                raise ValueError(
-                    f"build needs the sizes that weights follow from; received {shape}, and with {FREE[0]} or "
-                    f"{FREE[1]} for what is free: {error}"
-                ) from None
-        for layer, *sizes in zip(self._layers, *found, strict=True):
-            layer.output_shape = _free(sizes)
+                raise ValueError(f"build needs the sizes that weights follow from; received {shape}: {error}") from None
+        else:
+            self._end = self._shapes(shape[1:])
         self.built = True
         self.output_shape = self._layers[-1].output_shape
 
-    def _shapes(self, sizes: tuple[int, ...]) -> list[tuple[int, ...]]:
-        """The shapes of what the layers make of a row of these sizes, without the batch."""
-        found, mask = [], None
+    def _shapes(self, sizes: Any) -> tuple[Any, Any]:
+        """Build for a row of these sizes; shape and dtype of what comes out, and of its mask."""
+        mask = None
         with running(False, losses=[]):
             x = gn.input((1, *sizes), self.dtype)
             for layer in self._layers:
                 x, mask = self._after(layer, x, mask, False)
-                found.append(x.shape[1:])
-        self._ends.append((_spec(x), _spec(mask)))
+                layer.output_shape = (None, *x.shape[1:])
+        return _spec(x), _spec(mask)
+
+    def _inferred(self, layers: list[Layer], shape: Any) -> list[Any]:
+        """Build layers for an input whose shape has free sizes; the shapes of what they make."""
+        found = []
+        for layer in layers:
+            try:
+                layer.ensure_built(shape)
+            except TypeError as error:
+                raise layer.misfit(
+                    f"can't be built for inputs of shape {shape}, with None for free sizes: {error}"
+                ) from None
+            shape = output_shape(layer, shape)
+            if isinstance(shape, list):
+                raise self._several(layer, len(shape))
+            found.append(shape)
+        for layer, shape in zip(layers, found, strict=True):
+            layer.output_shape = shape
         return found
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The shape of the output for an input of this shape, with None where any size is allowed. Changes nothing."""
+        shape = as_shape(input_shape)
+        for layer in self._layers:
+            shape = output_shape(layer, shape)
+        return shape
 
     def call(self, x: gn.Tensor, training: bool = False, mask: Any = None) -> gn.Tensor:
         for layer in self._layers:
@@ -215,11 +232,14 @@ class Sequential(Model):
         """What a layer makes of `x` and its mask."""
         y, mask = masks.called(layer, x, mask, training)
         if not isinstance(y, gn.Tensor):
-            raise layer.misfit(
-                f"gives {len(y)} tensors, but in a Sequential each layer gives one: without return_state, "
-                "or called by hand"
-            )
+            raise self._several(layer, len(y))
         return y, mask
+
+    @staticmethod
+    def _several(layer: Layer, count: int) -> ValueError:
+        return layer.misfit(
+            f"gives {count} tensors, but in a Sequential each layer gives one: without return_state, or called by hand"
+        )
 
     def compute_mask(self, x: Any, mask: Any = None) -> Any:
         """The mask of what its last call on this thread gave."""
@@ -256,8 +276,29 @@ class Sequential(Model):
             if declared is not None:
                 self._check(shape, (None, *declared))
             self.build((None, *(shape[1:] if declared is None else declared)))
-        else:
+            self._from_data = declared is None
+        elif not (self._from_data and self._widened(shape)):
             self._check(shape, self.built_shape or ())
+
+    def _widened(self, shape: tuple[int | None, ...]) -> bool:
+        """Whether a model that data built takes inputs of this shape: sizes that no weight follows from become free."""
+        built = self.built_shape
+        if len(shape) != len(built):
+            return False
+        wider = (None, *(n if n == m else None for n, m in zip(built[1:], shape[1:], strict=True)))
+        if wider == built:
+            return True
+        before = [layer.output_shape for layer in self._layers]
+        try:
+            with running(False, losses=[]):
+                self.call(gn.input((1, *(1 if n is None else n for n in shape[1:])), self.dtype))
+            self._end = self._inferred(self._layers, wider)[-1]
+        except ValueError:
+            for layer, was in zip(self._layers, before, strict=True):
+                layer.output_shape = was
+            return False
+        self.built_shape, self.output_shape = wider, self._end
+        return True
 
     def _check(self, shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> None:
         if _fits(shape, wanted):
@@ -323,12 +364,23 @@ class Sequential(Model):
         """The model's computation on a batch of this size, as a Graph of the input; in training also of the step."""
         if not self.built:
             raise ValueError(f"'{self.name}' has no shapes yet: call build((None, ...)), or put an Input first.")
-        x = gn.input((batch_size, *filled(self.built_shape or (), FREE[0])), self.dtype, name="x")
+        x = gn.input((batch_size, *self._row()), self.dtype, name="x")
         if not training:
             return gn.Graph([x], self(x, training=False))
         step = gn.input((), "int64", name="step")
         with running(True, step):
             return gn.Graph([x, step], self(x))
+
+    def _row(self) -> tuple[int, ...]:
+        """The sizes of a row, free ones filled with what all windows fit into."""
+        shape = self.built_shape or ()
+        for size in FREE if None in shape[1:] else FREE[:1]:
+            try:
+                self.compute_output_shape((1, *filled(shape, size)))
+                break
+            except ValueError:
+                continue
+        return filled(shape, size)
 
     def draw(self, path: Any = None, batch_size: int = 32, training: bool = False, **options: Any) -> Any:
         """A picture of the model's graph; `path` writes it to a file. Options are those of `Graph.draw`.

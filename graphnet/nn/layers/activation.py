@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 import graphnet as gn
 from graphnet.nn import activations, initializers, regularizers
 from graphnet.nn.layer import Layer
@@ -22,6 +24,7 @@ class Elementwise(Layer):
     """A layer whose output has a step for each step of a sequence."""
 
     supports_masking = True
+    same_shape = True
 
 
 @table.add()
@@ -139,8 +142,16 @@ class Softmax(Elementwise):
         self.axis = list(axis) if isinstance(axis, tuple) else axis
 
     def call(self, x: gn.Tensor, mask: Any = None) -> gn.Tensor:
-        if mask is not None:
-            # The mask of a sequence has no axis for the features.
-            mask = gn.expand_dims(mask, -1) if mask.ndim == x.ndim - 1 else mask
-            x = gn.where(mask, x, -1e9)
-        return gn.softmax(x, axis=tuple(self.axis) if isinstance(self.axis, list) else self.axis)
+        axis = tuple(self.axis) if isinstance(self.axis, list) else self.axis
+        if mask is None:
+            return gn.softmax(x, axis=axis)
+        mask = gn.astype(mask if isinstance(mask, gn.Tensor) else gn.tensor(mask), "bool")
+        if 1 < mask.ndim == x.ndim - 1 and mask.shape == x.shape[:-1]:
+            mask = gn.expand_dims(mask, -1)  # the mask of a sequence has no axis for the features
+        try:
+            fits = np.broadcast_shapes(mask.shape, x.shape) == x.shape
+        except ValueError:
+            fits = False
+        if not fits:
+            raise self.misfit(f"takes a mask that broadcasts to the input, {x.shape}; it got {mask.shape}")
+        return gn.where(mask, gn.softmax(gn.where(mask, x, -1e9), axis=axis), 0.0)

@@ -8,6 +8,7 @@ import graphnet as gn
 from graphnet.nn import activations, constraints, initializers, regularizers
 from graphnet.nn.layers.core import table, whole
 from graphnet.nn.layers.space import Spatial, each
+from graphnet.nn.shapes import as_shape, tried, windows
 
 
 class Convolution(Spatial):
@@ -59,7 +60,19 @@ class Convolution(Spatial):
 
     def finished(self, y: gn.Tensor) -> gn.Tensor:
         """`activation(y + bias)`."""
-        return self.activation(y if self.bias is None else y + self.bias)
+        y = y if self.bias is None else y + self.bias
+        return y if self.activation is None else self.activation(y)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        if activations.keeps_shape(self.activation):
+            return super().compute_output_shape(input_shape)
+        return tried(self, as_shape(input_shape))
+
+    def sized(self, axis: int, n: int | None) -> int | None:
+        return windows(n, self.kernel_size[axis], self.strides[axis], self.padding, self.dilation_rate[axis])
+
+    def made_channels(self, channels: int | None) -> int | None:
+        return self.filters  # type: ignore[attr-defined]
 
 
 class _Conv(Convolution):

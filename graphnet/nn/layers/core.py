@@ -79,6 +79,8 @@ class InputLayer(Layer):
         config = super().get_config()
         return {k: v for k, v in config.items() if k not in ("batch_shape", "input_shape", "sparse")}
 
+    same_shape = True
+
     def call(self, x: gn.Tensor) -> gn.Tensor:
         return x
 
@@ -159,7 +161,12 @@ class Dense(Layer):
         y = gn.matmul(x, self.kernel)  # (batch, ..., units)
         if self.bias is not None:
             y = y + self.bias
-        return self.activation(y)
+        return y if self.activation is None else self.activation(y)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        if not activations.keeps_shape(self.activation):
+            return super().compute_output_shape(input_shape)
+        return (*as_shape(input_shape)[:-1], self.units)
 
 
 @table.add()
@@ -173,7 +180,11 @@ class Activation(Layer):
         self.activation = activations.get(activation)
 
     def call(self, x: gn.Tensor) -> gn.Tensor:
-        return self.activation(x)
+        return x if self.activation is None else self.activation(x)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        keeps = activations.keeps_shape(self.activation)
+        return as_shape(input_shape) if keeps else super().compute_output_shape(input_shape)
 
 
 @table.add()
@@ -194,6 +205,10 @@ class Flatten(Layer):
         if self.data_format == "channels_first" and x.ndim > 2:
             x = gn.moveaxis(x, 1, -1)
         return gn.reshape(x, (x.shape[0], math.prod(x.shape[1:])))
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        batch, *row = as_shape(input_shape)
+        return batch, None if None in row else math.prod(row)  # type: ignore[arg-type]
 
 
 class Noisy(Layer):
@@ -234,6 +249,8 @@ class Dropout(Noisy):
     >>> sorted(set(layer(gn.ones((20, 20)), training=True).numpy().ravel().tolist()))
     [0.0, 1.3333333730697632]
     """
+
+    same_shape = True
 
     def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any):
         super().__init__(seed, **kwargs)

@@ -8,7 +8,7 @@ import numpy as np
 
 import graphnet as gn
 from graphnet.nn import initializers, regularizers
-from graphnet.nn.layer import Layer
+from graphnet.nn.layer import Layer, as_shape
 from graphnet.nn.layers.core import table, whole
 from graphnet.ops.rows import whole_numbers
 
@@ -77,6 +77,9 @@ class Embedding(Layer):
         places = whole_numbers(x, what) if x.dtype.kind == "f" else x.astype("int64") if x.dtype.kind == "b" else x
         return gn.take_rows(self.embeddings, places, what=what)
 
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return (*as_shape(input_shape), self.output_dim)
+
     def compute_mask(self, x: Any, mask: Any = None) -> Any:
         """True where x is not 0, with `mask_zero`."""
         return gn.not_equal(x, np.zeros((), x.dtype)) if self.mask_zero else None
@@ -96,6 +99,7 @@ class Masking(Layer):
     """
 
     supports_masking = True
+    same_shape = True
 
     def __init__(self, mask_value: float = 0.0, **kwargs: Any):
         super().__init__(**kwargs)

@@ -18,6 +18,7 @@ class Identity(Layer):
     """`x` itself."""
 
     supports_masking = True
+    same_shape = True
 
     def call(self, x: Any) -> Any:
         return x
@@ -28,6 +29,7 @@ class ActivityRegularization(Layer):
     """`x` itself; `l1 * sum(|x|) + l2 * sum(x**2)`, divided by the number of rows, is added to the loss."""
 
     supports_masking = True
+    same_shape = True
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any):
         super().__init__(activity_regularizer=regularizers.L1L2(l1, l2), **kwargs)

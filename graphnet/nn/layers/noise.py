@@ -27,6 +27,8 @@ class GaussianNoise(Noisy):
     True
     """
 
+    same_shape = True
+
     def __init__(self, stddev: float, seed: int | None = None, **kwargs: Any):
         super().__init__(seed, **kwargs)
         if isinstance(stddev, bool) or not isinstance(stddev, (int, float)) or not 0 <= stddev < math.inf:
@@ -46,6 +48,8 @@ class GaussianDropout(Noisy):
     Mean and variance are those that Dropout of this rate gives (Srivastava et al., "Dropout", JMLR 15, 2014).
     """
 
+    same_shape = True
+
     def __init__(self, rate: float, seed: int | None = None, **kwargs: Any):
         super().__init__(seed, **kwargs)
         self.rate = fraction(rate, "GaussianDropout: rate is the share that dropout would drop", below=True)
@@ -64,6 +68,8 @@ class AlphaDropout(Noisy):
     Mean 0 and variance 1 stay as they are, as networks of selu need it (Klambauer et al., "Self-normalizing neural
     networks", NeurIPS 2017).
     """
+
+    same_shape = True
 
     def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any):
         super().__init__(seed, **kwargs)

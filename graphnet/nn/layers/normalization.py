@@ -33,6 +33,11 @@ def positive(value: Any, what: str) -> float:
     return float(value)
 
 
+def axes_given(axis: Any) -> tuple[int, ...]:
+    """`axis`, one or several, as it was given: from the end where it is negative."""
+    return tuple(axis) if isinstance(axis, (list, tuple)) else (axis,)
+
+
 def beside(w: gn.Tensor, along: tuple[int, ...], x: gn.Tensor) -> gn.Tensor:
     """`w`, whose axes are the axes `along` of `x`, in a shape that broadcasts with `x`."""
     if along == tuple(range(x.ndim - len(along), x.ndim)):
@@ -45,6 +50,7 @@ class Standardised(Layer):
 
     fixed_ndim = True
     supports_masking = True
+    same_shape = True
 
     def __init__(
         self,
@@ -95,15 +101,16 @@ class Standardised(Layer):
                 constraint=self.beta_constraint,
             )
 
-    def scaled(self, x: gn.Tensor, mean: gn.Tensor, variance: gn.Tensor) -> gn.Tensor:
+    def scaled(self, x: gn.Tensor, mean: gn.Tensor, variance: gn.Tensor, along: Any = None) -> gn.Tensor:
         """`(x - mean) / sqrt(variance + epsilon) * gamma + beta`."""
+        along = self.along if along is None else along
         deviation = gn.sqrt(variance + self.epsilon)
         y = (
-            (x - mean) * (beside(self.gamma, self.along, x) / deviation)
+            (x - mean) * (beside(self.gamma, along, x) / deviation)
             if self.gamma is not None
             else (x - mean) / deviation
         )
-        return y + beside(self.beta, self.along, x) if self.beta is not None else y
+        return y + beside(self.beta, along, x) if self.beta is not None else y
 
 
 @table.add()
@@ -194,7 +201,8 @@ class BatchNormalization(Standardised):
 
     def masked(self, x: gn.Tensor, mask: Any, others: tuple[int, ...]) -> tuple[gn.Tensor, gn.Tensor]:
         """Mean and variance where `mask`, which has all axes of `x` but the last, is True; 0 where it nowhere is."""
-        if mask.shape != x.shape[:-1]:
+        mask = gn.astype(mask if isinstance(mask, gn.Tensor) else gn.tensor(mask), "bool")
+        if mask.ndim != x.ndim - 1 or any(n not in (1, m) for n, m in zip(mask.shape, x.shape[:-1], strict=True)):
             raise self.misfit(f"takes a mask of shape {x.shape[:-1]} for inputs of shape {x.shape}; got {mask.shape}")
         counts = gn.broadcast_to(gn.expand_dims(mask, -1), x.shape)
         n = gn.sum(counts.astype(x.dtype), axis=others, keepdims=True) + 1e-7
@@ -228,9 +236,16 @@ class LayerNormalization(Standardised):
             raise ValueError("LayerNormalization: for rms_scaling=True there is the layer RMSNormalization")
         return super().from_config(rest)
 
+    fixed_ndim = False
+
+    def build(self, input_shape: Sizes) -> None:
+        super().build(input_shape)
+        self.fixed_axes = axes_given(self.axis)
+
     def call(self, x: gn.Tensor) -> gn.Tensor:
-        mean = gn.mean(x, axis=self.along, keepdims=True)
-        return self.scaled(x, mean, gn.var(x, axis=self.along, keepdims=True))
+        along = places(self, self.axis, x.shape)
+        mean = gn.mean(x, axis=along, keepdims=True)
+        return self.scaled(x, mean, gn.var(x, axis=along, keepdims=True), along)
 
 
 @table.add()
@@ -310,8 +325,8 @@ class RMSNormalization(Layer):
     Tensor([[0.8485281, 1.1313708]], dtype=float32)
     """
 
-    fixed_ndim = True
     supports_masking = True
+    same_shape = True
 
     def __init__(self, axis: Any = -1, epsilon: float = 1e-6, **kwargs: Any):
         super().__init__(**kwargs)
@@ -319,12 +334,14 @@ class RMSNormalization(Layer):
         self.epsilon = positive(epsilon, "RMSNormalization: epsilon")
 
     def build(self, input_shape: Sizes) -> None:
-        self.along = self.fixed_axes = places(self, self.axis, input_shape)
-        self.scale = self.add_weight(shape=tuple(input_shape[a] for a in self.along), name="scale", initializer="ones")
+        self.fixed_axes = axes_given(self.axis)
+        along = places(self, self.axis, input_shape)
+        self.scale = self.add_weight(shape=tuple(input_shape[a] for a in along), name="scale", initializer="ones")
 
     def call(self, x: gn.Tensor) -> gn.Tensor:
-        square = gn.mean(gn.square(x), axis=self.along, keepdims=True)
-        return x / gn.sqrt(square + self.epsilon) * beside(self.scale, self.along, x)
+        along = places(self, self.axis, x.shape)
+        square = gn.mean(gn.square(x), axis=along, keepdims=True)
+        return x / gn.sqrt(square + self.epsilon) * beside(self.scale, along, x)
 
 
 @table.add()
@@ -338,6 +355,7 @@ class UnitNormalization(Layer):
     """
 
     supports_masking = True
+    same_shape = True
 
     def __init__(self, axis: Any = -1, **kwargs: Any):
         super().__init__(**kwargs)

@@ -7,6 +7,7 @@ from typing import Any
 import graphnet as gn
 from graphnet.nn.layers.core import table
 from graphnet.nn.layers.space import Spatial, each
+from graphnet.nn.shapes import windows
 
 
 class _Pooling(Spatial):
@@ -31,6 +32,9 @@ class _Pooling(Spatial):
 
     def over_space(self, x: gn.Tensor) -> gn.Tensor:
         return type(self).function(x, self.pool_size, self.strides, self.padding)
+
+    def sized(self, axis: int, n: int | None) -> int | None:
+        return windows(n, self.pool_size[axis], self.strides[axis], self.padding)
 
 
 @table.add("MaxPool1D", "max_pool1d")
@@ -108,6 +112,11 @@ class _GlobalPooling(Spatial):
 
     def over_space(self, x: gn.Tensor) -> gn.Tensor:
         return type(self).function(x, axis=tuple(range(1, 1 + self.rank)), keepdims=self.keepdims)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        batch, *rest = super().compute_output_shape(input_shape)
+        channels, ones = rest[0 if self.channels_first else -1], (1,) * (self.rank if self.keepdims else 0)
+        return (batch, channels, *ones) if self.channels_first else (batch, *ones, channels)
 
 
 @table.add("GlobalMaxPool1D", "global_max_pool1d")

@@ -13,7 +13,7 @@ import numpy as np
 import graphnet as gn
 from graphnet.nn import activations, initializers, regularizers, seeds
 from graphnet.nn.draws import Calls
-from graphnet.nn.layer import Layer
+from graphnet.nn.layer import Layer, as_shape
 from graphnet.nn.layers.core import whole
 from graphnet.nn.lookup import plain
 from graphnet.nn.phase import assignable
@@ -261,6 +261,11 @@ class Recurrent(Layer):
         if mask.shape not in ((rows, steps), (rows, steps, 1)):
             raise self.misfit(f"takes a mask (batch, time), here {(rows, steps)}; it got {mask.shape}")
         return gn.transpose(gn.reshape(mask.astype("bool"), (rows, steps, 1)), (1, 0, 2))
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        batch, steps, _ = as_shape(input_shape)
+        y = (batch, steps, self.units) if self.return_sequences else (batch, self.units)
+        return [y, *[(batch, self.units)] * self.states] if self.return_state else y
 
     def compute_mask(self, x: Any, mask: Any = None) -> Any:
         """The mask of the output: that of the input where every step has an output."""

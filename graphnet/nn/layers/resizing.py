@@ -20,6 +20,9 @@ class _UpSampling(Spatial):
         y = gn.broadcast_to(x.reshape((batch, *apart, channels)), (batch, *wide, channels))
         return y.reshape((batch, *(n * k for n, k in zip(sizes, times, strict=True)), channels))
 
+    def sized(self, axis: int, n: int | None) -> int | None:
+        return None if n is None else n * self.size[axis]  # type: ignore[attr-defined]
+
 
 @table.add()
 class UpSampling1D(_UpSampling):
@@ -92,6 +95,9 @@ class _ZeroPadding(Spatial):
     def over_space(self, x: gn.Tensor) -> gn.Tensor:
         return gn.pad(x, ((0, 0), *self.padding, (0, 0)))
 
+    def sized(self, axis: int, n: int | None) -> int | None:
+        return None if n is None else n + sum(self.padding[axis])
+
 
 @table.add()
 class ZeroPadding1D(_ZeroPadding):
@@ -136,6 +142,11 @@ class _Cropping(Spatial):
         left = [slice(a, n - b) for n, (a, b) in zip(sizes, self.cropping, strict=True)]
         at = (slice(None), *left)
         return x[at]
+
+    def sized(self, axis: int, n: int | None) -> int | None:
+        if n is not None and sum(self.cropping[axis]) >= n:
+            raise ValueError(f"cutting off {self.cropping[axis]} leaves nothing of an axis of size {n}")
+        return None if n is None else n - sum(self.cropping[axis])
 
 
 @table.add()

@@ -58,6 +58,7 @@ class Normalization(Layer):
 
     fixed_ndim = True
     supports_masking = True
+    same_shape = True
 
     def __init__(self, axis: Any = -1, mean: Any = None, variance: Any = None, invert: bool = False, **kwargs: Any):
         super().__init__(**kwargs)

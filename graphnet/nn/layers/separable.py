@@ -63,6 +63,9 @@ class _Depthwise(Convolution):
         )
         self.add_bias(inputs * self.depth_multiplier)
 
+    def made_channels(self, channels: int | None) -> int | None:
+        return None if channels is None else channels * self.depth_multiplier
+
     def over_space(self, x: gn.Tensor) -> gn.Tensor:
         assert self.kernel is not None
         return self.finished(depthwise(x, self.kernel, self.strides, self.padding, self.dilation_rate))

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 import graphnet as gn
-from graphnet.nn.layer import Layer
+from graphnet.nn.layer import Layer, as_shape
 from graphnet.nn.layers.core import table, whole
 
 
@@ -33,11 +33,20 @@ class Reshape(Layer):
         self.target_shape = tuple(int(n) for n in sizes)
 
     def call(self, x: gn.Tensor) -> gn.Tensor:
-        row, target = x.shape[1:], self.target_shape
+        return gn.reshape(x, (x.shape[0], *self._row(x.shape[1:])))
+
+    def _row(self, row: tuple[int, ...]) -> tuple[int, ...]:
+        target = self.target_shape
         size, known = math.prod(row), math.prod(n for n in target if n != -1)
         if size % known if -1 in target else size != known:
             raise self.misfit(f"can't give rows of shape {row} ({size} numbers) the shape {target} ({known})")
-        return gn.reshape(x, (x.shape[0], *(size // known if n == -1 else n for n in target)))
+        return tuple(size // known if n == -1 else n for n in target)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        batch, *row = as_shape(input_shape)
+        if None in row:
+            return batch, *(None if n == -1 else n for n in self.target_shape)
+        return batch, *self._row(tuple(row))  # type: ignore[arg-type]
 
 
 @table.add()
@@ -61,6 +70,12 @@ class Permute(Layer):
             raise self.misfit(f"orders {len(self.dims)} axes after the batch; inputs have shape {x.shape}")
         return gn.transpose(x, (0, *self.dims))
 
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        shape = as_shape(input_shape)
+        if len(shape) != len(self.dims) + 1:
+            raise self.misfit(f"orders {len(self.dims)} axes after the batch; inputs have shape {shape}")
+        return tuple(shape[i] for i in (0, *self.dims))
+
 
 @table.add()
 class RepeatVector(Layer):
@@ -80,3 +95,7 @@ class RepeatVector(Layer):
         if x.ndim != 2:
             raise self.misfit(f"takes inputs of shape (batch, features); it got {x.shape}: put a Flatten before it")
         return gn.broadcast_to(gn.expand_dims(x, 1), (x.shape[0], self.n, x.shape[1]))
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        batch, width = as_shape(input_shape)
+        return batch, self.n, width

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import graphnet as gn
-from graphnet.nn.layer import Layer
+from graphnet.nn.layer import Layer, as_shape
 
 WORDS: dict[int, tuple[str, ...]] = {1: ("steps",), 2: ("height", "width"), 3: ("depth", "height", "width")}
 
@@ -82,3 +82,23 @@ class Spatial(Layer):
             return self.over_space(x)
         y = self.over_space(gn.moveaxis(x, 1, -1))
         return gn.moveaxis(y, -1, 1) if y.ndim > 2 else y
+
+    def sized(self, axis: int, n: int | None) -> int | None:
+        """The size of an axis of space in the output, from that in the input."""
+        return n
+
+    def made_channels(self, channels: int | None) -> int | None:
+        """The number of channels of the output."""
+        return channels
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        shape = as_shape(input_shape)
+        self.check_rank(shape)
+        batch, *rest = shape
+        space, channels = (rest[1:], rest[0]) if self.channels_first else (rest[:-1], rest[-1])
+        try:
+            space = [self.sized(axis, n) for axis, n in enumerate(space)]
+        except ValueError as error:
+            raise self.misfit(f"takes larger inputs than {shape}: {error}") from None
+        made = self.made_channels(channels)
+        return (batch, made, *space) if self.channels_first else (batch, *space, made)

@@ -86,6 +86,9 @@ class _Transposed(Convolution):
             before, size = max((span - span % 2 - extra) // 2, 0), (n - 1) * stride + span % 2 + extra
         return (before, max(full - before - size, 0)), size
 
+    def sized(self, axis: int, n: int | None) -> int | None:
+        return None if n is None else self._along(axis, n)[1]
+
     def over_space(self, x: gn.Tensor) -> gn.Tensor:
         along = [self._along(axis, n) for axis, n in enumerate(x.shape[1:-1])]
         padding, size = tuple(p for p, _ in along), tuple(n for _, n in along)

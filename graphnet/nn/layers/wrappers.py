@@ -8,6 +8,7 @@ import graphnet as gn
 from graphnet.nn.layer import Layer
 from graphnet.nn.layers.core import table
 from graphnet.nn.lookup import plain
+from graphnet.nn.shapes import as_shape, output_shape, with_shapes
 
 MERGES = ("concat", "sum", "mul", "ave", None)
 
@@ -79,6 +80,21 @@ class Bidirectional(Layer):
         made = {k: table.get(config[k]) for k in ("layer", "backward_layer") if isinstance(config.get(k), dict)}
         return cls(**{**config, **made})
 
+    def build(self, input_shape: Any) -> None:
+        self.forward_layer.ensure_built(input_shape)
+        self.backward_layer.ensure_built(input_shape)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        found, other = (
+            with_shapes(layer.compute_output_shape(input_shape), as_shape)
+            for layer in (self.forward_layer, self.backward_layer)
+        )
+        (y, *states), (z, *more) = (s if isinstance(s, list) else [s] for s in (found, other))
+        if self.merge_mode is None:
+            return [y, z, *states, *more]
+        merged = (*y[:-1], y[-1] + z[-1]) if self.merge_mode == "concat" else y
+        return [merged, *states, *more] if self.return_state else merged
+
     def call(self, x: gn.Tensor, initial_state: Any = None, mask: Any = None, training: bool = False) -> Any:
         first, second = None, None
         if initial_state is not None:
@@ -136,9 +152,27 @@ class TimeDistributed(Layer):
         layer = config["layer"]
         return cls(**{**config, "layer": table.get(layer) if isinstance(layer, dict) else layer})
 
-    def call(self, x: gn.Tensor, training: bool = False) -> gn.Tensor:
+    def build(self, input_shape: Any) -> None:
+        if len(input_shape) < 3:
+            raise self.misfit(f"takes (batch, time, ...) with something at each step; it got {input_shape}")
+        self.layer.ensure_built((None, *input_shape[2:]))
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        batch, steps, *row = as_shape(input_shape)
+        return batch, steps, *output_shape(self.layer, (None, *row))[1:]
+
+    def call(self, x: gn.Tensor, training: bool = False, mask: Any = None) -> gn.Tensor:
         if x.ndim < 3:
             raise self.misfit(f"takes (batch, time, ...) with something at each step; it got {x.shape}")
         rows, steps = x.shape[:2]
-        y = self.layer(gn.reshape(x, (rows * steps, *x.shape[2:])), training=training)
+        told: dict[str, Any] = {}
+        if mask is not None and "mask" in self.layer._call_names:
+            mask = mask if isinstance(mask, gn.Tensor) else gn.tensor(mask)
+            if mask.shape[:2] != (rows, steps):
+                raise self.misfit(f"takes a mask of (batch, time), here {(rows, steps)}; it got {mask.shape}")
+            if mask.ndim < x.ndim - 1:  # what is masked at a step is masked in all of its row
+                mask = gn.reshape(mask, mask.shape + (1,) * (x.ndim - 1 - mask.ndim))
+                mask = gn.broadcast_to(mask, x.shape[:-1])
+            told = {"mask": gn.reshape(mask, (rows * steps, *mask.shape[2:]))}
+        y = self.layer(gn.reshape(x, (rows * steps, *x.shape[2:])), training=training, **told)
         return gn.reshape(y, (rows, steps, *y.shape[1:]))
