@@ -2,13 +2,15 @@
 
 Containers are tuples, lists, dicts, named tuples and dataclasses, and their subclasses. None is an empty container. A
 list of numbers (also nested, of any dtype) is one array, so it is a leaf; a list of tensors or arrays is a container,
-as a list of parameters is. Everything else is a leaf; a field of a dataclass that is no number, array or container (a
-string, a function, an object) is part of the structure.
+as a list of parameters is. Everything else is a leaf; but strings, functions and classes in the fields of a dataclass
+are part of the structure.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import enum
+import types
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -136,20 +138,14 @@ def _dict(kind: type, items: dict[Any, Any], extra: Any) -> Any:
     return made
 
 
-def _is_setting(value: Any) -> bool:
-    """Whether the value of a dataclass' field is neither numbers nor a container that may hold some."""
-    if isinstance(value, type):
-        return True
-    holds = (
-        value is None or isinstance(value, (*_NUMBERS, dict, tuple, list, memoryview)) or hasattr(value, "__array__")
-    )
-    return not holds and not dataclasses.is_dataclass(value)
+#: what never changes and is no number: in a dataclass a setting
+_SETTINGS = (str, bytes, enum.Enum, type, types.FunctionType, types.BuiltinFunctionType, np.ufunc)
 
 
 def _fields(part: Any, settings: bool) -> list[tuple[str, Any]]:
     """Names and values of a dataclass' fields: those that are settings, or the others."""
     held = [(f.name, getattr(part, f.name)) for f in dataclasses.fields(part) if hasattr(part, f.name)]
-    return [(name, value) for name, value in held if _is_setting(value) is settings]
+    return [(name, value) for name, value in held if isinstance(value, _SETTINGS) is settings]
 
 
 def _split(part: Any) -> tuple[str, tuple[Any, ...], list[Any]] | None:
