@@ -147,11 +147,21 @@ class Op:
         return lambda g, y, *inputs, **attrs: vjp(place, g, y, *inputs, **attrs)
 
     def failure(
-        self, error: BaseException, args: Sequence[Any], attrs: dict[str, Any], explain: bool = True
+        self,
+        error: BaseException,
+        args: Sequence[Any],
+        attrs: dict[str, Any],
+        explain: bool = True,
+        made: Tensor | None = None,
     ) -> BaseException:
-        """`error` with op, inputs and layer in its text, said once; the shape rule may know a better reason."""
-        if getattr(error, "_graphnet_named", False) or isinstance(error, RecursionError):
+        """`error` with op, inputs and layer in its text, said once; the shape rule may know a better reason.
+
+        Where a node of a graph was run, `made` is that node: layer and line are those where it was made.
+        """
+        if isinstance(error, RecursionError):
             return error
+        if getattr(error, "_graphnet_named", False):
+            return error if made is None else _located(error, made)
         reason = str(error)
         if explain and not isinstance(error, MemoryError):
             try:
@@ -160,13 +170,32 @@ class Op:
             except Exception as found:
                 reason = str(found)
         listed = [described(a) for a in args] + [f"{k}={v!r}" for k, v in attrs.items() if v is not None]
-        where = state.mode.region
+        where = state.mode.region if made is None else made.region
         layer = line("/".join(r.name for r in where.path)) + ": " if where is not None else ""
         kind = type(error) if type(error) in KEPT else MemoryError if isinstance(error, MemoryError) else ValueError
-        named = kind(f"{layer}{self.name}({', '.join(listed)}): {reason}")
+        # What only plans make was not called so by anybody.
+        called = "" if self.hidden else f"{self.name}({', '.join(listed)}): "
+        named = kind(f"{layer}{called}{reason}{_at(made)}")
+        named._graphnet_located = made is not None  # type: ignore[attr-defined]
         named._graphnet_named = True  # type: ignore[attr-defined]
         named._graphnet_failed = (self, tuple(args), where)  # type: ignore[attr-defined]
         return named
+
+
+def _at(made: Tensor | None) -> str:
+    """The line that made a node, for the end of an error."""
+    site = made.site if made is not None else None
+    return f" (made at {site[0]}:{site[1]})" if site is not None else ""
+
+
+def _located(error: BaseException, made: Tensor) -> BaseException:
+    """An error that names its op, with the layer and the line that made the node."""
+    if not getattr(error, "_graphnet_located", False):
+        layer = line("/".join(r.name for r in made.region.path)) + ": " if made.region is not None else ""
+        text = str(error)
+        error.args = (f"{'' if text.startswith(layer) else layer}{text}{_at(made)}",)
+        error._graphnet_located = True  # type: ignore[attr-defined]
+    return error
 
 
 OPS: dict[str, Op] = {}

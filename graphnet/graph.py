@@ -19,6 +19,7 @@ from graphnet.escape import identifier, line
 from graphnet.grad import gradients
 from graphnet.op import apply_prepared, as_tensor, described, holds_tensors, made
 from graphnet.ops.shaping import astype, identity, snapshot, stop_gradient
+from graphnet.stepwise import Numbered, stepwise
 from graphnet.tensor import (
     NO_ATTRS,
     Parameter,
@@ -113,15 +114,9 @@ class Graph:
         return Graph(inputs, self.structure(outputs), updates, self.name)
 
     @computed
-    def _last_use(self) -> dict[Tensor, int]:
-        last: dict[Tensor, int] = {}
-        for place, node in enumerate(self._nodes):
-            if node not in self._given:
-                for t in node.inputs:
-                    last[t] = place
-        for t in (*self.outputs, *(t for _, t in self.updates)):
-            last[t] = len(self._nodes)
-        return last
+    def numbered(self) -> Numbered:
+        """The graph as what runs it op by op."""
+        return Numbered(self)
 
     @computed
     def _given(self) -> frozenset[Tensor]:
@@ -154,31 +149,7 @@ class Graph:
         }
         if state.mode.trace is not None or any(isinstance(v, Tensor) for v in values.values()):
             return self._inlined(values)
-        last = self._last_use
-        dying: dict[int, list[Tensor]] = {}
-        for t, place in last.items():
-            dying.setdefault(place, []).append(t)
-        for place, node in enumerate(self._nodes):
-            if node not in values:
-                op = node.op
-                if op is None:
-                    values[node] = node._value
-                else:
-                    inputs = node.inputs
-                    try:
-                        values[node] = np.asarray(op.forward(*[values[t] for t in inputs], **node.attrs))
-                    except Exception as error:
-                        raise op.failure(error, inputs, node.attrs) from None
-            for t in dying.get(place, ()):
-                del values[t]
-        results = [values[t] for t in self.outputs]
-        # What is, or is a view of, an argument's array would change with that.
-        given = [a._value if isinstance(a, Tensor) else a for a in arrays]
-        results = [v.copy() if v.base is not None or any(v is a for a in given) else v for v in results]
-        assigned = [(p, values[t]) for p, t in self.updates]
-        for p, value in assigned:
-            p.assign(value)
-        return self.structure([constant(r) for r in results])
+        return self.structure([constant(r) for r in stepwise(self.numbered, list(values.values()))])
 
     def _inlined(self, given: dict[Tensor, Any]) -> Any:
         """The nodes once more on other inputs, as part of the graph that those belong to."""
@@ -190,7 +161,9 @@ class Graph:
                     new[node] = node
                 else:
                     with mode(region=node.region):
-                        new[node] = apply_prepared(node.op, [new[t] for t in node.inputs], node.attrs)
+                        y = new[node] = apply_prepared(node.op, [new[t] for t in node.inputs], node.attrs)
+                    if y.op is not None:
+                        y._code, y._lasti = node._code, node._lasti
         # All are read before any is assigned: a parameter stands for its value from before.
         results = [snapshot(new[t]) for t in self.outputs]
         for p, value in [(p, snapshot(new[t])) for p, t in self.updates]:

@@ -196,7 +196,7 @@ def on_arrays(
         _check_complex(nodes, reached)
     with np.errstate(all="ignore"):
         try:
-            state.mode = before.replaced(raw=True, region=None, debug=None, trace=None, of=None, strict=False)
+            state.mode = before.replaced(raw=True, region=None, trace=None, of=None, strict=False)
             grads = dict(start)
             if before.debug is None:
                 _sweep(nodes, reached, grads, keep, None)

@@ -48,7 +48,7 @@ def test_plans_of_one_parameter_take_turns_and_others_do_not():
     holds, goes_on = threading.Event(), threading.Event()
     waiting = calling(lambda: (holds.set(), goes_on.wait(LATE)), "waiting")
     x = np.ones(3)
-    slow = gn.trace(lambda x: waiting(x) * p, x).compile(backend="numpy")
+    slow = gn.trace(lambda x: p.assign(waiting(x) * p), x).compile(backend="numpy")
     same = gn.trace(lambda x: x + p, x).compile(backend="numpy")
     other = gn.trace(lambda x: x + q, x).compile(backend="numpy")
     # Made and traced before: tracing runs no op.

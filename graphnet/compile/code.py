@@ -49,6 +49,35 @@ class Line(str):
     note = ""
 
 
+def is_open(t: Tensor) -> bool:
+    """Whether code of a user is called where `t` is computed, which may call or change anything."""
+    if t.op is None:
+        return False
+    if not t.op.builtin or "call" in t.attrs:
+        return True
+    graphs = [getattr(value, "graph", None) for value in t.attrs.values()]
+    return any(is_open(inner) for graph in graphs if graph is not None for inner in graph.nodes)
+
+
+def _guarded(body: Callable[..., Any], t: Tensor, updated: list[Parameter]) -> Callable[..., Any]:
+    """The body of a user's op, which must not assign what the step assigns after it: one of both would be lost."""
+
+    def guarded(*args: Any, **attrs: Any) -> Any:
+        # Held here, an array is not written to by others, but replaced.
+        before = [p._value for p in updated]
+        result = body(*args, **attrs)
+        for p, value in zip(updated, before, strict=True):
+            if p._value is not value:
+                name = f"parameter {p.name!r}" if p.name else "a parameter"
+                raise RuntimeError(
+                    f"{name} was assigned by what the op {t.op.name if t.op else ''} calls, while a step runs that "
+                    "assigns it as well: an op computes its result from its inputs, and changes nothing"
+                )
+        return result
+
+    return guarded
+
+
 class Code:
     """`load()` gives the function: `function(*arguments, *parameters)` answers with the list of output arrays.
 
@@ -286,7 +315,10 @@ class Code:
         out = self.array(t)
         code = numpy_code.statement(t, inputs, out, self.name)
         if code is None:
-            self.scope[f"k_op{place}"], self.scope[f"k_attrs{place}"] = t.op.into or t.op.forward, t.attrs
+            body = t.op.into or t.op.forward
+            if self.graph.updates and is_open(t):
+                body = _guarded(body, t, [p for p, _ in self.graph.updates])
+            self.scope[f"k_op{place}"], self.scope[f"k_attrs{place}"] = body, t.attrs
             extra = f", **k_attrs{place}" if t.attrs else ""
             if t.op.into is not None:
                 code = f"k_op{place}({', '.join([out, *inputs])}{extra})"
@@ -349,12 +381,24 @@ class Code:
         bound = [f"{n}={n}" for n in scope if n in used]
         head = f"def step({', '.join([*arguments, *bound])}):"
         whole = "\n".join([head, *(f"    {code}" for code in self.body)]) + "\n"
-        filename = f"graphnet {self.kind} plan {id(self):x}"
+        filename = self.filename
         # The function holds all that it uses: buffers, constants, the native module. It is in no cycle. Tracebacks and
         # debuggers ask the loader for the lines, and get those of the listing.
         namespace = {**scope, "k_code": self, "__name__": filename, "__loader__": _Lines(self._listing_of(self.body))}
         exec(compile(whole, filename, "exec"), namespace)
         return namespace.pop("step")
+
+    @property
+    def filename(self) -> str:
+        """The name of its file in tracebacks."""
+        return f"graphnet {self.kind} plan {id(self):x}"
+
+    def node_at(self, number: int) -> Tensor | None:
+        """The node that a line of the function, counted from 1, computes."""
+        place = max(((at, place) for place, at in self.lines_of if at <= number - 2), default=None)
+        if place is None or place[1] >= len(self.steps):
+            return None
+        return members(self.steps[place[1]])[-1]
 
     @property
     def quiet(self) -> bool:

@@ -168,10 +168,12 @@ class Compiled:
                 key += (value.shape, value.dtype)
         if values is not None:
             plan = self._plain.get(tuple(key))
-            if plan is not None and not (mode.recording and plan.learns):
+            if plan is not None:
                 if plan is not self.plan:
                     self.plan = plan
                     self._recent.add(plan)
+                if mode.recording and plan.learns:
+                    return plan.joined(args)
                 return plan.graph.structured([constant(r) for r in plan.run(values)])
         if kwargs or not self._signature.plain:
             args, kwargs = self._signature.bound(args, kwargs)

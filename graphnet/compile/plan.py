@@ -15,7 +15,7 @@ import numpy as np
 from graphnet import forks
 from graphnet.compile import blas, crew, native  # noqa: F401  (what is to be done at a fork is known before one)
 from graphnet.compile.background import Work
-from graphnet.compile.code import Code
+from graphnet.compile.code import Code, is_open
 from graphnet.compile.differentiable import Differentiable, called, recorded
 from graphnet.compile.pace import Pace, clock, one_thread
 from graphnet.compile.passes import optimise, rooted
@@ -23,6 +23,7 @@ from graphnet.compile.turns import turn_of
 from graphnet.escape import line
 from graphnet.graph import Graph
 from graphnet.op import described
+from graphnet.stepwise import stepwise
 from graphnet.tensor import KINDS, Parameter, Tensor, constant, state, tick
 
 log = logging.getLogger("graphnet")
@@ -133,6 +134,17 @@ class _Running(NamedTuple):
         self.pace.note(begun, clock())
         return results
 
+    def located(self, error: Exception) -> BaseException:
+        """An error of a call, with op, layer and the line that made the node of the step that failed."""
+        node, code, trail = None, self.code, error.__traceback__
+        while trail is not None:
+            if trail.tb_frame.f_code.co_filename == code.filename:
+                node = code.node_at(trail.tb_lineno)
+            trail = trail.tb_next
+        if node is None or node.op is None:
+            return error
+        return node.op.failure(error, node.inputs, node.attrs, made=node)
+
     def _called(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
         if self.quiet:
             return self.function(*arrays)
@@ -175,6 +187,9 @@ class Plan:
         self._calls, self._seconds = 0, 0.0
         self._numpy_calls = calls_on_numpy(self.graph) if wanted == "auto" and _Repeatable.on else 0
         self._made: _Running | None = None
+        #: whether it is being run, and whether code of a user is among what it runs
+        self._entered = False
+        self._open = any(is_open(t) for t in self.graph.nodes)
         self._differentiable: tuple[list[int], list[Parameter]] | None = None
         self._learned: list[Parameter] | None = None
         self._function: Differentiable | None = None
@@ -218,7 +233,10 @@ class Plan:
     def joined(self, arguments: Sequence[Any]) -> Any:
         """What a call gives, as one node in the history of the arguments, and of the parameters that outputs read."""
         graph = self.traced
-        given = [graph.argument(n, a) for n, a in enumerate(arguments)]
+        given = [
+            a if a.__class__ in KINDS and (a.shape, a.dtype) == self._wanted[n] else graph.argument(n, a)
+            for n, a in enumerate(arguments)
+        ]
         if any(isinstance(a, Tensor) and a.is_symbolic for a in given):
             return graph.inlined(*given)
         # A history keeps copies: writing to the caller's array later changes no gradient.
@@ -272,25 +290,49 @@ class Plan:
         return graph.structured([constant(r) for r in self.run(values)])
 
     def run(self, values: list[np.ndarray]) -> list[np.ndarray]:
-        """The outputs for arrays that have the shapes and dtypes of the inputs already."""
-        with self._turn:
-            begun = self._look_for_native() if self._waiting else None
-            for p in self.updated:
-                # Whoever holds the array, or a view of it from `numpy()`, keeps the values it had.
-                if getrefcount(p._value) > 2:
-                    self._let_go(p, values)
-            for place, v in enumerate(values):
-                flags = v.flags
-                if not (flags.c_contiguous and flags.aligned and v.dtype.isnative):
-                    values[place] = np.array(v, v.dtype.newbyteorder("="), order="C")
-            running = self._running
-            arrays = [*values, *[p._value for p in running.parameters]]
+        """The outputs for arrays that have the shapes and dtypes of the inputs already.
+
+        What is watched (`graphnet.debug`), and a call from inside a call, whose buffers are in use, run op by op.
+        """
+        turn = self._turn
+        with turn:
+            aside = self._entered or state.mode.debug is not None
+            if aside:
+                leaves = self.traced.numbered.leaf_values()
+            else:
+                begun = self._look_for_native() if self._waiting else None
+                for p in self.updated:
+                    # Whoever holds the array, or a view of it from `numpy()`, keeps the values it had.
+                    if getrefcount(p._value) > 2:
+                        self._let_go(p, values)
+                for place, v in enumerate(values):
+                    flags = v.flags
+                    if not (flags.c_contiguous and flags.aligned and v.dtype.isnative):
+                        values[place] = np.array(v, v.dtype.newbyteorder("="), order="C")
+                running = self._running
+                arrays = [*values, *[p._value for p in running.parameters]]
+                if not self._open:
+                    return self._ran(running, arrays, begun)
+                self._entered = True
+            if self.updated:
+                # What this plan assigns must not change meanwhile.
+                return stepwise(self.traced.numbered, values, leaves) if aside else self._ran(running, arrays, begun)
+        # Who uses a parameter in its turn does not write to an array that is held here: users' code may wait for it.
+        return stepwise(self.traced.numbered, values, leaves) if aside else self._ran(running, arrays, begun)
+
+    def _ran(self, running: _Running, arrays: list[np.ndarray], begun: float | None) -> list[np.ndarray]:
+        self._entered = True
+        try:
             results = running.run(arrays)
-            now = tick()
-            for p in self.updated:
-                p._changed = now
-            if begun is not None:
-                self._seconds += clock() - begun
+        except Exception as error:
+            raise running.located(error).with_traceback(error.__traceback__) from error.__cause__
+        finally:
+            self._entered = False
+        now = tick()
+        for p in self.updated:
+            p._changed = now
+        if begun is not None:
+            self._seconds += clock() - begun
         return results
 
     @staticmethod

@@ -12,7 +12,8 @@ from graphnet.compile.pace import clock
 from graphnet.compile.plan import Plan
 from graphnet.graph import Graph
 from graphnet.loops.body import Body
-from graphnet.tensor import Parameter
+from graphnet.stepwise import stepwise
+from graphnet.tensor import Parameter, state
 
 
 class Loop(Plan):
@@ -44,6 +45,47 @@ class Loop(Plan):
 
     def into(self, flat: np.ndarray, arrays: Sequence[np.ndarray], length: int, reverse: bool) -> None:
         """All steps: from carries, stacked xs and constants to the flat result."""
+        aside = state.mode.debug is not None and state.mode.of is None
+        turn = self._turn
+        if not aside:
+            with turn:
+                aside, self._entered = self._entered, True
+                if not aside and not self._open:
+                    return self._alone(flat, arrays, length, reverse)
+        if aside:
+            # Watched, or called from inside itself, whose buffers are in use: op by op.
+            return self._by_ops(flat, arrays, length, reverse)
+        return self._alone(flat, arrays, length, reverse)
+
+    def _alone(self, *given: Any) -> None:
+        try:
+            self._all(*given)
+        except Exception as error:
+            raise self._running.located(error).with_traceback(error.__traceback__) from error.__cause__
+        finally:
+            self._entered = False
+
+    def _by_ops(self, flat: np.ndarray, arrays: Sequence[np.ndarray], length: int, reverse: bool) -> None:
+        """All steps, each op by op."""
+        body = self.body
+        blocks = [flat[b.start : b.stop].reshape(b.shape) for b in body.blocks(length)]
+        first, last = body.carries, body.carries + body.ys
+        carries, xs = list(arrays[:first]), arrays[first : first + body.xs]
+        for block in blocks[last:]:
+            block[...] = 0
+        for n in range(length - 1, -1, -1) if reverse else range(length):
+            rows = [x[n, ...] for x in xs]
+            found = stepwise(body.graph.numbered, [*carries, *rows, *arrays[first + body.xs :]])
+            carries = found[:first]
+            for block, y in zip(blocks[first:last], found[first:last], strict=True):
+                block[n] = y
+            for block, y in zip(blocks[last:], found[last:], strict=True):
+                block[...] += y
+        for block, value in zip(blocks[:first], carries, strict=True):
+            block[...] = value
+
+    def _all(self, flat: np.ndarray, arrays: Sequence[np.ndarray], length: int, reverse: bool) -> None:
+        """All steps by the plan."""
         body = self.body
         blocks = [flat[b.start : b.stop].reshape(b.shape) for b in body.blocks(length)]
         given = [a if a.flags.c_contiguous and a.flags.aligned else np.array(a, order="C") for a in arrays]
@@ -69,20 +111,19 @@ class Loop(Plan):
             else:
                 blocks[place].fill(0)
                 written.append(repeat(blocks[place]))
-        with self._turn:
-            begun = self._look_for_native(length) if self._waiting else None
-            running = self._running
-            columns += [written[self.place_of[p]] for p in running.parameters]
+        begun = self._look_for_native(length) if self._waiting else None
+        running = self._running
+        columns += [written[self.place_of[p]] for p in running.parameters]
 
-            def steps() -> list[np.ndarray]:
-                step = running.function
-                for row, _ in zip(zip(*columns, strict=False), order, strict=False):
-                    step(*row)
-                return []
+        def steps() -> list[np.ndarray]:
+            step = running.function
+            for row, _ in zip(zip(*columns, strict=False), order, strict=False):
+                step(*row)
+            return []
 
-            running._replace(function=steps).run([])
-            if begun is not None:
-                self._seconds += clock() - begun
+        running._replace(function=steps).run([])
+        if begun is not None:
+            self._seconds += clock() - begun
 
 
 def _alternating(pair: tuple[np.ndarray, np.ndarray], times: int) -> Iterator[np.ndarray]:
