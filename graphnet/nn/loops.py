@@ -3,12 +3,45 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
-from graphnet.nn.callbacks.base import CallbackList
+from graphnet.nn.callbacks.base import CallbackList, Told
 from graphnet.nn.data import Source
 from graphnet.nn.interrupt import Interruption
 from graphnet.nn.step import Steps
+
+
+def train_epochs(
+    model: Any, steps: Steps, epochs: range, validates: Callable[[int], bool], progress: list[Any], told: Told
+) -> None:
+    """Learn through `epochs`, from where the model's run stands, and look at validations after those that `validates`
+    names, counted from 1. `told` has the logs of the last one."""
+    run = model.run
+    train, validation, listed = run.train, run.validation, run.callbacks
+    with Interruption() as interruption:
+        for epoch in range(run.epoch, epochs.stop):
+            if model.stop_training:
+                break
+            if not train.more():
+                if not train.short:
+                    ran_out(train, epoch - epochs.start, epochs.stop - epochs.start)
+                break
+            if not run.batch:
+                steps.reset()
+            listed.params["steps"] = train.steps
+            listed.call("on_epoch_begin", epoch, {})
+            train_epoch(model, steps, train, listed, progress, interruption)
+            logs = told.logs = steps.logs()
+            if not model.stop_training and train.short:
+                too_short(train, "steps_per_epoch", 4)
+            if validation is not None and validates(epoch + 1):
+                found = look_through(model, steps, validation, listed, progress, interruption)
+                listed.params["validation_steps"] = validation.steps
+                logs.update({f"val_{k}": v for k, v in found.items()})
+            run.epoch, run.batch = epoch + 1, 0
+            listed.call("on_epoch_end", epoch, logs)
+        run.done = True
 
 
 def train_epoch(
@@ -28,7 +61,8 @@ def train_epoch(
         interruption.check()
         if number % together == 0:
             listed.call("on_train_batch_begin", number, {})
-        steps.learn(xb, yb, wb)
+        with interruption.step():
+            steps.learn(xb, yb, wb)
         run.batch = number + 1
         waiting = (number + 1) % together != 0
         if not waiting:
@@ -52,28 +86,27 @@ def look_through(
     steps.reset()
     every_batch = listed.listens("on_test_batch_end", besides=progress)
     model.stop_evaluating = False
-    listed.call("on_test_begin", {})
-    together, number, waiting = steps.steps_per_execution, -1, False
-    for number, (xb, yb, wb) in enumerate(batches.epoch()):
-        if number % together == 0:
-            listed.call("on_test_batch_begin", number, {})
-        steps.look(xb, yb, wb)
-        waiting = (number + 1) % together != 0
-        if not waiting:
+    with listed.around("test") as told:
+        together, number, waiting = steps.steps_per_execution, -1, False
+        for number, (xb, yb, wb) in enumerate(batches.epoch()):
+            if number % together == 0:
+                listed.call("on_test_batch_begin", number, {})
+            steps.look(xb, yb, wb)
+            waiting = (number + 1) % together != 0
+            if not waiting:
+                listed.call("on_test_batch_end", number, steps.logs("test") if every_batch or due(progress) else {})
+            if interruption is not None:
+                interruption.check()
+            if model.stop_evaluating:
+                break
+        if waiting:
             listed.call("on_test_batch_end", number, steps.logs("test") if every_batch or due(progress) else {})
-        if interruption is not None:
-            interruption.check()
-        if model.stop_evaluating:
-            break
-    if waiting:
-        listed.call("on_test_batch_end", number, steps.logs("test") if every_batch or due(progress) else {})
-    if number < 0:
-        warnings.warn("the validation data is used up: give data that can be gone through anew.", stacklevel=4)
-    elif batches.short and not model.stop_evaluating:
-        too_short(batches, "validation_steps or steps")
-    logs = steps.logs("test") if number >= 0 else {}
-    listed.call("on_test_end", logs)
-    return logs
+        if number < 0:
+            warnings.warn("the validation data is used up: give data that can be gone through anew.", stacklevel=4)
+        elif batches.short and not model.stop_evaluating:
+            too_short(batches, "validation_steps or steps")
+        told.logs = steps.logs("test") if number >= 0 else {}
+    return told.logs
 
 
 def due(progress: list[Any]) -> bool:
@@ -89,12 +122,12 @@ def ran_out(source: Source, done: int, wanted: int) -> None:
         if source.once
         else "it gave no batch"
     )
-    warnings.warn(f"the data is used up after {done} of {wanted} epochs: {reason}.", stacklevel=3)
+    warnings.warn(f"the data is used up after {done} of {wanted} epochs: {reason}.", stacklevel=4)
 
 
-def too_short(source: Source, what: str) -> None:
+def too_short(source: Source, what: str, level: int = 3) -> None:
     """Say that an epoch had fewer batches than were asked for."""
     warnings.warn(
         f"your input ran out of data: {what} is {source.limit}, and there were {source.taken} batches.",
-        stacklevel=3,
+        stacklevel=level,
     )

@@ -19,11 +19,20 @@ class Repeated:
 
     After some batches of one shape, `f` is traced and runs as a plan for that shape; each shape has a plan of its own.
     If `f` cannot be traced, it says so once, and goes on as written. `eager` leaves it as it is written for good.
+    `changes` gives the parameters that `f` assigns to, which a call that fails leaves as they were.
     `steady` compiles at the first batch, and waits for native code: every run makes the same numbers, bit for bit.
     """
 
-    def __init__(self, f: Callable[..., Any], name: str, eager: bool = False, limit: int = 32, steady: bool = False):
-        self.f, self.name, self.eager, self.steady = f, name, eager, steady
+    def __init__(
+        self,
+        f: Callable[..., Any],
+        name: str,
+        eager: bool = False,
+        limit: int = 32,
+        steady: bool = False,
+        changes: Callable[[], list[gn.Parameter]] | None = None,
+    ):
+        self.f, self.name, self.eager, self.steady, self.changes = f, name, eager, steady, changes
         self.compiled = gn.compile(self._call, limit=limit)
         self._seen: dict[Any, int] = {}
         self._plans: dict[Any, Any] = {}
@@ -38,7 +47,14 @@ class Repeated:
             plan = self._planned(key, batch)
         if plan is not None:
             return plan.run([a for a in batch if a is not None])
-        result = self.f(*[None if a is None else gn.tensor(a) for a in batch])
+        # A call that fails leaves everything as it was, as a plan does.
+        before = [(p, p._value, p._changed) for p in self.changes()] if self.changes is not None else []
+        try:
+            result = self.f(*[None if a is None else gn.tensor(a) for a in batch])
+        except BaseException:
+            for p, value, changed in before:
+                p._value, p._changed = value, changed
+            raise
         if result is None:
             return []
         return [r.numpy() for r in result] if isinstance(result, tuple) else [result.numpy()]
@@ -74,6 +90,7 @@ class Repeated:
             "eager": self.eager,
             "limit": self.compiled.limit,
             "steady": self.steady,
+            "changes": self.changes,
         }
 
     def __setstate__(self, saved: dict[str, Any]) -> None:

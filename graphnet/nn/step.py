@@ -12,12 +12,14 @@ from typing import Any
 
 import graphnet as gn
 from graphnet.nn import losses, masks, metrics
+from graphnet.nn.draws import Calls
 from graphnet.nn.losses import Loss
 from graphnet.nn.metrics.base import logged
 from graphnet.nn.optimizers import Optimizer
 from graphnet.nn.own import handed, has_own, packed
 from graphnet.nn.phase import phase, running
 from graphnet.nn.repeated import Repeated
+from graphnet.nn.using import use_of
 from graphnet.nn.weights import held
 
 
@@ -66,14 +68,17 @@ class Steps:
         self.penalties: list[tuple[Any, gn.Parameter]] = []
         self.checked: dict[Any, tuple[int, ...]] = {}
         self._connected = self.doubted = False
-        self.train = Repeated(self._train, f"'{self.model.name}'", self._eager, steady=self._steady)
-        self.test = Repeated(self._test, f"'{self.model.name}'", self._eager, steady=self._steady)
+        self.train = self._repeated(self._train, self._eager)
+        self.test = self._repeated(self._test, self._eager)
+
+    def _repeated(self, f: Any, eager: bool) -> Repeated:
+        return Repeated(f, f"'{self.model.name}'", eager, steady=self._steady, changes=self._changing)
 
     def hold_steady(self) -> None:
         """From now on the same code runs from the first batch on: a run can be repeated bit for bit."""
         self._steady = True
-        self.train = Repeated(self._train, f"'{self.model.name}'", self.train.eager, steady=True)
-        self.test = Repeated(self._test, f"'{self.model.name}'", self.test.eager, steady=True)
+        self.train = self._repeated(self._train, self.train.eager)
+        self.test = self._repeated(self._test, self.test.eager)
 
     def _train(self, *batch: Any) -> Any:
         if not self.owns("train_step"):
@@ -108,17 +113,30 @@ class Steps:
 
     def learn(self, *batch: Any) -> None:
         """Train on one batch of arrays."""
-        for watch in self.watchers:
-            watch(batch)
-        self._note("train", self.train(*batch))
+        with use_of(self.model).step:
+            for watch in self.watchers:
+                watch(batch)
+            self._note("train", self.train(*batch))
 
     def look(self, *batch: Any) -> None:
         """Test on one batch of arrays."""
-        self._note("test", self.test(*batch))
+        with use_of(self.model).step:
+            self._note("test", self.test(*batch))
 
     def _note(self, which: str, values: Any) -> None:
         if values:
             self.latest = {key: logged(v) for key, v in zip(self.keys[which], values, strict=True)}
+
+    @property
+    def kept_running(self) -> list[gn.Parameter]:
+        """What metrics have added up since the last reset: those of `compile`, and those that the model holds."""
+        metrics_now = dict.fromkeys([*self.measures, *self.held, *self.model.metrics])
+        return list(dict.fromkeys(v for metric in metrics_now for v in metric.variables))
+
+    def _changing(self) -> list[gn.Parameter]:
+        """All that a step may change."""
+        drawn = [v.count for layer in self.model.walk() for v in vars(layer).values() if type(v) is Calls]
+        return [*self.model.weights, *self.optimizer.variables, *drawn, *self.kept_running]
 
     @property
     def measures(self) -> list[metrics.Metric]:
@@ -133,8 +151,8 @@ class Steps:
     @run_eagerly.setter
     def run_eagerly(self, value: bool) -> None:
         self._eager = value
-        self.train = Repeated(self._train, f"'{self.model.name}'", value, steady=self._steady)
-        self.test = Repeated(self._test, f"'{self.model.name}'", value, steady=self._steady)
+        self.train = self._repeated(self._train, value)
+        self.test = self._repeated(self._test, value)
 
     def settle(self) -> None:
         """Note, once the model has its weights, which of them learn, are penalised, are constrained; and the loss."""

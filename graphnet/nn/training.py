@@ -20,7 +20,7 @@ from graphnet.nn.history import History
 from graphnet.nn.interrupt import Interruption
 from graphnet.nn.layer import Layer, running
 from graphnet.nn.lookup import unknown
-from graphnet.nn.loops import look_through, ran_out, too_short, train_epoch
+from graphnet.nn.loops import look_through, too_short, train_epochs
 from graphnet.nn.own import default, unpacked
 from graphnet.nn.progress import shown
 from graphnet.nn.repeated import Repeated
@@ -28,6 +28,7 @@ from graphnet.nn.run import Run
 from graphnet.nn.saveable import Saveable
 from graphnet.nn.sparse import rows_of
 from graphnet.nn.step import Steps
+from graphnet.nn.using import alone, use_of
 
 #: the model that each optimizer was given to
 _owners: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
@@ -269,85 +270,74 @@ class Model(Saveable, Layer):
         True
         """
         steps = self._compiled()
-        if targets is not None:
-            if y is not None:
-                raise ValueError("y and targets say the same thing: give one.")
-            y = targets
-        epochs = whole(
-            epochs if iterations is None else iterations, "epochs" if iterations is None else "iterations", 0
-        )
-        initial_epoch = whole(initial_epoch, "initial_epoch", 0)
-        validates = _frequency(validation_freq)
-        every = whole(print_every, "print_every") if print_every is not None else 1
-        if iterations is not None:
-            shuffle, every = False, every if print_every is not None else max(1, epochs // 10)
-        rng = np.random.default_rng(seeds.draw_seed()) if shuffle else None
-        held: Any = None
-        if validation_data is not None:
-            held = feeding.held_out(validation_data)
-        elif validation_split:
-            (x, y, sample_weight), held = feeding.split_off(self, x, y, sample_weight, validation_split)
-        if iterations is not None and not feeding.is_stream(x):
-            batch_size = max(1, len(data.as_array(x, "x", self.dtype)))
-        options: dict[str, Any] = {"batch_size": batch_size, "steps": steps_per_epoch, "shuffle": shuffle, "rng": rng}
-        train = feeding.fed(self, x, y, sample_weight, class_weight, check_finite=check_finite, **options)
-        validation = None
-        if held is not None:
-            own = validation_batch_size or batch_size
-            options = {"batch_size": own, "steps": validation_steps, "training": False, "check_finite": check_finite}
-            validation = feeding.fed(self, *held, anew=True, what="validation ", **options)
-        with unchanged_on_error(self):
-            feeding.fit_to(self, train, check_finite=check_finite)
-            if validation is not None:
-                feeding.fit_to(self, validation, "validation_data", training=False, check_finite=check_finite)
-            steps.prepare()
+        with alone(self, "fit"):
+            if targets is not None:
+                if y is not None:
+                    raise ValueError("y and targets say the same thing: give one.")
+                y = targets
+            epochs = whole(
+                epochs if iterations is None else iterations, "epochs" if iterations is None else "iterations", 0
+            )
+            initial_epoch = whole(initial_epoch, "initial_epoch", 0)
+            validates = _frequency(validation_freq)
+            every = whole(print_every, "print_every") if print_every is not None else 1
+            if iterations is not None:
+                shuffle, every = False, every if print_every is not None else max(1, epochs // 10)
+            rng = np.random.default_rng(seeds.draw_seed()) if shuffle else None
+            held: Any = None
+            if validation_data is not None:
+                held = feeding.held_out(validation_data)
+            elif validation_split:
+                (x, y, sample_weight), held = feeding.split_off(self, x, y, sample_weight, validation_split)
+            if iterations is not None and not feeding.is_stream(x):
+                batch_size = max(1, len(data.as_array(x, "x", self.dtype)))
+            options: dict[str, Any] = {
+                "batch_size": batch_size,
+                "steps": steps_per_epoch,
+                "shuffle": shuffle,
+                "rng": rng,
+            }
+            train = feeding.fed(self, x, y, sample_weight, class_weight, check_finite=check_finite, **options)
+            validation = None
+            if held is not None:
+                own = validation_batch_size or batch_size
+                options = {
+                    "batch_size": own,
+                    "steps": validation_steps,
+                    "training": False,
+                    "check_finite": check_finite,
+                }
+                validation = feeding.fed(self, *held, anew=True, what="validation ", **options)
+            with unchanged_on_error(self):
+                feeding.fit_to(self, train, check_finite=check_finite)
+                if validation is not None:
+                    feeding.fit_to(self, validation, "validation_data", training=False, check_finite=check_finite)
+                steps.prepare()
 
-        self.history = history = History()
-        progress = shown(verbose, every)
-        params = {
-            "epochs": epochs,
-            "initial_epoch": initial_epoch,
-            "steps": train.steps,
-            "verbose": verbose,
-            "do_validation": validation is not None,
-            "validation_steps": validation.steps if validation is not None else None,
-            "validation_freq": validation_freq,
-        }
-        listed = CallbackList([*as_list(callbacks), history, *progress], self, params)
-        self.stop_training = False
-        run = self.run = Run(initial_epoch, train, validation, listed)
-        logs: dict[str, float] = {}
-        listed.call("on_train_begin", {})
-        try:
-            with Interruption() as interruption:
-                for epoch in range(run.epoch, epochs):
-                    if self.stop_training:
-                        break
-                    if not train.more():
-                        if not train.short:
-                            ran_out(train, epoch - initial_epoch, epochs - initial_epoch)
-                        break
-                    if not run.batch:
-                        steps.reset()
-                    params["steps"] = train.steps
-                    listed.call("on_epoch_begin", epoch, {})
-                    train_epoch(self, steps, train, listed, progress, interruption)
-                    logs = steps.logs()
-                    if not self.stop_training and train.short:
-                        too_short(train, "steps_per_epoch")
-                    if validation is not None and validates(epoch + 1):
-                        found = look_through(self, steps, validation, listed, progress, interruption)
-                        params["validation_steps"] = validation.steps
-                        logs.update({f"val_{k}": v for k, v in found.items()})
-                    run.epoch, run.batch = epoch + 1, 0
-                    listed.call("on_epoch_end", epoch, logs)
-                run.done = True
-        finally:
-            if epochs > initial_epoch:
-                steps.optimizer.finalize_variable_values(steps.params)
-            listed.call("on_train_end", logs)
-            self.run = None
-        return history
+            self.history = history = History()
+            progress = shown(verbose, every)
+            params = {
+                "epochs": epochs,
+                "initial_epoch": initial_epoch,
+                "steps": train.steps,
+                "verbose": verbose,
+                "do_validation": validation is not None,
+                "validation_steps": validation.steps if validation is not None else None,
+                "validation_freq": validation_freq,
+            }
+            listed = CallbackList([*as_list(callbacks), history, *progress], self, params)
+            self.stop_training = False
+            self.run = Run(initial_epoch, train, validation, listed)
+            try:
+                with listed.around("train") as told:
+                    try:
+                        train_epochs(self, steps, range(initial_epoch, epochs), validates, progress, told)
+                    finally:
+                        if epochs > initial_epoch:
+                            steps.optimizer.finalize_variable_values(steps.params)
+            finally:
+                self.run = None
+            return history
 
     def evaluate(
         self,
@@ -367,14 +357,15 @@ class Model(Saveable, Layer):
         `x` can also give batches, as in `fit`; with `steps` at most so many are taken.
         """
         compiled = self._compiled()
-        options: dict[str, Any] = {"training": False, "check_finite": check_finite}
-        batches = feeding.fed(self, x, y, sample_weight, batch_size=batch_size, steps=steps, anew=True, **options)
-        with unchanged_on_error(self):
-            feeding.fit_to(self, batches, **options)
-        progress = shown(verbose, 1)
-        listed = CallbackList([*as_list(callbacks), *progress], self, {"steps": batches.steps, "verbose": verbose})
-        logs = look_through(self, compiled, batches, listed, progress)
-        return _answer(logs, return_dict)
+        with alone(self, "evaluate"):
+            options: dict[str, Any] = {"training": False, "check_finite": check_finite}
+            batches = feeding.fed(self, x, y, sample_weight, batch_size=batch_size, steps=steps, anew=True, **options)
+            with unchanged_on_error(self):
+                feeding.fit_to(self, batches, **options)
+            progress = shown(verbose, 1)
+            listed = CallbackList([*as_list(callbacks), *progress], self, {"steps": batches.steps, "verbose": verbose})
+            logs = look_through(self, compiled, batches, listed, progress)
+            return _answer(logs, return_dict)
 
     def predict(
         self, x: Any, batch_size: int | None = None, verbose: Any = 0, steps: int | None = None, callbacks: Any = None
@@ -391,14 +382,13 @@ class Model(Saveable, Layer):
             return np.zeros((0, *spec.shape[1:]), spec.dtype)
         outputs = []
         self.stop_predicting = False
-        listed.call("on_predict_begin", {})
-        for number, (xb, _, _) in enumerate(batches.epoch()):
-            listed.call("on_predict_batch_begin", number, {})
-            outputs.append(self._predicted(xb))
-            listed.call("on_predict_batch_end", number, {"outputs": outputs[-1]})
-            if self.stop_predicting:
-                break
-        listed.call("on_predict_end", {})
+        with listed.around("predict"):
+            for number, (xb, _, _) in enumerate(batches.epoch()):
+                listed.call("on_predict_batch_begin", number, {})
+                outputs.append(self._predicted(xb))
+                listed.call("on_predict_batch_end", number, {"outputs": outputs[-1]})
+                if self.stop_predicting:
+                    break
         if not outputs:
             raise ValueError("x gave no batch: an iterator or generator can be gone through only once.")
         if batches.short and not self.stop_predicting:
@@ -410,7 +400,8 @@ class Model(Saveable, Layer):
             self._predictor = Repeated(
                 self._forward, f"'{self.name}'", self.steps is not None and self.steps.run_eagerly
             )
-        return self._predictor(x)[0]
+        with use_of(self).step:
+            return self._predictor(x)[0]
 
     def _forward(self, x: gn.Tensor) -> gn.Tensor:
         with gn.no_grad(), running(False, losses=[]):
@@ -495,13 +486,15 @@ class Model(Saveable, Layer):
     ) -> Any:
         """One training step on these rows; gives the loss before it, or `[loss, metric, ...]`, of these rows alone."""
         steps = self._compiled()
-        rows = checked_rows(self, x, y, sample_weight, class_weight)
-        with unchanged_on_error(self):
-            check_fit(self, *rows, finite=check_finite)
-            steps.prepare()
-        steps.reset()
-        steps.learn(*rows)
-        return _answer(steps.logs(), return_dict)
+        with alone(self, "train_on_batch"):
+            rows = checked_rows(self, x, y, sample_weight, class_weight)
+            with unchanged_on_error(self):
+                check_fit(self, *rows, finite=check_finite)
+                steps.prepare()
+            steps.reset()
+            with Interruption():
+                steps.learn(*rows)
+            return _answer(steps.logs(), return_dict)
 
     def test_on_batch(
         self,
@@ -514,12 +507,13 @@ class Model(Saveable, Layer):
     ) -> Any:
         """The loss, or `[loss, metric, ...]`, of these rows alone."""
         steps = self._compiled()
-        rows = checked_rows(self, x, y, sample_weight)
-        with unchanged_on_error(self):
-            check_fit(self, *rows, training=False, finite=check_finite)
-        steps.reset()
-        steps.look(*rows)
-        return _answer(steps.logs("test"), return_dict)
+        with alone(self, "test_on_batch"):
+            rows = checked_rows(self, x, y, sample_weight)
+            with unchanged_on_error(self):
+                check_fit(self, *rows, training=False, finite=check_finite)
+            steps.reset()
+            steps.look(*rows)
+            return _answer(steps.logs("test"), return_dict)
 
     def predict_on_batch(self, x: Any) -> np.ndarray:
         """The outputs for these rows, in one batch."""

@@ -7,10 +7,14 @@ adds to `logs` at the end of an epoch is recorded and printed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from graphnet.nn.lookup import Spelled
+
+log = logging.getLogger("graphnet")
 
 Logs = dict[str, Any] | None
 
@@ -64,17 +68,24 @@ SHORT = {"on_train_batch_begin": "on_batch_begin", "on_train_batch_end": "on_bat
 HOOKS = tuple(name for name in vars(Callback) if name.startswith("on_"))
 
 
+class Told:
+    """The logs that callbacks are told at the end."""
+
+    def __init__(self) -> None:
+        self.logs: dict[str, Any] = {}
+
+
 class CallbackList:
     """Several callbacks called in order; a hook that none of them overrides costs nothing."""
 
     def __init__(self, callbacks: Any, model: Any, params: dict[str, Any]):
-        self.callbacks = list(callbacks)
+        self.callbacks, self.params = list(callbacks), params
         for callback in self.callbacks:
             if not isinstance(callback, Callback):
                 raise TypeError(f"callbacks is a list of Callback objects; received {callback!r} in it.")
             callback.set_model(model)
             callback.set_params(params)
-        ordered = sorted(self.callbacks, key=lambda c: c.last)
+        self._ordered = ordered = sorted(self.callbacks, key=lambda c: c.last)
         self._called = {hook: [f for c in ordered if (f := own(c, hook)) is not None] for hook in HOOKS}
 
     def listens(self, hook: str, besides: Any = ()) -> bool:
@@ -85,6 +96,47 @@ class CallbackList:
         """Call `hook` of each."""
         for function in self._called[hook]:
             function(*args)
+
+    @contextmanager
+    def around(self, what: str) -> Iterator[Told]:
+        """Call `on_{what}_begin` of each, and `on_{what}_end` at the end, with the logs of what it gives.
+
+        However the block ends, all that have begun are told: not the one whose beginning failed, nor those after it
+        that were still to begin. The first error is the one that is raised; what fails besides is noted on it.
+        """
+        told = Told()
+        begin, end = f"on_{what}_begin", f"on_{what}_end"
+        pending = [place for place, c in enumerate(self._ordered) if own(c, begin) is not None]
+        try:
+            while pending:
+                own(self._ordered[pending[0]], begin)({})
+                del pending[0]
+            yield told
+        except BaseException as error:
+            self._end([c for place, c in enumerate(self._ordered) if place not in pending], end, told.logs, error)
+            raise
+        self._end(self._ordered, end, told.logs, None)
+
+    @staticmethod
+    def _end(callbacks: list[Callback], hook: str, logs: dict[str, Any], first: BaseException | None) -> None:
+        found = None
+        for callback in callbacks:
+            function = own(callback, hook)
+            if function is None:
+                continue
+            try:
+                function(logs)
+            except BaseException as error:
+                if first is None:
+                    first = found = error
+                    continue
+                text = f"besides, {type(callback).__name__}.{hook} raised {type(error).__name__}: {error}"
+                if hasattr(first, "add_note"):
+                    first.add_note(text)
+                else:
+                    log.warning("%s", text)
+        if found is not None:
+            raise found
 
 
 def own(callback: Callback, hook: str) -> Any:

@@ -91,7 +91,6 @@ class CSVLogger(Callback):
     def on_train_end(self, logs: Logs = None) -> None:
         if self.file is not None:
             self.file.close()
-            self.file = None
 
 
 def _cell(value: Any) -> Any:
