@@ -161,11 +161,22 @@ _tensor = as_tensor
 
 
 def _at_least(rank: int) -> Function:
-    """`np.atleast_1d` and `np.atleast_2d`: several inputs give a tuple."""
+    """`np.atleast_1d` and its kin: several inputs give a tuple.
+
+    Of plain values they give arrays: it is how code that goes on in C asks for them (all of `scipy.optimize`).
+    """
+    of_arrays = (np.atleast_1d, np.atleast_2d, np.atleast_3d)[rank - 1]
+
+    def one(a: Any) -> Any:
+        if shaping.plain_data(a):
+            return np.array(of_arrays(a._value if isinstance(a, Tensor) else a))
+        t = as_tensor(a)
+        if rank == 3 and t.ndim in (1, 2):
+            return shaping.reshape(t, (*(1,) * (2 - t.ndim), *t.shape, 1))
+        return shaping.reshape(t, (1,) * (rank - t.ndim) + t.shape) if t.ndim < rank else t
 
     def padded(*arrays: Any) -> Any:
-        found = [_tensor(t) for t in arrays]
-        found = [shaping.reshape(t, (1,) * (rank - t.ndim) + t.shape) if t.ndim < rank else t for t in found]
+        found = [one(a) for a in arrays]
         return found[0] if len(found) == 1 else tuple(found)
 
     return padded
@@ -248,6 +259,7 @@ def _functions() -> dict[Any, Function]:
                 np.column_stack: _column_stack,
                 np.atleast_1d: _at_least(1),
                 np.atleast_2d: _at_least(2),
+                np.atleast_3d: _at_least(3),
                 np.diff: _diff,
                 np.fliplr: lambda m: ops.flip(m, 1),
                 np.flipud: lambda m: ops.flip(m, 0),
