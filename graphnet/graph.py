@@ -18,6 +18,7 @@ from graphnet.containers import flatten
 from graphnet.escape import identifier, line
 from graphnet.grad import gradients
 from graphnet.op import apply_prepared, as_tensor, described, holds_tensors, made
+from graphnet.ops.products import trace as matrix_trace
 from graphnet.ops.shaping import astype, identity, snapshot, stop_gradient
 from graphnet.stepwise import Numbered, stepwise
 from graphnet.tensor import (
@@ -446,12 +447,13 @@ def traced(f: Callable[..., Any], arguments: Arguments) -> Graph:
     return Graph(inputs, result, collected.updates.items(), name=named if named and named.isidentifier() else None)
 
 
-def trace(f: Callable[..., Any], *example_args: Any, **example_kwargs: Any) -> Graph:
+def trace(f: Any, *example_args: Any, **example_kwargs: Any) -> Any:
     """The graph of what `f` does with arguments of these shapes and dtypes; `f` runs once, on symbolic tensors.
 
     Arrays and tensors among the arguments (also inside nested containers, of data frames or another library) become
     inputs, in order; numbers, lists of numbers and other objects keep their values, as does what `f` reads from
-    outside, parameters excepted. A `Parameter.assign` in `f` becomes an update of the graph.
+    outside, parameters excepted. A `Parameter.assign` in `f` becomes an update of the graph. Of a tensor or an array,
+    `gn.trace(x, offset=0, axis1=0, axis2=1)` is the sum of the diagonal, as in NumPy.
 
     >>> import graphnet as gn
     >>> print(gn.trace(lambda a, b: (a - b) ** 2, gn.input((3,)), gn.input((3,))))
@@ -460,6 +462,9 @@ def trace(f: Callable[..., Any], *example_args: Any, **example_kwargs: Any) -> G
       t1: float32[3] = power(t0, 2.0)
       return t1
     """
+    if not callable(f):
+        # NumPy's function of that name: the sum of a diagonal.
+        return matrix_trace(f, *example_args, **example_kwargs)
     signature = Signature(f)
     args, kwargs = signature.bound(example_args, example_kwargs)
     return traced(f, Arguments(signature, args, kwargs, keyed=False))

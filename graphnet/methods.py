@@ -265,7 +265,8 @@ def _connected(self: Tensor) -> bool:
 
 
 def _shallow(self: Tensor) -> Tensor:
-    if _connected(self):
+    if _connected(self) or (self.op is not None and not self.is_symbolic):
+        # The same history: what a shallow copy shares.
         return shaping.identity(self)
     make, given = _reduced(self)
     made: Tensor = make(*given)

@@ -87,12 +87,31 @@ _REDUCTIONS: dict[str, Function] = {
 _ufunc_table: dict[str, Function] = {}
 
 
+def _heaviside(x: Any, at_zero: Any) -> Tensor:
+    step = elementwise.where(elementwise.greater(x, 0), 1.0, elementwise.where(elementwise.equal(x, 0), at_zero, 0.0))
+    x = _tensor(x)
+    step = elementwise.where(elementwise.isnan(x), x, step) if x.dtype.kind == "f" else step
+    return shaping.astype(step, np.result_type(x.dtype, at_zero.dtype if isinstance(at_zero, Tensor) else at_zero, 0.0))
+
+
 def _ufuncs() -> dict[str, Function]:
     if not _ufunc_table:
         for op in OPS.values():
             if op.builtin and op.function is not None and isinstance(getattr(np, op.name, None), np.ufunc):
                 _ufunc_table[op.name] = op.function
         _ufunc_table.update(deg2rad=ops.deg2rad, rad2deg=ops.rad2deg, radians=ops.radians, degrees=ops.degrees)
+        _ufunc_table.update(
+            divmod=lambda a, b: (elementwise.floor_divide(a, b), elementwise.remainder(a, b)),
+            fabs=elementwise.absolute,
+            float_power=lambda a, b: elementwise.power(shaping.astype(_tensor(a), np.float64), b),
+            heaviside=_heaviside,
+            signbit=lambda x: elementwise.less(elementwise.copysign(1.0, x), 0),
+            # SciPy's names.
+            erf=ops.erf,
+            erfc=ops.erfc,
+            expit=ops.sigmoid,
+            log_expit=ops.log_sigmoid,
+        )
         _ufunc_table.update(
             bitwise_and=booleans_only(elementwise.logical_and, "&"),
             bitwise_or=booleans_only(elementwise.logical_or, "|"),
@@ -136,6 +155,10 @@ def array_ufunc(self: Tensor, ufunc: np.ufunc, method: str, *inputs: Any, **kwar
     if kwargs.get("where", True) is not True:
         raise TypeError(f"np.{name} with where= does not work on tensors: use gn.where")
     kwargs.pop("where", None)
+    if method == "accumulate" and name in ("add", "multiply"):
+        if kwargs.get("dtype") is not None:
+            inputs = (shaping.astype(_tensor(inputs[0]), kwargs["dtype"]),)
+        return _functions()[np.cumsum if name == "add" else np.cumprod](inputs[0], axis=kwargs.get("axis", 0))
     if method == "reduce" and name in _REDUCTIONS:
         return _reduced(name, inputs[0], kwargs)
     if method == "outer" and ufunc.nin == 2 and ufunc.signature is None and name in _ufuncs():
@@ -152,65 +175,15 @@ def array_ufunc(self: Tensor, ufunc: np.ufunc, method: str, *inputs: Any, **kwar
         # As in NumPy: what are no numbers are not equal to any.
         return constant(np.full(np.broadcast_shapes(*map(np.shape, inputs)), name == "not_equal"))
     if function is None:
-        raise TypeError(f"np.{name} has no counterpart in graphnet; use t.numpy() for plain values")
+        raise TypeError(
+            f"np.{name} has no counterpart in graphnet; use t.numpy() for plain values (t.detach().numpy() where the "
+            "gradient is not meant to flow), or write it with gn's functions"
+        )
     result = function(*inputs)
     return result if dtype is None else shaping.astype(result, dtype)
 
 
 _tensor = as_tensor
-
-
-def _at_least(rank: int) -> Function:
-    """`np.atleast_1d` and its kin: several inputs give a tuple.
-
-    Of plain values they give arrays: it is how code that goes on in C asks for them (all of `scipy.optimize`).
-    """
-    of_arrays = (np.atleast_1d, np.atleast_2d, np.atleast_3d)[rank - 1]
-
-    def one(a: Any) -> Any:
-        if shaping.plain_data(a):
-            return np.array(of_arrays(a._value if isinstance(a, Tensor) else a))
-        t = as_tensor(a)
-        if rank == 3 and t.ndim in (1, 2):
-            return shaping.reshape(t, (*(1,) * (2 - t.ndim), *t.shape, 1))
-        return shaping.reshape(t, (1,) * (rank - t.ndim) + t.shape) if t.ndim < rank else t
-
-    def padded(*arrays: Any) -> Any:
-        found = [one(a) for a in arrays]
-        return found[0] if len(found) == 1 else tuple(found)
-
-    return padded
-
-
-def _hstack(tup: Any) -> Tensor:
-    parts = [_at_least(1)(t) for t in tup]
-    return ops.concatenate(parts, axis=0 if parts and parts[0].ndim == 1 else 1)
-
-
-def _column_stack(tup: Any) -> Tensor:
-    parts = [_tensor(t) for t in tup]
-    return ops.concatenate([t if t.ndim > 1 else t.reshape((-1, 1)) for t in parts], axis=1)
-
-
-def _diff(x: Any, n: int = 1, axis: int = -1) -> Tensor:
-    y = shaping.moveaxis(_tensor(x), axis, -1)
-    for _ in range(n):
-        y = y[..., 1:] != y[..., :-1] if y.dtype.kind == "b" else y[..., 1:] - y[..., :-1]
-    return shaping.moveaxis(y, -1, axis)
-
-
-def _clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Tensor:
-    return ops.clip(a, a_min if min is None else min, a_max if max is None else max)
-
-
-def _where(condition: Any, *branches: Any) -> Tensor:
-    if len(branches) != 2:
-        raise TypeError("np.where on tensors takes a condition and two branches; use t.numpy() for np.where(condition)")
-    return ops.where(condition, *branches)
-
-
-def _matrix_transpose(x: Any) -> Tensor:
-    return _tensor(x).mT
 
 
 def _plain(function: Function) -> Function:
@@ -222,7 +195,13 @@ def _plain(function: Function) -> Function:
             return settled(part, name)
         return type(part)(map(values, part)) if type(part) in (list, tuple) else part
 
-    return lambda *args, **kwargs: function(*map(values, args), **{k: values(v) for k, v in kwargs.items()})
+    def plain(*args: Any, **kwargs: Any) -> Any:
+        found = function(*map(values, args), **{k: values(v) for k, v in kwargs.items()})
+        if isinstance(found, tuple):
+            return tuple(map(constant, found))
+        return constant(found) if isinstance(found, np.ndarray) else found
+
+    return plain
 
 
 def _result_type(*args: Any) -> np.dtype:
@@ -245,24 +224,17 @@ _function_table: dict[Any, Function] = {}
 
 def _functions() -> dict[Any, Function]:
     if not _function_table:
+        from graphnet.numpy_functions import FUNCTIONS, VALUES
+
         for name in _SAME_NAME.split():
             _function_table[getattr(np, name)] = getattr(ops, name)
+        _function_table.update(FUNCTIONS)
+        _function_table.update({function: _plain(function) for function in VALUES})
         _function_table.update(
             {
-                np.clip: _clip,
                 np.copyto: _copyto,
-                np.where: _where,
                 np.trace: products.trace,
                 np.copy: lambda a: ops.identity(a),
-                np.vstack: lambda tup: ops.concatenate([_at_least(2)(t) for t in tup], axis=0),
-                np.hstack: _hstack,
-                np.column_stack: _column_stack,
-                np.atleast_1d: _at_least(1),
-                np.atleast_2d: _at_least(2),
-                np.atleast_3d: _at_least(3),
-                np.diff: _diff,
-                np.fliplr: lambda m: ops.flip(m, 1),
-                np.flipud: lambda m: ops.flip(m, 0),
                 np.empty_like: ops.zeros_like,
                 np.linalg.norm: ops.norm,
                 np.linalg.matmul: ops.matmul,
@@ -270,18 +242,12 @@ def _functions() -> dict[Any, Function]:
                 np.linalg.tensordot: ops.tensordot,
                 np.linalg.trace: lambda x, offset=0: products.trace(x, offset, -2, -1),
                 np.linalg.diagonal: lambda x, offset=0: ops.diagonal(x, offset, -2, -1),
-                np.linalg.matrix_transpose: _matrix_transpose,
-                np.matrix_transpose: _matrix_transpose,
-                np.shape: lambda a: a.shape,
-                np.ndim: lambda a: a.ndim,
+                np.shape: lambda a: as_tensor(a).shape,
+                np.ndim: lambda a: as_tensor(a).ndim,
                 np.size: lambda a, axis=None: a.size if axis is None else a.shape[axis],
                 np.iscomplexobj: lambda x: x.dtype.kind == "c",
                 np.isrealobj: lambda x: x.dtype.kind != "c",
                 np.result_type: _result_type,
-                np.array_equal: _plain(np.array_equal),
-                np.allclose: _plain(np.allclose),
-                np.isclose: lambda *args, **kwargs: constant(_plain(np.isclose)(*args, **kwargs)),
-                np.count_nonzero: _plain(np.count_nonzero),
                 np.array_repr: lambda arr, *a, **k: repr(arr),
                 np.array_str: lambda a, *r, **k: str(a),
             }
@@ -301,7 +267,10 @@ def array_function(self: Tensor, function: Any, types: Any, args: Any, kwargs: A
     name = f"{function.__module__}.{function.__name__}".replace("numpy", "np", 1)
     found = _functions().get(function)
     if found is None:
-        raise TypeError(f"{name} has no counterpart in graphnet; use t.numpy() for plain values")
+        raise TypeError(
+            f"{name} has no counterpart in graphnet; use t.numpy() for plain values (t.detach().numpy() where the "
+            "gradient is not meant to flow), or write it with gn's functions"
+        )
     given = {key: value for key, value in kwargs.items() if value is not np._NoValue}
     if given.get("where", True) is True and function is not np.where:
         given.pop("where", None)

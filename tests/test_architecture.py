@@ -65,6 +65,7 @@ ALLOWED = {
     "check": {"tensor", "op", "containers", "grad"},
     "debug": {"tensor", "op", "escape"},
     "foreign": {"tensor", "op", "ops"},
+    "numpy_functions": {"tensor", "op", "ops"},
     "protocols": {"tensor", "op", "ops", "foreign"},
     "methods": {"tensor", "op", "ops", "grad", "foreign", "protocols"},
     "stepwise": {"tensor"},

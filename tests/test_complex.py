@@ -150,6 +150,6 @@ def test_refused_at_once():
 def test_compiled():
     f = lambda x: gn.abs(gn.exp(1j * x) + 1)  # noqa: E731
     assert gn.compile(f)(np.float64(1.0)).item() == pytest.approx(2 * np.cos(0.5))
-    assert gn.grad(gn.compile(f))(1.0).item() == pytest.approx(-np.sin(0.5))
-    with pytest.raises(TypeError, match="in a graph or a compiled function"):
-        gn.compile(gn.grad(f))(np.float64(1.0))
+    for derivative in (gn.compile(gn.grad(f)), gn.grad(gn.compile(f))):
+        with pytest.raises(TypeError, match="in a graph or a compiled function"):
+            derivative(np.float64(1.0))

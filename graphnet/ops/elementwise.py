@@ -208,6 +208,11 @@ def absolute(x):
     """Elementwise absolute value; its derivative is the sign, 0 at 0 (of complex numbers too)."""
 
 
+@elementwise(ufunc=np.copysign, vjp=(lambda g, y, a, b: g * sign(a) * copysign(1.0, b), None))
+def copysign(a, b):
+    """The size of `a` with the sign of `b`, which may be that of -0.0."""
+
+
 @elementwise("sign({x})", onnx="Sign", may_raise=False, vjp=(None,))
 def sign(x):
     """-1, 0 or 1: the sign of each number."""

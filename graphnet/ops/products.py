@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+
 import numpy as np
 
 from graphnet import shapes
@@ -210,18 +212,39 @@ def _einsum(*operands, subscripts, optimize=False):
     return np.einsum(subscripts, *operands, optimize=optimize)
 
 
+def _spelled(listed):
+    """Operands and subscripts of `einsum(a, [0, 1], b, [1, ...], [0])` as letters, and the operands alone."""
+    if len(listed) < 2 or not (hasattr(listed[0], "shape") or isinstance(listed[0], (list, tuple))):
+        raise TypeError(f"einsum: the first argument is a string of subscripts; received {type(listed[0]).__name__}")
+
+    def letters(places):
+        try:
+            return "".join("..." if i is Ellipsis else _LETTERS[operator.index(i)] for i in places)
+        except (TypeError, IndexError):
+            raise TypeError(
+                f"einsum: subscripts are a list of whole numbers from 0 to 51; received {places!r}"
+            ) from None
+
+    pairs = len(listed) // 2
+    text = ",".join(letters(places) for places in listed[1 : 2 * pairs : 2])
+    if len(listed) % 2:
+        text += "->" + letters(listed[-1])
+    return text, listed[0 : 2 * pairs : 2]
+
+
 def einsum(subscripts, *operands, optimize=False):
     """The sum of products that `subscripts` spell, as in NumPy: `"bij,bjk->bik"` is a batch of matrix products.
 
     Without `->` the axes that stand once are kept, in alphabetical order. `...` stands for any further axes, which
-    broadcast. A letter twice in one operand is its diagonal. `optimize` is passed on to NumPy.
+    broadcast. A letter twice in one operand is its diagonal. `optimize` is passed on to NumPy. NumPy's other form,
+    `einsum(a, [0, 1], b, [1, 2], [0, 2])`, works too.
 
     >>> import graphnet as gn
     >>> gn.einsum("ii->i", gn.tensor([[1.0, 2.0], [3.0, 4.0]]))
     Tensor([1., 4.])
     """
     if not isinstance(subscripts, str):
-        raise TypeError(f"einsum: the first argument is a string of subscripts; received {type(subscripts).__name__}")
+        subscripts, operands = _spelled((subscripts, *operands))
     return _einsum(*operands, subscripts=subscripts, optimize=optimize)
 
 

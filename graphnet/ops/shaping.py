@@ -23,6 +23,11 @@ def plain_data(value):
     return not (isinstance(value, (list, tuple)) and holds_tensors(value))
 
 
+def _array(value):
+    """`value` as NumPy takes it, without asking a tensor for its function."""
+    return value._value if isinstance(value, Tensor) else value
+
+
 def axes_of(what, x, axis, added=0):
     """`axis` of `x` (of what has `added` axes more) as a tuple from the front; errors name `what` and the shape."""
     try:
@@ -460,7 +465,7 @@ def arange(start, stop=None, step=1, dtype=None):
     if stop is None:
         start, stop = 0, start
     if all(map(plain_data, (start, stop, step))):
-        return constant(as_array(np.arange(start, stop, step, dtype)))
+        return constant(as_array(np.arange(_array(start), _array(stop), _array(step), dtype)))
     count = len(np.arange(*(known(as_tensor(t)).item() for t in (start, stop, step))))
     y = start + step * np.arange(count)
     return y if dtype is None else astype(y, dtype)
@@ -480,7 +485,7 @@ def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis
         raise ValueError(f"linspace: the number of samples is 0 or more; received {num}")
     parts = count - 1 if endpoint else count
     if plain_data(start) and plain_data(stop):
-        y, step = np.linspace(start, stop, count, endpoint, True, dtype, axis)
+        y, step = np.linspace(_array(start), _array(stop), count, endpoint, True, dtype, axis)
         return (constant(as_array(y)), step) if retstep else constant(as_array(y))
     start, stop = as_tensor(start), as_tensor(stop)
     kind = np.result_type(start.dtype, stop.dtype)
