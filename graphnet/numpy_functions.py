@@ -16,7 +16,7 @@ from graphnet import ops
 from graphnet.op import as_tensor
 from graphnet.ops import elementwise as e
 from graphnet.ops import reduce, shaping
-from graphnet.tensor import Tensor
+from graphnet.tensor import Tensor, leaving
 
 Function = Callable[..., Any]
 
@@ -153,9 +153,9 @@ def _rot90(m: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Tensor:
 
 
 def _broadcast_arrays(*args: Any) -> tuple[Any, ...]:
-    if all(map(shaping.plain_data, args)):
-        # As `np.atleast_1d`: who asks goes on with arrays.
-        return tuple(np.broadcast_arrays(*(a._value if isinstance(a, Tensor) else a for a in args)))
+    if all(map(shaping.plain_data, args)) or any(a is None or isinstance(a, str) for a in args):
+        # As `np.atleast_1d`: who asks goes on with arrays, of objects too.
+        return tuple(np.broadcast_arrays(*(leaving(a, "an array") if isinstance(a, Tensor) else a for a in args)))
     ts = [as_tensor(a) for a in args]
     shape = np.broadcast_shapes(*(t.shape for t in ts))
     return tuple(ops.broadcast_to(t, shape) for t in ts)
