@@ -2,6 +2,7 @@
 
 from graphnet.nn.layer import Layer
 from graphnet.nn.layers.activation import ELU, LeakyReLU, PReLU, ReLU, Softmax
+from graphnet.nn.layers.cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
 from graphnet.nn.layers.convolution import Conv1D, Conv2D, Conv3D, Convolution1D, Convolution2D, Convolution3D
 from graphnet.nn.layers.core import Activation, Dense, Dropout, Flatten, Input, InputLayer
 from graphnet.nn.layers.core import table as table
@@ -68,6 +69,7 @@ from graphnet.nn.layers.resizing import (
     ZeroPadding2D,
     ZeroPadding3D,
 )
+from graphnet.nn.layers.rnn import RNN
 from graphnet.nn.layers.scaling import Normalization, Rescaling
 from graphnet.nn.layers.separable import (
     DepthwiseConv1D,
@@ -92,6 +94,7 @@ __all__ = [
     "ELU",
     "GRU",
     "LSTM",
+    "RNN",
     "Activation",
     "ActivityRegularization",
     "Add",
@@ -127,6 +130,7 @@ __all__ = [
     "Dropout",
     "Embedding",
     "Flatten",
+    "GRUCell",
     "GaussianDropout",
     "GaussianNoise",
     "GlobalAveragePooling1D",
@@ -145,6 +149,7 @@ __all__ = [
     "Identity",
     "Input",
     "InputLayer",
+    "LSTMCell",
     "Lambda",
     "Layer",
     "LayerNormalization",
@@ -172,10 +177,12 @@ __all__ = [
     "SeparableConvolution1D",
     "SeparableConvolution2D",
     "SimpleRNN",
+    "SimpleRNNCell",
     "Softmax",
     "SpatialDropout1D",
     "SpatialDropout2D",
     "SpatialDropout3D",
+    "StackedRNNCells",
     "Subtract",
     "TimeDistributed",
     "UnitNormalization",

@@ -6,6 +6,7 @@ from typing import Any
 
 import graphnet as gn
 from graphnet.nn.layer import Layer
+from graphnet.nn.layers.cells import Cell
 from graphnet.nn.layers.core import table
 from graphnet.nn.lookup import plain
 from graphnet.nn.shapes import as_shape, output_shape, with_shapes
@@ -34,7 +35,7 @@ class Bidirectional(Layer):
     def __init__(self, layer: Any, merge_mode: str | None = "concat", backward_layer: Any = None, **kwargs: Any):
         super().__init__(**kwargs)
         for given in (layer, backward_layer):
-            if given is not None and not hasattr(given, "go_backwards"):
+            if given is not None and (not hasattr(given, "go_backwards") or isinstance(given, Cell)):
                 raise TypeError(
                     f"Bidirectional takes a recurrent layer, as in Bidirectional(LSTM(8)); received {given!r}"
                 )
