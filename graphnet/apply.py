@@ -7,7 +7,7 @@ input only the shape rule runs; inside a gradient rule that runs on bare arrays,
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -69,11 +69,16 @@ class Op:
     expression in Python with `{x}` for the inputs, or None), `ufunc` (the NumPy ufunc that is the whole body, or None),
     `onnx`, `into` (the body as a function that writes into its first argument, or None), `may_raise` (whether the body
     can fail because of a value: a boolean, or a function of the inputs and attributes of a node), `hidden` (whether
-    only plans make it), `builtin` (whether it is the package's own), `complex` (whether its rules are right for complex
-    numbers too, with gradients such that `dL = Re(g * dx)`: then those of holomorphic functions are the real ones).
+    only plans make it), `builtin` (whether it is the package's own), `beside` (by name, the ops that have most of its
+    work done for the same input, with a function from their value to it that loses digits where it is small, or None),
+    `pairs` (the gradient rules of the op and the one before it taken together, by the name of that one, for pairs whose
+    rules one after the other would multiply 0 and infinity; or None), `reads` (from all inputs, the one that is meant
+    and its pairs, or None; without it, the first), `complex` (whether its rules are right for complex numbers too, with
+    gradients such that `dL = Re(g * dx)`: then those of holomorphic functions are the real ones).
     """
 
     __slots__ = (
+        "beside",
         "builtin",
         "complex",
         "differentiable",
@@ -88,8 +93,10 @@ class Op:
         "may_raise",
         "name",
         "onnx",
+        "pairs",
         "params",
         "prepare",
+        "reads",
         "ufunc",
         "vjp",
     )
@@ -112,6 +119,9 @@ class Op:
         hidden: bool = False,
         builtin: bool = False,
         complex: bool = False,
+        beside: Mapping[str, Callable[[Any], Any] | None] | None = None,
+        pairs: Mapping[str, Sequence[Rule]] | None = None,
+        reads: Callable[..., Any] | None = None,
     ):
         self.name = name
         self.family = family
@@ -129,11 +139,29 @@ class Op:
         self.hidden = hidden
         self.builtin = builtin
         self.complex = complex
+        self.beside = beside or {}
+        self.pairs = pairs
+        self.reads = reads
         self.differentiable = callable(vjp) or any(rule is not None for rule in vjp)
         self.function: Callable[..., Any] | None = None
 
     def __repr__(self) -> str:
         return f"<Op {self.name}>"
+
+    def joined(self, inputs: Sequence[Any]) -> tuple[Tensor, Sequence[Rule]] | None:
+        """The input whose op has rules together with this one, and them: `rule(g, its value, *its inputs, **attrs)`."""
+        pairs = self.pairs
+        if self.reads is None:
+            t = inputs[0]
+        else:
+            meant = self.reads(*inputs)
+            if meant is None:
+                return None
+            t, pairs = meant
+        if t.__class__ is not Tensor or t.op is None:
+            return None
+        rules = pairs.get(t.op.name)  # type: ignore[union-attr]
+        return None if rules is None else (t, rules)
 
     def can_fail(self, inputs: Sequence[Any], attrs: dict[str, Any]) -> bool:
         """Whether a node of these inputs, whose shapes and dtypes fit, can fail because of a value."""

@@ -66,8 +66,8 @@ def _result(op: Op, y: ndarray, values: Sequence[Any], attrs: dict[str, Any]) ->
     wanted = op.infer(*_specs(values), **attrs)
     if y.shape != wanted.shape:
         raise ValueError(f"its body returned shape {y.shape}; for these inputs it has to be {wanted.shape}")
-    if y.dtype.kind not in "biuf":
-        raise TypeError(f"its body returned {y.dtype}; an op gives real numbers or booleans")
+    if y.dtype.kind not in "biufc":
+        raise TypeError(f"its body returned {y.dtype}; an op gives numbers or booleans")
     if y.dtype != wanted.dtype and not np.can_cast(y.dtype, wanted.dtype, "same_kind"):
         raise TypeError(f"its body returned {y.dtype}; its dtype is {wanted.dtype}: give dtype= to gn.op")
     return y if y.dtype == wanted.dtype else y.astype(wanted.dtype)
@@ -101,8 +101,8 @@ def _answer(op: Op, place: int, h: Any, y: Any, inputs: Sequence[Any], core: Any
     x = inputs[place]
     x = x if hasattr(x, "shape") else np.asarray(x)
     wanted = _wanted(op, y, x, core[place] if core is not None else None)
-    if h.dtype.kind not in "biuf":
-        raise TypeError(f"its rule for input {place} gives {described(h)}; a gradient is made of real numbers")
+    if h.dtype.kind not in "biufc" or (h.dtype.kind == "c" and x.dtype.kind != "c" and y.dtype.kind != "c"):
+        raise TypeError(f"its rule for input {place} gives {described(h)}; the gradient of real numbers is real")
     if h.shape != x.shape and not _fits(h, wanted):
         raise ValueError(f"its rule for input {place} gives shape {h.shape}; the input has shape {x.shape}")
     return h

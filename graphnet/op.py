@@ -14,7 +14,7 @@ un-broadcasts, casts, accumulates, and asks only for the gradients on the path: 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from typing import Any
 
@@ -119,15 +119,21 @@ def elementwise(
     vjp: Sequence[Rule | None],
     ufunc: np.ufunc | None = None,
     onnx: str | None = None,
+    into: Callable[..., None] | None = None,
     may_raise: bool | Callable[..., bool] | None = None,
     complex: bool = False,
+    beside: Mapping[str, Callable[[Any], Any] | None] | None = None,
+    pairs: Mapping[str, Sequence[Rule]] | None = None,
+    reads: Callable[..., Any] | None = None,
 ) -> Callable[[Callable[..., Any]], Any]:
     """Make an op that works element by element on inputs that broadcast; parameters without a default are its inputs.
 
     With `ufunc` the op is that NumPy ufunc: the decorated function has its parameters and its docstring, and no body.
     `vjp` has one rule, or None, for each input. `may_raise` says whether the body can fail because of a value; without
-    it, a ufunc cannot, and a body can. `complex` says that the rules are right for complex numbers too, with gradients
-    `g` such that the change of the final number is the real part of `g * dy`; without it such gradients are refused.
+    it, a ufunc cannot, and a body can. `into` is the body as a function that writes into its first argument, for plans;
+    `beside`, `pairs` and `reads` are those of `Op`. `complex` says that the rules are right for complex numbers too,
+    with gradients `g` such that the change of the final number is the real part of `g * dy`; without it such gradients
+    are refused.
 
     Raises `ValueError` for a name that is taken, for a number of rules that is not that of the inputs, and for a ufunc
     of another number of inputs. The body of an op that is not graphnet's own gets read-only arrays, and a result of
@@ -170,9 +176,13 @@ def elementwise(
             ufunc,
             onnx,
             doc=inspect.getdoc(body),
+            into=into,
             may_raise=(ufunc is None and not own) if may_raise is None else may_raise,
             builtin=own,
             complex=complex,
+            beside=beside,
+            pairs=pairs,
+            reads=reads,
         )
         if not own:
             checked.guard(made_op)
@@ -189,10 +199,12 @@ def reduction(
     expr: str | None = None,
     may_raise: bool | Callable[..., bool] | None = None,
     complex: bool = False,
+    of_nothing: bool = True,
 ) -> Callable[[Callable[..., Any]], Any]:
     """Make an op that reduces over `axis` (one, several or all), with `keepdims`.
 
     Its rule sees `g` and `y` with the reduced axes kept at size one, and `axis` as a tuple counted from the front.
+    `of_nothing` says whether it has a value over no elements; without it, that raises `ValueError`.
     """
 
     def decorate(body: Callable[..., Any]) -> Any:
@@ -203,7 +215,10 @@ def reduction(
             return Spec(shapes.reduced(x.shape, axes, keepdims), dtype(Spec((1,), x.dtype)))
 
         def prepare(x: Any, axis: Any = None, keepdims: bool = False, **attrs: Any) -> dict[str, Any]:
-            return {"axis": shapes.axes_indices(axis, len(x.shape)), "keepdims": bool(keepdims), **attrs}
+            axes = shapes.axes_indices(axis, len(x.shape))
+            if not of_nothing and any(x.shape[a] == 0 for a in axes):
+                raise ValueError(f"the {body.__name__} of no numbers is not defined")
+            return {"axis": axes, "keepdims": bool(keepdims), **attrs}
 
         def rule(g: Any, y: Any, x: Any, axis: Any, keepdims: bool, **attrs: Any) -> Any:
             if not keepdims:

@@ -22,6 +22,7 @@ from graphnet.tensor import KINDS, Parameter, Region, Spec, Tensor, mode, state
 
 ndarray = np.ndarray
 _age = attrgetter("_tick")
+_HALF = np.dtype(np.float16)
 
 
 def _fit(g: Any, shape: tuple[int, ...], dtype: np.dtype) -> ndarray:
@@ -29,6 +30,9 @@ def _fit(g: Any, shape: tuple[int, ...], dtype: np.dtype) -> ndarray:
     if g.__class__ is not ndarray:
         g = np.asarray(g)
     if g.shape != shape:
+        if g.dtype == _HALF:
+            # Eleven bits lose what is added to a sum of 2,000.
+            g = g.astype(np.float32)
         extra = g.ndim - len(shape)
         if extra > 0:
             g = g.sum(axis=tuple(range(extra)))
@@ -46,6 +50,8 @@ def _fit(g: Any, shape: tuple[int, ...], dtype: np.dtype) -> ndarray:
 def _fit_tensor(g: Tensor, shape: tuple[int, ...], dtype: np.dtype) -> Tensor:
     """`_fit` in tensor ops."""
     if g.shape != shape:
+        if g.dtype == _HALF:
+            g = shaping.astype(g, dtype=np.dtype(np.float32))
         extra = g.ndim - len(shape)
         if extra > 0:
             g = sum_op(g, axis=tuple(range(extra)))
@@ -145,13 +151,17 @@ def _sweep(
         g = grads.get(node) if node in keep else grads.pop(node, None)
         if g is None:
             continue
+        rules: Any = op.vjp
+        if op.pairs is not None:
+            both = op.joined(node._inputs)
+            if both is not None and both[0] not in keep:
+                node, rules = both
         inputs = node._inputs
         attrs = node.attrs
-        rules = op.vjp
         values = [t._value if t.__class__ in KINDS else t for t in inputs]
         if rules.__class__ is Joint:
             wanted = [place for place, t in enumerate(inputs) if t in reached]
-            rules = rules.answered(wanted, g, node._value, values, attrs)  # type: ignore[union-attr]
+            rules = rules.answered(wanted, g, node._value, values, attrs)
         place = -1
         for t in inputs:
             place += 1
@@ -240,20 +250,24 @@ def on_tensors(
             g = grads.get(node) if node in keep else grads.pop(node, None)
             if g is None:
                 continue
+            rules: Any = op.vjp
+            if op.pairs is not None:
+                both = op.joined(node._inputs)
+                if both is not None and both[0] not in keep:
+                    node, rules = both
             inputs = node._inputs
             # In a trace, rules read what the node read: not what parameters were assigned since.
             read = [before.trace.begun(t) for t in inputs] if assigned else inputs
             state.mode = before.replaced(region=_mirrored(node.region, twins), of=node, raw=False)
-            rules = op.vjp
             if rules.__class__ is Joint:
                 wanted = [place for place, t in enumerate(inputs) if t in reached]
-                rules = rules.answered(wanted, g, node, read, node.attrs)  # type: ignore[union-attr]
+                rules = rules.answered(wanted, g, node, read, node.attrs)
             for place, t in enumerate(inputs):
                 if t.__class__ is Parameter and t._changed > node._tick:
                     _check_unchanged(node, t, reached, g, node, inputs)
                 if t not in reached:
                     continue
-                rule = rules[place] if rules.__class__ is tuple else op.rule(place)  # type: ignore[index]
+                rule = rules[place] if rules.__class__ is tuple else op.rule(place)
                 if rule is None:
                     continue
                 h = rule(g, node, *read, **node.attrs)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import graphnet as gn
+from graphnet.compile import native
 
 INF, NAN = np.inf, np.nan
 
@@ -100,6 +101,20 @@ FIRST = [
     ("sigmoid of large ones", gn.sigmoid, [[-1000.0, 0.0, 1000.0, INF]], [[0, 0.25, 0, 0]]),
     ("elu", gn.elu, [[-1000.0, 0.0, 1000.0]], [[0, 1, 1]]),
     ("sqrt at 0", gn.sqrt, [[0.0, 4.0]], [[INF, 0.25]]),
+    ("square of a root", lambda x: gn.sqrt(x) ** 2, [[0.0, 4.0]], [[1, 1]]),
+    ("square of a root by gn.square", lambda x: gn.square(gn.sqrt(x)), [[0.0, 4.0]], [[1, 1]]),
+    ("a root times itself", lambda x: gn.sqrt(x) * gn.sqrt(x), [[0.0, 4.0]], [[1, 1]]),
+    ("square of a power", lambda x: (x**0.5) ** 2.0, [[0.0, 4.0]], [[1, 1]]),
+    ("square of a root of a number below 0", lambda x: gn.sqrt(x) ** 2, [[-1.0, 4.0]], [[NAN, 1]]),
+    ("square of a root, and the root", lambda x: gn.where(x > 0, gn.sqrt(x), 0) ** 2 + x, [[0.0, 4.0]], [[1, 2]]),
+    ("square of a norm", lambda x: gn.norm(x) ** 2, [[0.0, 0.0]], [[0, 0]]),
+    ("square of std", lambda x: gn.std(x) ** 2, [[0.5, 0.5]], [[0, 0]]),
+    ("exp of log", lambda x: gn.exp(gn.log(x)), [[0.0, 2.0]], [[1, 1]]),
+    ("expm1 of log1p", lambda x: gn.expm1(gn.log1p(x)), [[-1.0, 2.0]], [[1, 1]]),
+    ("sin of arcsin", lambda x: gn.sin(gn.arcsin(x)), [[1.0, -1.0, 0.5]], [[1, 1, 1]]),
+    ("cos of arccos", lambda x: gn.cos(gn.arccos(x)), [[1.0, -1.0, 0.5]], [[1, 1, 1]]),
+    ("tanh of arctanh", lambda x: gn.tanh(gn.arctanh(x)), [[1.0, -1.0, 0.5]], [[1, 1, 1]]),
+    ("cosh of arccosh", lambda x: gn.cosh(gn.arccosh(x)), [[1.0, 2.0]], [[1, 1]]),
     ("log at 0", gn.log, [[0.0, 2.0]], [[INF, 0.5]]),
     ("rounding", lambda x: gn.floor(x) + gn.round(x) + gn.sign(x) + x, [[0.5, 1.0]], [[1, 1]]),
     ("repeated index", lambda x: x[[0, 2, 2]] * np.array([1, 10, 100]), [[1.0, 2.0, 3.0]], [[1, 0, 110]]),
@@ -154,6 +169,10 @@ SECOND = [
     ("relu", gn.relu, [-1.0, 0.0, 2.0], [0, 0, 0]),
     ("clip", lambda x: gn.clip(x, 0.0, 1.0), [0.0, 0.5, 1.0], [0, 0, 0]),
     ("squareplus", gn.squareplus, [-0.0, 0.0], [0.25, 0.25]),
+    ("square of abs", lambda x: gn.abs(x) ** 2, [-2.0, 0.0, 3.0], [2, 2, 2]),
+    ("square of a root", lambda x: gn.sqrt(x) ** 2, [0.0, 4.0], [0, 0]),
+    ("std of one number", gn.std, 2.5, 0),
+    ("norm of one number", gn.norm, 0.0, 0),
     ("sparse_plus", gn.sparse_plus, [-2.0, 0.0, 2.0], [0, 0.5, 0]),
     ("celu", gn.celu, [-1.0, 0.0, 2.0], [np.exp(-1.0), 1, 0]),
     ("x ** 2", lambda x: x**2, [-3.0, 0.0], [2, 2]),
@@ -191,6 +210,53 @@ def test_second_derivatives_between_elements():
     np.testing.assert_allclose(tie.numpy(), [[0.25, -0.25], [-0.25, 0.25]])
     mixed = gn.hessian(lambda x: gn.log(x[0]) * x[1])(gn.tensor([2.0, 0.0]))
     np.testing.assert_allclose(mixed.numpy(), [[0, 0.5], [0.5, 0]])
+
+
+ZERO, TWO = np.zeros((2, 2)), 2 * np.eye(2)
+VARIANCE = np.array([[0.5, -0.5], [-0.5, 0.5]])
+HESSIANS = [
+    ("norm", gn.norm, [0.0, 0.0], ZERO),
+    ("std", gn.std, [0.1, 0.1], ZERO),
+    ("hypot", lambda x: gn.hypot(x[0], x[1]), [0.0, 0.0], ZERO),
+    ("arctan2", lambda x: gn.arctan2(x[0], x[1]), [0.0, 0.0], ZERO),
+    ("norm of order 3", lambda x: gn.norm(x, 3), [0.0, 0.0], ZERO),
+    ("norm ** 2", lambda x: gn.norm(x) ** 2, [0.0, 0.0], TWO),
+    ("norm * norm", lambda x: gn.norm(x) * gn.norm(x), [0.0, 0.0], TWO),
+    ("square of norm", lambda x: gn.square(gn.norm(x)), [0.0, 0.0], TWO),
+    ("square of norm, along an axis", lambda x: gn.square(gn.norm(x[None], axis=1)).sum(), [0.0, 0.0], TWO),
+    ("square of the root of a sum of squares", lambda x: gn.sqrt((x * x).sum()) ** 2, [0.0, 0.0], TWO),
+    ("hypot ** 2", lambda x: gn.hypot(x[0], x[1]) ** 2, [0.0, 0.0], TWO),
+    ("std ** 2", lambda x: gn.std(x) ** 2, [0.1, 0.1], VARIANCE),
+    ("std * std, ddof", lambda x: gn.std(x, ddof=1) * gn.std(x, ddof=1), [0.1, 0.1], 2 * VARIANCE),
+    ("var", gn.var, [0.1, 0.1], VARIANCE),
+    ("norm ** 3", lambda x: gn.norm(x) ** 3, [0.0, 0.0], ZERO),
+    ("norm ** 4", lambda x: gn.norm(x) ** 4, [0.0, 0.0], ZERO),
+]
+
+
+@pytest.mark.parametrize(("f", "point", "expected"), [pytest.param(*case[1:], id=case[0]) for case in HESSIANS])
+def test_hessians_at_corners(f, point, expected):
+    x = np.array(point)
+    with np.errstate(all="ignore"):
+        for way in (gn.hessian(f), gn.trace(gn.hessian(f), x), gn.compile(gn.hessian(f), backend="numpy")):
+            np.testing.assert_allclose(way(x).numpy(), expected, atol=1e-15)
+        if native.available():
+            np.testing.assert_allclose(gn.compile(gn.hessian(f), backend="native")(x).numpy(), expected, atol=1e-15)
+
+
+def test_third_derivatives_at_corners():
+    third = gn.grad(gn.grad(gn.grad(gn.std)))
+    assert third(2.5).item() == 0
+    assert gn.grad(gn.grad(gn.grad(lambda x: gn.norm(x) ** 2)))(0.0).item() == 0
+
+
+def test_the_square_of_a_root_that_is_asked_for_itself():
+    x = gn.tensor(4.0, requires_grad=True)
+    root = gn.sqrt(x)
+    y = root**2
+    assert gn.gradients(y, root).item() == 4
+    assert [g.item() for g in gn.gradients(y, [root, x])] == [4, 1]
+    assert gn.jvp(lambda x: gn.sqrt(x) ** 2, (0.0,), (3.0,))[1].item() == 3
 
 
 def test_a_zero_gradient_keeps_its_own_derivative():

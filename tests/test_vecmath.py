@@ -13,7 +13,7 @@ from graphnet.compile import native, vecmath
 
 pytestmark = pytest.mark.skipif(not native.available(), reason="LLVM comes with llvmlite, the `fast` extra")
 
-UNARY = [name for name in (*vecmath.FUNCTIONS, "log_sigmoid") if name != "power"]
+UNARY = [name for name in (*vecmath.FUNCTIONS, "log_sigmoid", "sigmoid_slope") if name != "power"]
 
 
 @pytest.fixture(params=[True, False], ids=["contracted", "plain"])

@@ -52,8 +52,16 @@ def _var(make: _Build, x: Tensor, axis: tuple[int, ...], keepdims: bool, ddof: i
 
 
 def _std(make: _Build, x: Tensor, axis: tuple[int, ...], keepdims: bool, ddof: int) -> Tensor | None:
-    found = _var(make, x, axis, keepdims, ddof)
-    return None if found is None else make("sqrt", found)
+    free = math.prod(x.shape[a] for a in axis) - ddof
+    if free <= 0:
+        return None
+    # Without the rounding of the mean, as the op's own body: 0 for a constant.
+    mean, top = make.reduced("mean", x, axis), make.reduced("max", x, axis)
+    same = made(OPS["equal"], [top, make.reduced("min", x, axis)], {}, like=make.like)
+    away = make("subtract", x, make("where", same, top, mean))
+    away = make("subtract", away, make.reduced("mean", away, axis))
+    total = make.reduced("sum", make("multiply", away, away), axis, keepdims)
+    return make("sqrt", make("divide", total, float(free)))
 
 
 def _norm2(make: _Build, x: Tensor, axis: tuple[int, ...], keepdims: bool) -> Tensor:

@@ -32,6 +32,7 @@ HEAVIEST = 64
 #: ops that are long polynomials
 HEAVY = {
     **dict.fromkeys(("exp", "expm1", "exp2", "log", "log2", "log1p", "tanh", "sigmoid", "random_uniform"), 3),
+    **dict.fromkeys(("sigmoid_slope", "tanh_slope", "gaussian"), 3),
     **dict.fromkeys(("softplus", "log_sigmoid", "erf", "erfc"), 5),
     **dict.fromkeys(("sin", "cos", "power"), 8),
 }

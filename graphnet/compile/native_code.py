@@ -175,6 +175,7 @@ class NativeCode(Code):
         scales = ["1.0", "0.0"]
         if t.op is not None and t.op.name == "matmul" and rows.fits(p):
             ends = ", ".join(f"ptr {pointer}" for pointer in (result, *pointers[:2]))
+            self.library.declare_lines(rows.declared(p))
             self._run.append(f"call void {self._named(rows.row_text(p))}({ends})")
             return
         if t.op is not None and t.op.name == "gemm":

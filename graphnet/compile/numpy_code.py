@@ -15,6 +15,7 @@ import numpy as np
 
 from graphnet.compile.gather import picked
 from graphnet.escape import line
+from graphnet.ops.planned import sum_of_products
 from graphnet.ops.random import fill_normal, fill_uniform
 from graphnet.tensor import Tensor
 
@@ -70,7 +71,7 @@ _REDUCTIONS = {"sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.
 def _reduced(node: Tensor, inputs: Sequence[str], out: str, name: Name) -> str | None:
     assert node.op is not None
     x = node.inputs[0]
-    if x.size == 0 or x.dtype != node.dtype:
+    if x.size == 0 or x.dtype != node.dtype or x.dtype == np.float16:
         return None
     if node.op.name == "sum":
         short = _summed(node, inputs[0], out, name)
@@ -187,7 +188,7 @@ def _scatter_add(node: Tensor, inputs: Sequence[str], out: str, name: Name) -> s
 
 @rule("vdot")
 def _vdot(node: Tensor, inputs: Sequence[str], out: str, name: Name) -> str | None:
-    return f"{out}[()] = {name(np.vdot)}({inputs[0]}, {inputs[1]})"
+    return f"{out}[()] = {name(sum_of_products)}({inputs[0]}, {inputs[1]})"
 
 
 @rule("random_uniform")

@@ -17,6 +17,7 @@ ZERO32 = np.float32(0)
 HALF32 = np.float32(0.5)
 ONE32 = np.float32(1)
 TWO32 = np.float32(2)
+FOUR32 = np.float32(4)
 SIGN32 = np.int32(-(2**31))
 
 # x + 1.5 * 2**23 rounds x to an integer and holds it in its low bits.
@@ -63,6 +64,8 @@ LIFT_EXPONENT32 = np.float32(23)
 # Below this expm1(x), log1p(x) and tanh(x) round to x.
 TINY32 = np.float32(2.0**-25)
 TANH_HIGHEST32 = np.float32(10)
+# Above this 1 / cosh(x)**2 is 0.
+TANH_SLOPE_HIGHEST32 = np.float32(53)
 
 # erf(x) = x + x * (... in x**2) up to 1, 1 - exp(... in x) above.
 ERF_IN_0_32 = np.float32(0.12837917)
@@ -234,11 +237,38 @@ def with_sign32(y, x):
 
 
 def tanh32(x):
+    """-u / (u + 2), with u = expm1(-2 |x|). What tanh_slope32 computes too is written as there, to be computed once."""
     a = abs(x)
-    b = TANH_HIGHEST32 if a > TANH_HIGHEST32 else a
-    t = expm1_within32(b + b)
-    y = t / (t + TWO32)
+    b = TANH_SLOPE_HIGHEST32 if a > TANH_SLOPE_HIGHEST32 else a
+    c = -(b + b)
+    t = c * LOG2E32 + ROUND32
+    n = np.int32(np.float32(t).view(np.int32) - ROUND_BITS32)
+    k = t - ROUND32
+    r = (c - k * LN2_HIGH32) - k * LN2_LOW32
+    e = exp_tail32(r) + r
+    s = power_of_two32(n - 1)
+    u = (e * s + (s - HALF32)) * TWO32
+    # Far out s has no such exponent.
+    y = ONE32 if a > TANH_HIGHEST32 else -u / (u + TWO32)
     return x if a < TINY32 else with_sign32(y, x)
+
+
+def tanh_slope32(x):
+    """1 / cosh(x)**2 = 4 z / (1 + z)**2 with z = exp(-2 |x|), denormal results included."""
+    a = abs(x)
+    b = TANH_SLOPE_HIGHEST32 if a > TANH_SLOPE_HIGHEST32 else a
+    c = -(b + b)
+    t = c * LOG2E32 + ROUND32
+    n = np.int32(np.float32(t).view(np.int32) - ROUND_BITS32)
+    k = t - ROUND32
+    r = (c - k * LN2_HIGH32) - k * LN2_LOW32
+    e = exp_tail32(r) + r
+    half = np.int32(n >> 1)
+    # Before the last factor z is a normal number, so that only the result is rounded to a denormal one.
+    z = (e + ONE32) * power_of_two32(half)
+    last = power_of_two32(n - half)
+    d = ONE32 + z * last
+    return z / (d * d) * (last * FOUR32)
 
 
 def sigmoid32(x):
@@ -287,6 +317,20 @@ def erfc32(x):
     y = ((exp_tail32(r) + r) * p + p) * power_of_two32(half) * power_of_two32(n - half)
     y = TWO32 - y if x < ZERO32 else y
     return (ONE32 - x) - erf_ratio32(x) * x if a < ONE32 else y
+
+
+def gaussian32(x):
+    """exp(-x * x), as in erfc32."""
+    a = abs(x)
+    a = ERFC_HIGHEST32 if a > ERFC_HIGHEST32 else a
+    h = np.int32(np.float32(a).view(np.int32) & UPPER_HALF32).view(np.float32)
+    square = -h * h
+    t = square * LOG2E32 + ROUND32
+    n = np.int32(np.float32(t).view(np.int32) - ROUND_BITS32)
+    k = t - ROUND32
+    r = ((square - k * LN2_HIGH32) - k * LN2_LOW32) - (a - h) * (a + h)
+    half = np.int32(n >> 1)
+    return ((exp_tail32(r) + r) + ONE32) * power_of_two32(half) * power_of_two32(n - half)
 
 
 def sin_shifted32(x, quarters):

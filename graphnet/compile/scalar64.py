@@ -65,6 +65,8 @@ LIFT_EXPONENT64 = 52.0
 # Below this expm1(x), log1p(x) and tanh(x) round to x.
 TINY64 = 5.551115123125783e-17
 TANH_HIGHEST64 = 20.0
+# Above this 1 / cosh(x)**2 is 0.
+TANH_SLOPE_HIGHEST64 = 374.0
 
 # erf(x) = x + x * (... in x**2) up to 1, 1 - exp(... in x) above.
 ERF_IN_0_64 = 0.12837916709551256
@@ -276,11 +278,38 @@ def with_sign64(y, x):
 
 
 def tanh64(x):
+    """-u / (u + 2), with u = expm1(-2 |x|). What tanh_slope64 computes too is written as there, to be computed once."""
     a = abs(x)
-    b = TANH_HIGHEST64 if a > TANH_HIGHEST64 else a
-    t = expm1_within64(b + b)
-    y = t / (t + 2.0)
+    b = TANH_SLOPE_HIGHEST64 if a > TANH_SLOPE_HIGHEST64 else a
+    c = -(b + b)
+    t = c * LOG2E64 + ROUND64
+    n = np.float64(t).view(np.int64) - ROUND_BITS64
+    k = t - ROUND64
+    r = (c - k * LN2_HIGH64) - k * LN2_LOW64
+    e = exp_tail64(r) + r
+    s = power_of_two64(n - 1)
+    u = (e * s + (s - 0.5)) * 2.0
+    # Far out s has no such exponent.
+    y = 1.0 if a > TANH_HIGHEST64 else -u / (u + 2.0)
     return x if a < TINY64 else with_sign64(y, x)
+
+
+def tanh_slope64(x):
+    """1 / cosh(x)**2 = 4 z / (1 + z)**2 with z = exp(-2 |x|), denormal results included."""
+    a = abs(x)
+    b = TANH_SLOPE_HIGHEST64 if a > TANH_SLOPE_HIGHEST64 else a
+    c = -(b + b)
+    t = c * LOG2E64 + ROUND64
+    n = np.float64(t).view(np.int64) - ROUND_BITS64
+    k = t - ROUND64
+    r = (c - k * LN2_HIGH64) - k * LN2_LOW64
+    e = exp_tail64(r) + r
+    half = n >> 1
+    # Before the last factor z is a normal number, so that only the result is rounded to a denormal one.
+    z = (e + 1.0) * power_of_two64(half)
+    last = power_of_two64(n - half)
+    d = 1.0 + z * last
+    return z / (d * d) * (last * 4.0)
 
 
 def sigmoid64(x):
@@ -344,6 +373,20 @@ def erfc64(x):
     y = ((exp_tail64(r) + r) * p + p) * power_of_two64(half) * power_of_two64(n - half)
     y = 2.0 - y if x < 0.0 else y
     return (1.0 - x) - erf_ratio64(x) * x if a < 1.0 else y
+
+
+def gaussian64(x):
+    """exp(-x * x), as in erfc64."""
+    a = abs(x)
+    a = ERFC_HIGHEST64 if a > ERFC_HIGHEST64 else a
+    h = upper64(a)
+    square = -h * h
+    t = square * LOG2E64 + ROUND64
+    n = np.float64(t).view(np.int64) - ROUND_BITS64
+    k = t - ROUND64
+    r = ((square - k * LN2_HIGH64) - k * LN2_LOW64) - (a - h) * (a + h)
+    half = n >> 1
+    return ((exp_tail64(r) + r) + 1.0) * power_of_two64(half) * power_of_two64(n - half)
 
 
 def sin_shifted64(x, quarters):

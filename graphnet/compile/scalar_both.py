@@ -78,3 +78,10 @@ def fmod(a, b):
 def log_sigmoid(x):
     """log(1 / (1 + exp(-x))), without overflow."""
     return -softplus(-x)
+
+
+def sigmoid_slope(x):
+    """exp(-x) / (1 + exp(-x))**2, the same for -x."""
+    z = exp(-abs(x))
+    d = 1 + z
+    return z / (d * d)

@@ -28,10 +28,15 @@ def ordered(graph: Graph) -> list[Tensor]:
     What can fail comes first, with all it needs: nothing has been changed then. Next comes what depends on numbers
     alone; then outputs, updates of numbers (metrics) and updates of arrays, one parameter after the other: its gradient
     is made right before it is used up, and old values are read before new ones are written. A node's deepest input
-    comes first, so that short branches stand beside the op that needs them.
+    comes first, so that short branches stand beside the op that needs them. A slope is computed beside its function,
+    where most of its work is done and its input is at hand.
     """
     given = set(graph.inputs)
     depth = depths(graph)
+    slopes: dict[Tensor, list[Tensor]] = {}
+    for t in graph.nodes:
+        if t.op is not None and t.op.beside and t not in given:
+            slopes.setdefault(t.inputs[0], []).append(t)
     done: set[Tensor] = {t for t in graph.nodes if t.op is None or t in given}
     order: list[Tensor] = []
 
@@ -49,6 +54,10 @@ def ordered(graph: Graph) -> list[Tensor]:
                 stack.pop()
                 done.add(t)
                 order.append(t)
+                for s in slopes.get(t.inputs[0], ()) if slopes and t.inputs else ():
+                    if t.op.name in s.op.beside and s not in done:  # type: ignore[union-attr]
+                        done.add(s)
+                        order.append(s)
 
     for t in graph.nodes:
         if t.op is not None and t.op.name == "in_range" and t not in given:

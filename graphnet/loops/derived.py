@@ -37,7 +37,33 @@ def _slopes(body: Body, places: Sequence[int], seeds: Sequence[Tensor], wanted: 
         found = _gradients(
             [outputs[p] for p in places], [inputs[p] for p in wanted], [seeds[p] for p in places], graph=True
         )
-        return [h if h.dtype == body.dtype else astype(h, dtype=body.dtype) for h in found]
+        return _from_values([h if h.dtype == body.dtype else astype(h, dtype=body.dtype) for h in found], body)
+
+
+def _from_values(slopes: list[Tensor], body: Body) -> list[Tensor]:
+    """`slopes` with the derivative of sigmoid and tanh from their values, where the body computes those.
+
+    The values are kept anyway. The inputs would have to be kept too, and the derivative computed for each step again:
+    a tenth of the time of an LSTM, for digits far out that are lost in the sum over the steps. The nodes of the
+    gradient are changed in place: they are nobody else's yet.
+    """
+    values = {(t.op.name, t.inputs[0]): t for t in body.graph.nodes if t.op is not None and len(t.inputs) == 1}
+    own = {*body.graph.nodes, *body.graph.inputs}
+    done: dict[Tensor, Tensor] = {}
+
+    def taken(t: Tensor) -> Tensor:
+        if t not in done:
+            done[t] = t
+            for name, formula in t.op.beside.items() if t.op is not None else ():
+                y = values.get((name, t.inputs[0]))
+                if y is not None and formula is not None:
+                    done[t] = formula(y)
+        return done[t]
+
+    for t in _used(slopes, own):
+        if t.op is not None and t not in own:
+            t._inputs = tuple(map(taken, t.inputs))
+    return list(map(taken, slopes))
 
 
 def _targets(body: Body, wanted: Sequence[int]) -> tuple[int, ...]:

@@ -60,7 +60,8 @@ def gelu(x, approximate=False):
     Tensor([-0.04550026,  1.95449974])
     """
     if approximate:
-        return 0.5 * x * (1.0 + tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * (x * x * x))))
+        # (1 + tanh(u)) / 2 is sigmoid(2 u), without the digits that the sum loses far below 0.
+        return x * sigmoid(math.sqrt(8 / math.pi) * (x + 0.044715 * (x * x * x)))
     return 0.5 * x * erfc(x * (-math.sqrt(0.5)))
 
 

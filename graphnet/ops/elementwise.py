@@ -7,6 +7,9 @@ where the outer derivative of a chain is infinite and the inner one 0, 0 is a sl
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import numpy as np
 
 from graphnet.op import OPS, apply, elementwise
@@ -60,6 +63,29 @@ def over(g, d):
     return apply(divide_no_nan.op, (g, d))
 
 
+#: the rules of a square and of what is squared, together: by the name of the latter
+SQUARED: dict[str, Any] = {}
+#: the same for a square root
+ROOTS: dict[str, Any] = {}
+
+
+def _squared(a, b):
+    """What a product is the square of: its two factors are one, or computed alike."""
+    if a is b:
+        return a, SQUARED
+    if a.__class__ is not Tensor or b.__class__ is not Tensor or a.op is None or a.op is not b.op:
+        return None
+    alike = a.op.name in SQUARED and a.attrs == b.attrs
+    return (a, SQUARED) if alike and all(i is j for i, j in zip(a._inputs, b._inputs, strict=True)) else None
+
+
+def _base(a, b):
+    """What is raised to the power 2, or 1/2."""
+    if b.__class__ is Tensor:
+        b = b._value if b.op is None and b._value.__class__ is np.ndarray and b._value.ndim == 0 else None
+    return None if b is None else (a, SQUARED) if b == 2 else (a, ROOTS) if b == 0.5 else None
+
+
 @elementwise("({a} + {b})", ufunc=np.add, onnx="Add", complex=True, vjp=(lambda g, y, a, b: g, lambda g, y, a, b: g))
 def add(a, b):
     """Elementwise sum, `a + b`."""
@@ -78,6 +104,8 @@ def subtract(a, b):
     onnx="Mul",
     complex=True,
     vjp=(lambda g, y, a, b: times(g, b), lambda g, y, a, b: times(g, a)),
+    pairs=SQUARED,
+    reads=_squared,
 )
 def multiply(a, b):
     """Elementwise product, `a * b`."""
@@ -151,6 +179,8 @@ def _negative_exponents(a, b):
     onnx="Pow",
     may_raise=_negative_exponents,
     complex=True,
+    pairs=SQUARED,
+    reads=_base,
     vjp=(
         # b = 0 makes the factor 0, so that 0 ** -1 = inf does not count.
         lambda g, y, a, b: times(times(g, b), power(a, b - 1)),
@@ -226,14 +256,23 @@ def sign(x):
 sign.op.ufunc = np.sign
 
 
-@elementwise("({x} * {x})", ufunc=np.square, complex=True, vjp=(lambda g, y, x: times(g, 2 * x),))
+@elementwise("({x} * {x})", ufunc=np.square, complex=True, vjp=(lambda g, y, x: times(g, 2 * x),), pairs=SQUARED)
 def square(x):
     """Elementwise `x * x`."""
 
 
-@elementwise("sqrt({x})", ufunc=np.sqrt, onnx="Sqrt", complex=True, vjp=(lambda g, y, x: over(g, 2 * y),))
+@elementwise("sqrt({x})", ufunc=np.sqrt, onnx="Sqrt", complex=True, vjp=(lambda g, y, x: over(g, 2 * y),), pairs=ROOTS)
 def sqrt(x):
     """Elementwise square root."""
+
+
+# Where x is below 0, its root is no number, and so is the slope.
+SQUARED["sqrt"] = (lambda g, y, x: times(g, where(isnan(y), math.nan, 1)),)
+SQUARED["power"] = (
+    lambda g, y, a, b: times(times(g, 2 * b), where(isnan(y), math.nan, power(a, 2 * b - 1))),
+    lambda g, y, a, b: times(times(g, 2 * y * y), _log(where(equal(a, 0), 1, a))),
+)
+SQUARED["absolute"] = (lambda g, y, x: times(g, 2 * (conjugate(x) if x.dtype.kind == "c" else x)),)
 
 
 @elementwise("cbrt({x})", ufunc=np.cbrt, vjp=(lambda g, y, x: over(g, 3 * y * y),))

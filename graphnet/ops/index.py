@@ -168,12 +168,14 @@ def _scatter_add(*inputs, shape, index):
         places = _places(shape, index, arrays)
         y = np.bincount(places.ravel(), x.ravel(), shapes.size(shape)).reshape(shape)
         return y.astype(x.dtype, copy=False)
-    y = np.zeros(shape, x.dtype)
-    if arrays:
-        np.add.at(y, _whole(index, arrays), x)
-    else:
+    if not arrays:
+        y = np.zeros(shape, x.dtype)
         y[index] = x
-    return y
+        return y
+    # Eleven bits lose what is added to a sum of 2,000.
+    y = np.zeros(shape, np.float32 if x.dtype == np.float16 else x.dtype)
+    np.add.at(y, _whole(index, arrays), x)
+    return y.astype(x.dtype, copy=False)
 
 
 def getitem(x, key):

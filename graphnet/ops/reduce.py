@@ -8,8 +8,9 @@ import numpy as np
 
 from graphnet import shapes
 from graphnet.op import OPS, op, reduction
-from graphnet.ops.elementwise import equal, isinf, over, times, where
+from graphnet.ops.elementwise import ROOTS, SQUARED, equal, isinf, sqrt, times, where
 from graphnet.ops.transcendental import exp
+from graphnet.tensor import KINDS
 
 
 def _count(x, axis):
@@ -19,7 +20,9 @@ def _count(x, axis):
 
 @reduction(onnx="ReduceSum", complex=True, vjp=lambda g, y, x, axis: g)
 def sum(x, axis=None, keepdims=False):
-    """Sum over `axis`; 0 over nothing."""
+    """Sum over `axis`; 0 over nothing. float16 is added up in float32."""
+    if x.dtype == np.float16:
+        return np.sum(x, axis=axis, keepdims=keepdims, dtype=np.float32).astype(np.float16)
     return np.sum(x, axis=axis, keepdims=keepdims)
 
 
@@ -84,9 +87,9 @@ def _shares(g, y, x, axis):
     return times(g, hits / sum(hits, axis=axis, keepdims=True))
 
 
-@reduction(onnx="ReduceMax", vjp=_shares)
+@reduction(onnx="ReduceMax", vjp=_shares, of_nothing=False)
 def max(x, axis=None, keepdims=False):
-    """The largest along `axis`, NaN if one is NaN; equal ones share the gradient.
+    """The largest along `axis`, NaN if one is NaN; equal ones share the gradient. Raises `ValueError` over nothing.
 
     >>> import graphnet as gn
     >>> gn.grad(gn.max)(gn.tensor([3.0, 3.0, 1.0]))
@@ -95,26 +98,97 @@ def max(x, axis=None, keepdims=False):
     return np.max(x, axis=axis, keepdims=keepdims)
 
 
-@reduction(onnx="ReduceMin", vjp=_shares)
+@reduction(onnx="ReduceMin", vjp=_shares, of_nothing=False)
 def min(x, axis=None, keepdims=False):
-    """The smallest along `axis`, NaN if one is NaN; equal ones share the gradient."""
+    """The smallest along `axis`, NaN if one is NaN; equal ones share the gradient. Raises `ValueError` over nothing."""
     return np.min(x, axis=axis, keepdims=keepdims)
 
 
-@reduction(
-    vjp=lambda g, y, x, axis, ddof: times(g, (x - mean(x, axis=axis, keepdims=True)) * (2 / _free(x, axis, ddof)))
-)
+#: where a deviation is less than this part of the mean, the rounding of the mean is felt
+_NEAR = 1e-3
+
+
+def _deviations(x, axis, m):
+    """`x - m` without the rounding of the mean `m`: exactly 0 where all are equal, and right where they nearly are."""
+    if x.size:
+        top = np.max(x, axis=axis, keepdims=True)
+        m = np.where(top == np.min(x, axis=axis, keepdims=True), top, m)
+    d = x - m
+    # What is left of the mean is the rounding of the first one.
+    return d - np.mean(d, axis=axis, keepdims=True)
+
+
+def _away(x, y, axis):
+    """`_deviations` in tensor ops, and on bare arrays with deviation `y`."""
+    if x.__class__ not in KINDS:
+        m = np.mean(x, axis=axis, keepdims=True)
+        return x - m if (y > _NEAR * np.abs(m)).all() else _deviations(x, axis, m)
+    m = mean(x, axis=axis, keepdims=True)
+    if x.size:
+        top = max(x, axis=axis, keepdims=True)
+        same = equal(top, min(x, axis=axis, keepdims=True))
+        m = m + stop_gradient(where(same, top - m, 0))
+    d = x - m
+    return d - mean(d, axis=axis, keepdims=True)
+
+
+def _never_zero(y):
+    """`y`, and infinity where it is 0: what is divided by it is 0 there, in every order of derivatives."""
+    return where(equal(y, 0), math.inf, y)
+
+
+def _var_slope(g, y, x, axis, ddof):
+    return times(g, (x - mean(x, axis=axis, keepdims=True)) * (2 / _free(x, axis, ddof)))
+
+
+def _std_slope(g, y, x, axis, ddof):
+    return times(g, _away(x, y, axis) / (_never_zero(y) * _free(x, axis, ddof)))
+
+
+def _of_kept(rule):
+    """A rule for g and y that have the reduced axes at size one, for those that may not."""
+
+    def kept(g, y, x, axis, keepdims, **attrs):
+        shape = shapes.kept(x.shape, axis)
+        return rule(g.reshape(shape), y.reshape(shape), x, axis=axis, **attrs)
+
+    return kept
+
+
+@reduction(vjp=_var_slope)
 def var(x, axis=None, keepdims=False, ddof=0):
     """Variance over `axis`: the mean of `(x - mean)**2`, with a divisor of `n - ddof`."""
     return np.var(x, axis=axis, keepdims=keepdims, ddof=ddof)
 
 
-@reduction(
-    vjp=lambda g, y, x, axis, ddof: times(g, over(x - mean(x, axis=axis, keepdims=True), y * _free(x, axis, ddof)))
-)
+@reduction(vjp=_std_slope)
 def std(x, axis=None, keepdims=False, ddof=0):
-    """Standard deviation over `axis`, with a divisor of `n - ddof`; the gradient of a constant's is 0."""
-    return np.std(x, axis=axis, keepdims=keepdims, ddof=ddof)
+    """Standard deviation over `axis`, with a divisor of `n - ddof`.
+
+    All derivatives of a constant's are 0: there is a corner. (The square of it is the variance, which is smooth.)
+
+    >>> import graphnet as gn
+    >>> gn.grad(gn.std)([0.1, 0.1, 0.1])
+    Tensor([0., 0., 0.])
+    """
+    if x.dtype.kind == "c":
+        return np.std(x, axis=axis, keepdims=keepdims, ddof=ddof)
+    narrow = x.dtype if x.dtype.kind == "f" else np.dtype(np.float64)
+    wide = x.astype(np.promote_types(narrow, np.float32), copy=False)
+    axes = shapes.axes_indices(axis, wide.ndim)
+    m = np.mean(wide, axis=axes, keepdims=True)
+    d = wide - m
+    free = np.maximum(_count(wide, axes) - ddof, 0)
+    y = np.sqrt(np.sum(d * d, axis=axes, keepdims=True) / free)
+    if (y <= _NEAR * np.abs(m)).any():
+        d = _deviations(wide, axes, m)
+        y = np.sqrt(np.sum(d * d, axis=axes, keepdims=True) / free)
+    y = y.astype(narrow, copy=False)
+    return y if keepdims else np.reshape(y, shapes.reduced(wide.shape, axes, False))
+
+
+SQUARED["std"] = (_of_kept(_var_slope),)
+ROOTS["var"] = (_of_kept(lambda g, y, x, axis, ddof: _std_slope(g, sqrt(y), x, axis, ddof)),)
 
 
 def _free(x, axis, ddof):
@@ -122,9 +196,12 @@ def _free(x, axis, ddof):
     return n if n > 0 else math.nan
 
 
-@reduction(onnx="ReduceL2", vjp=lambda g, y, x, axis: times(g, over(x, y)))
+SQUARED["norm2"] = (_of_kept(lambda g, y, x, axis: times(g, 2 * x)),)
+
+
+@reduction(onnx="ReduceL2", vjp=lambda g, y, x, axis: times(g, x / _never_zero(y)))
 def norm2(x, axis=None, keepdims=False):
-    """`sqrt(sum(x**2))` over `axis`; its gradient where all are 0 is 0."""
+    """`sqrt(sum(x**2))` over `axis`; all its derivatives where all are 0 are 0."""
     size = np.max(np.abs(x), axis=axis, keepdims=True, initial=0)
     # Scaled, so that squares neither overflow nor vanish.
     scale = np.where((size > 0) & np.isfinite(size), size, np.ones((), size.dtype))
@@ -135,6 +212,8 @@ def norm2(x, axis=None, keepdims=False):
 
 def _weights(x, axis):
     """The softmax of `x`; where the largest is infinite, equal shares among those as large."""
+    if not x.size:
+        return x
     top = stop_gradient(max(x, axis=axis, keepdims=True))
     endless = isinf(top)
     e = exp(where(endless, 0, x) - where(endless, 0, top))
@@ -144,7 +223,14 @@ def _weights(x, axis):
 
 @reduction(onnx="ReduceLogSumExp", vjp=lambda g, y, x, axis: times(g, _weights(x, axis)))
 def logsumexp(x, axis=None, keepdims=False):
-    """`log(sum(exp(x)))` over `axis`, at any size."""
+    """`log(sum(exp(x)))` over `axis`, at any size; -inf over nothing. Whole numbers are taken as float64.
+
+    >>> import graphnet as gn
+    >>> gn.logsumexp([1000.0, 1000.0]), gn.logsumexp(gn.zeros(0))
+    (Tensor(1000.69314718), Tensor(-inf))
+    """
+    if x.dtype.kind in "biu":
+        x = x.astype(np.float64)
     top = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
     shift = np.where(np.isfinite(top), top, np.zeros((), top.dtype))
     with np.errstate(divide="ignore"):
@@ -197,6 +283,8 @@ def _cumsum_slope(g, y, x, axis):
     from graphnet.ops.shaping import flip, reshape
 
     along = 0 if axis is None else axis
+    if g.dtype == np.float16:
+        g = g.astype(np.float32)
     back = flip(cumsum(flip(g, axis=along), axis=along), axis=along)
     return reshape(back, x.shape) if axis is None else back
 

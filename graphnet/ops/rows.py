@@ -63,7 +63,7 @@ def _rows_added_into(out, x, places, count, what=""):
     starts = np.flatnonzero(np.concatenate(([True], places[1:] != places[:-1])))
     rows = x.reshape(len(order), -1)[order]
     if len(starts) < len(order):
-        rows = np.add.reduceat(rows, starts, axis=0, dtype=x.dtype)
+        rows = np.add.reduceat(rows, starts, axis=0, dtype=np.float32 if x.dtype == np.float16 else x.dtype)
     out[places[starts]] = rows.reshape(-1, *out.shape[1:])
 
 

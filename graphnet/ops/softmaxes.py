@@ -13,6 +13,11 @@ from graphnet.ops.shaping import astype, flip, stop_gradient
 from graphnet.ops.transcendental import exp
 
 
+def _floating(x):
+    """Whole numbers as float64: the difference of two of them may not fit in their dtype."""
+    return astype(x, np.float64) if x.dtype.kind in "biu" else x
+
+
 @composite
 def softmax(x, axis=-1):
     """`exp(x) / sum(exp(x))` along `axis`: positive numbers whose sum is 1. Any size of `x` is safe.
@@ -21,6 +26,9 @@ def softmax(x, axis=-1):
     >>> gn.softmax([1000.0, 1000.0, 0.0])
     Tensor([0.5, 0.5, 0. ])
     """
+    x = _floating(x)
+    if not x.size:
+        return exp(x)
     e = exp(x - stop_gradient(reduce.max(x, axis=axis, keepdims=True)))
     return e / reduce.sum(e, axis=axis, keepdims=True)
 
@@ -43,6 +51,10 @@ def log_softmax(x, axis=-1):
     >>> gn.log_softmax([1000.0, 0.0])
     Tensor([    0., -1000.])
     """
+    if x.dtype.kind in "biu":
+        x = x.astype(np.float64)
+    if not x.size:
+        return x.copy()
     shifted = x - np.max(x, axis=axis, keepdims=True)
     return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
 
@@ -57,6 +69,9 @@ def sparsemax(x, axis=-1):
     >>> gn.sparsemax([1.0, 1.5, -1.0])
     Tensor([0.25, 0.75, 0.  ])
     """
+    x = _floating(x)
+    if not x.size:
+        return exp(x)
     shifted = x - stop_gradient(reduce.max(x, axis=axis, keepdims=True))
     z = stop_gradient(shifted)
     down = flip(sort(z, axis=axis), axis=axis)

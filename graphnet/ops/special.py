@@ -8,7 +8,7 @@ import numpy as np
 
 from graphnet.op import composite, elementwise
 from graphnet.ops.elementwise import absolute, divide, less, times, where
-from graphnet.ops.transcendental import exp, sin
+from graphnet.ops.transcendental import sin
 
 _TWO_BY_ROOT_PI = 2 / math.sqrt(math.pi)
 
@@ -38,15 +38,19 @@ def _horner(coefficients, s):
     return y
 
 
+def _square_parted(x):
+    """exp(-x^2) in float64, as exp(-h^2) exp(-(x - h)(x + h)) with h of few digits, so that h^2 is exact."""
+    h = x.astype(np.float32).astype(np.float64)
+    return np.exp(-h * h) * np.exp(-(x - h) * (x + h))
+
+
 def _erf_and_erfc(x):
     """Both, in float64, of a float64 array."""
     size = np.abs(x)
     small = np.minimum(size, 1.0)
     near = x * _horner(_NEAR, 2 * small * small - 1)
     large = np.clip(size, 1.0, 40.0)
-    # exp(-x^2) as exp(-h^2) exp(-(x - h)(x + h)) with h of few digits, so that h^2 is exact.
-    h = large.astype(np.float32).astype(np.float64)
-    scaled = np.exp(-h * h) * np.exp(-(large - h) * (large + h)) / (large + 3)
+    scaled = _square_parted(large) / (large + 3)
     tail = scaled * _horner(_FAR, 4 / 3 * ((large - 3) / (large + 3) + 0.5) - 1)
     inner = size <= 1
     erf = np.where(inner, near, np.copysign(1 - tail, x))
@@ -61,7 +65,17 @@ def _through_double(x, place):
     return _erf_and_erfc(wide)[place].astype(array.dtype if array.dtype.kind == "f" else np.float64)
 
 
-@elementwise("erf({x})", onnx="Erf", vjp=(lambda g, y, x: times(g, _TWO_BY_ROOT_PI * exp(-x * x)),))
+# The rounding of x * x alone would be an error of x * x units in the last place.
+@elementwise("gaussian({x})", vjp=(lambda g, y, x: times(g, y * (-2 * x)),), beside={"erf": None, "erfc": None})
+def gaussian(x):
+    """Elementwise `exp(-x**2)`, to its last digits at any size."""
+    if x.dtype == np.float64:
+        return _square_parted(np.clip(x, -40.0, 40.0))
+    wide = x.astype(np.float64)
+    return np.exp(-wide * wide).astype(x.dtype if x.dtype.kind == "f" else np.float64)
+
+
+@elementwise("erf({x})", onnx="Erf", vjp=(lambda g, y, x: times(g, _TWO_BY_ROOT_PI * gaussian(x)),))
 def erf(x):
     """Elementwise error function, `2/sqrt(pi)` times the integral of `exp(-t**2)` from 0 to x.
 
@@ -71,7 +85,7 @@ def erf(x):
     return _through_double(x, 0)
 
 
-@elementwise("erfc({x})", vjp=(lambda g, y, x: times(g, -_TWO_BY_ROOT_PI * exp(-x * x)),))
+@elementwise("erfc({x})", vjp=(lambda g, y, x: times(g, -_TWO_BY_ROOT_PI * gaussian(x)),))
 def erfc(x):
     """Elementwise `1 - erf(x)`, accurate where that is small."""
     return _through_double(x, 1)

@@ -7,23 +7,35 @@ import math
 import numpy as np
 
 from graphnet.op import elementwise
-from graphnet.ops.elementwise import equal, isinf, logical_and, multiply, over, sqrt, times, where
+from graphnet.ops.elementwise import SQUARED, equal, isinf, isnan, logical_and, multiply, over, sqrt, times, where
+from graphnet.tensor import state
 
 _LN2 = math.log(2.0)
 _LN10 = math.log(10.0)
 
 
-@elementwise("exp({x})", ufunc=np.exp, onnx="Exp", complex=True, vjp=(lambda g, y, x: times(g, y),))
+#: f of its inverse has slope 1, also where the two slopes are 0 and infinite; no value has no slope
+_UNDONE = (lambda g, y, x: times(g, where(isnan(y), math.nan, 1)),)
+
+
+@elementwise(
+    "exp({x})", ufunc=np.exp, onnx="Exp", complex=True, vjp=(lambda g, y, x: times(g, y),), pairs={"log": _UNDONE}
+)
 def exp(x):
     """Elementwise exponential, `e ** x`."""
 
 
-@elementwise("exp2({x})", ufunc=np.exp2, complex=True, vjp=(lambda g, y, x: times(g, y * _LN2),))
+@elementwise(
+    "exp2({x})", ufunc=np.exp2, complex=True, vjp=(lambda g, y, x: times(g, y * _LN2),), pairs={"log2": _UNDONE}
+)
 def exp2(x):
     """Elementwise `2 ** x`."""
 
 
-@elementwise("expm1({x})", ufunc=np.expm1, complex=True, vjp=(lambda g, y, x: times(g, y + 1),))
+# Not y + 1, which has lost the digits of exp(x) far below 0.
+@elementwise(
+    "expm1({x})", ufunc=np.expm1, complex=True, vjp=(lambda g, y, x: times(g, exp(x)),), pairs={"log1p": _UNDONE}
+)
 def expm1(x):
     """Elementwise `exp(x) - 1`, accurate near 0."""
 
@@ -78,16 +90,99 @@ def logaddexp2(a, b):
     """Elementwise `log2(2 ** a + 2 ** b)`, at any size."""
 
 
+#: elements up to which one more NumPy call costs more than what it computes
+_FEW = 512
+#: elements of a part of a large array
+_PART = 1 << 13
+
+
+def _in_parts(f, out, x):
+    """`f(out, x, d)`, with `d` for what is between, in parts that stay in the cache."""
+    if x.dtype != out.dtype:
+        np.copyto(out, x, "unsafe")
+        x = out
+    if x.size <= _PART or not (out.flags.c_contiguous and x.flags.c_contiguous):
+        f(out, x, np.empty_like(out))
+        return
+    d, out, x = np.empty(_PART, out.dtype), out.reshape(-1), x.reshape(-1)
+    for i in range(0, x.size, _PART):
+        part = out[i : i + _PART]
+        f(part, x[i : i + _PART], d[: part.size])
+
+
+def _sigmoid_into(out, x):
+    def f(out, x, d):
+        # `out` may be x itself.
+        above = np.greater_equal(x, 0)
+        np.abs(x, d)
+        np.negative(d, d)
+        np.exp(d, d)
+        np.copyto(out, d)
+        np.copyto(out, 1, where=above)
+        np.add(d, 1, d)
+        np.divide(out, d, out)
+
+    _in_parts(f, out, x)
+
+
+def _sigmoid_slope_into(out, x):
+    def f(out, x, d):
+        np.abs(x, out)
+        np.negative(out, out)
+        np.exp(out, out)
+        np.add(out, 1, d)
+        np.multiply(d, d, d)
+        np.divide(out, d, out)
+
+    _in_parts(f, out, x)
+
+
+def _tanh_slope_into(out, x):
+    def f(out, x, d):
+        np.abs(x, out)
+        np.multiply(out, -2, out)
+        np.exp(out, out)
+        np.multiply(out, 0.5, d)
+        np.add(d, 0.5, d)
+        np.multiply(d, d, d)
+        np.divide(out, d, out)
+
+    _in_parts(f, out, x)
+
+
+def _written(into, x):
+    """What `into` writes, as a new array."""
+    out = np.empty(x.shape, x.dtype if x.dtype.kind == "f" else np.float64)
+    into(out, x)
+    return out
+
+
 @elementwise(
     "((1 / (1 + exp(-{x}))) if {x} >= 0 else (exp({x}) / (1 + exp({x}))))",
     onnx="Sigmoid",
-    vjp=(lambda g, y, x: g * (y * (1 - y)),),
+    vjp=(lambda g, y, x: g * sigmoid_slope(x),),
+    into=_sigmoid_into,
 )
 def sigmoid(x):
     """Elementwise logistic function, `1 / (1 + exp(-x))`, without overflow at any size."""
     # -|x|, of whole numbers too: an unsigned one has no negative.
     e = np.exp(np.copysign(x, -1.0))
     return np.where(np.greater_equal(x, 0), 1, e) / (1 + e)
+
+
+# From x: y * (1 - y) has no digits left where y is near 1.
+@elementwise(
+    "sigmoid_slope({x})",
+    vjp=(lambda g, y, x: times(g, y * -tanh(0.5 * x)),),
+    into=_sigmoid_slope_into,
+    beside={"sigmoid": lambda y: y * (1 - y)},
+)
+def sigmoid_slope(x):
+    """The derivative of `sigmoid`, `exp(-x) / (1 + exp(-x))**2`, to its last digits at any size."""
+    if x.size <= _FEW and state.mode.raw:
+        y = 0.5 / np.cosh(0.5 * x)
+        return y * y
+    return _written(_sigmoid_slope_into, x)
 
 
 @elementwise("(max({x}, 0) + log1p(exp(-abs({x}))))", onnx="Softplus", vjp=(lambda g, y, x: g * sigmoid(x),))
@@ -102,12 +197,26 @@ def log_sigmoid(x):
     return -np.logaddexp(np.multiply(x, -1.0), 0)
 
 
-@elementwise("sin({x})", ufunc=np.sin, onnx="Sin", complex=True, vjp=(lambda g, y, x: times(g, cos(x)),))
+@elementwise(
+    "sin({x})",
+    ufunc=np.sin,
+    onnx="Sin",
+    complex=True,
+    vjp=(lambda g, y, x: times(g, cos(x)),),
+    pairs={"arcsin": _UNDONE},
+)
 def sin(x):
     """Elementwise sine of an angle in radians."""
 
 
-@elementwise("cos({x})", ufunc=np.cos, onnx="Cos", complex=True, vjp=(lambda g, y, x: times(g, -sin(x)),))
+@elementwise(
+    "cos({x})",
+    ufunc=np.cos,
+    onnx="Cos",
+    complex=True,
+    vjp=(lambda g, y, x: times(g, -sin(x)),),
+    pairs={"arccos": _UNDONE},
+)
 def cos(x):
     """Elementwise cosine of an angle in radians."""
 
@@ -117,12 +226,12 @@ def tan(x):
     """Elementwise tangent of an angle in radians."""
 
 
-@elementwise("asin({x})", ufunc=np.arcsin, onnx="Asin", vjp=(lambda g, y, x: over(g, sqrt(1 - x * x)),))
+@elementwise("asin({x})", ufunc=np.arcsin, onnx="Asin", vjp=(lambda g, y, x: over(g, sqrt((1 - x) * (1 + x))),))
 def arcsin(x):
     """Elementwise inverse sine, in radians from -pi/2 to pi/2."""
 
 
-@elementwise("acos({x})", ufunc=np.arccos, onnx="Acos", vjp=(lambda g, y, x: over(-g, sqrt(1 - x * x)),))
+@elementwise("acos({x})", ufunc=np.arccos, onnx="Acos", vjp=(lambda g, y, x: over(-g, sqrt((1 - x) * (1 + x))),))
 def arccos(x):
     """Elementwise inverse cosine, in radians from 0 to pi."""
 
@@ -136,21 +245,30 @@ def arctan(x):
     "atan2({a}, {b})",
     ufunc=np.arctan2,
     vjp=(
-        lambda g, y, a, b: times(g, over(over(b, hypot(a, b)), hypot(a, b))),
-        lambda g, y, a, b: times(g, over(over(-a, hypot(a, b)), hypot(a, b))),
+        lambda g, y, a, b: times(g, b / _length(hypot(a, b)) / _length(hypot(a, b))),
+        lambda g, y, a, b: times(g, -a / _length(hypot(a, b)) / _length(hypot(a, b))),
     ),
 )
 def arctan2(a, b):
-    """The angle, in radians from -pi to pi, of the point with height `a` and width `b`; its gradient at (0, 0) is 0."""
+    """The angle, in radians from -pi to pi, of the point with height `a` and width `b`; all its
+    derivatives at (0, 0) are 0."""
+
+
+def _length(y):
+    """`y`, and infinity where it is 0: what is divided by it is 0 there, in every order of derivatives."""
+    return where(equal(y, 0), math.inf, y)
+
+
+SQUARED["hypot"] = (lambda g, y, a, b: times(g, 2 * a), lambda g, y, a, b: times(g, 2 * b))
 
 
 @elementwise(
     "hypot({a}, {b})",
     ufunc=np.hypot,
-    vjp=(lambda g, y, a, b: times(g, over(a, y)), lambda g, y, a, b: times(g, over(b, y))),
+    vjp=(lambda g, y, a, b: times(g, a / _length(y)), lambda g, y, a, b: times(g, b / _length(y))),
 )
 def hypot(a, b):
-    """Elementwise `sqrt(a**2 + b**2)` without overflow; its gradient at (0, 0) is 0."""
+    """Elementwise `sqrt(a**2 + b**2)` without overflow; all its derivatives at (0, 0) are 0."""
 
 
 @elementwise("sinh({x})", ufunc=np.sinh, onnx="Sinh", complex=True, vjp=(lambda g, y, x: times(g, cosh(x)),))
@@ -158,14 +276,43 @@ def sinh(x):
     """Elementwise hyperbolic sine."""
 
 
-@elementwise("cosh({x})", ufunc=np.cosh, onnx="Cosh", complex=True, vjp=(lambda g, y, x: times(g, sinh(x)),))
+@elementwise(
+    "cosh({x})",
+    ufunc=np.cosh,
+    onnx="Cosh",
+    complex=True,
+    vjp=(lambda g, y, x: times(g, sinh(x)),),
+    pairs={"arccosh": _UNDONE},
+)
 def cosh(x):
     """Elementwise hyperbolic cosine."""
 
 
-@elementwise("tanh({x})", ufunc=np.tanh, onnx="Tanh", complex=True, vjp=(lambda g, y, x: g * (1 - y * y),))
+@elementwise(
+    "tanh({x})",
+    ufunc=np.tanh,
+    onnx="Tanh",
+    complex=True,
+    vjp=(lambda g, y, x: g * (1 - y * y if x.dtype.kind == "c" else tanh_slope(x)),),
+    pairs={"arctanh": _UNDONE},
+)
 def tanh(x):
     """Elementwise hyperbolic tangent."""
+
+
+# From x: 1 - y * y has no digits left where y is near 1 or -1.
+@elementwise(
+    "tanh_slope({x})",
+    vjp=(lambda g, y, x: times(g, y * (-2 * tanh(x))),),
+    into=_tanh_slope_into,
+    beside={"tanh": lambda y: 1 - y * y},
+)
+def tanh_slope(x):
+    """The derivative of `tanh`, `1 / cosh(x)**2`, to its last digits at any size."""
+    if x.size <= _FEW and state.mode.raw:
+        y = np.reciprocal(np.cosh(x))
+        return y * y
+    return _written(_tanh_slope_into, x)
 
 
 @elementwise("asinh({x})", ufunc=np.arcsinh, onnx="Asinh", vjp=(lambda g, y, x: over(g, hypot(x, 1)),))
