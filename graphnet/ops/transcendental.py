@@ -93,7 +93,7 @@ def logaddexp2(a, b):
 #: elements up to which one more NumPy call costs more than what it computes
 _FEW = 512
 #: elements of a part of a large array
-_PART = 1 << 13
+_PART = 1 << 12
 
 
 def _in_parts(f, out, x):
