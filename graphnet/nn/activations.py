@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import graphnet as gn
-from graphnet.nn.lookup import Table
+from graphnet.nn.lookup import Configured, Table
 
 table = Table("activation")
 
@@ -76,7 +76,7 @@ def get(given: Any) -> Any:
     if isinstance(given, dict) and isinstance(given.get("class_name"), str):
         from graphnet.nn.layers import table as layers
 
-        if given["class_name"] in layers.entries:
+        if given["class_name"] in layers.entries or isinstance(getattr(given, "of", None), Configured):
             return layers.get(given)
     return linear if given is None else table.get(given)
 

@@ -11,20 +11,11 @@ from graphnet.nn import masks
 from graphnet.nn.classic import ClassicLayer
 from graphnet.nn.layer import Layer, as_shape, running
 from graphnet.nn.layers import InputLayer, table
-from graphnet.nn.lookup import plain, unknown
+from graphnet.nn.lookup import plain
 from graphnet.nn.ranges import check_unmasked
 from graphnet.nn.shapes import output_shape
 from graphnet.nn.sparse import is_sparse
-from graphnet.nn.summary import Summary
 from graphnet.nn.training import Model
-
-#: what stands for a size that is free, where a graph is made: the first that all windows fit into
-FREE = tuple(16 << n for n in range(10))
-
-
-def filled(shape: tuple[int | None, ...], size: int) -> tuple[int, ...]:
-    """The sizes of one row, with `size` for those that are free."""
-    return tuple(size if n is None else n for n in shape[1:])
 
 
 def _spec(x: Any) -> Any:
@@ -319,79 +310,3 @@ class Sequential(Model):
             f"Layer 0 '{first.name}' ({first.described()}) was built for inputs (…, {wanted[-1]}) but got "
             f"{tuple(shape)}: {source} ({free}).{hint}"
         )
-
-    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
-        """The layer of this name, or at this place."""
-        if (name is None) == (index is None):
-            raise ValueError("get_layer takes a name or an index.")
-        if index is not None:
-            if not -len(self._layers) <= index < len(self._layers):
-                raise ValueError(f"'{self.name}' has {len(self._layers)} layers; there is none at {index}.")
-            return self._layers[index]
-        for layer in self._layers:
-            if layer.name == name:
-                return layer
-        raise unknown("layer name", name, [layer.name for layer in self._layers])
-
-    def summary(
-        self,
-        line_length: int | None = None,
-        positions: Any = None,
-        print_fn: Any = None,
-        expand_nested: bool = False,
-        show_trainable: bool = False,
-        layer_range: Any = None,
-        *,
-        show_input: bool = False,
-        show_activation: bool = False,
-        show_macs: bool = False,
-    ) -> Summary:
-        """Print the table of layers, their output shapes and numbers of weights, and give it as an object.
-
-        `show_trainable`, `show_input` (shapes), `show_activation` and `show_macs` (multiplications for one row) add a
-        column each; `expand_nested` adds the layers of layers. `layer_range` is a pair of names (or patterns): the
-        layers from the first to the second. Nothing is cut off: in a table of `line_length` characters, or on a narrow
-        terminal, long cells go on in the next line; `positions` make columns wider only. `print_fn` is called with the
-        text, in place of `print`.
-        """
-        columns = {"input": show_input, "activation": show_activation, "macs": show_macs, "trainable": show_trainable}
-        shown = tuple(name for name, wanted in columns.items() if wanted)
-        table_ = Summary(self, expand_nested, shown, line_length, positions, layer_range)
-        table_.show(print_fn)
-        return table_
-
-    def graph(self, batch_size: int = 32, training: bool = False) -> gn.Graph:
-        """The model's computation on a batch of this size, as a Graph of the input; in training also of the step."""
-        if not self.built:
-            raise ValueError(f"'{self.name}' has no shapes yet: call build((None, ...)), or put an Input first.")
-        x = gn.input((batch_size, *self._row()), self.dtype, name="x")
-        if not training:
-            return gn.Graph([x], self(x, training=False))
-        step = gn.input((), "int64", name="step")
-        with running(True, step):
-            return gn.Graph([x, step], self(x))
-
-    def _row(self) -> tuple[int, ...]:
-        """The sizes of a row, free ones filled with what all windows fit into."""
-        shape = self.built_shape or ()
-        for size in FREE if None in shape[1:] else FREE[:1]:
-            try:
-                self.compute_output_shape((1, *filled(shape, size)))
-                break
-            except ValueError:
-                continue
-        return filled(shape, size)
-
-    def draw(self, path: Any = None, batch_size: int = 32, training: bool = False, **options: Any) -> Any:
-        """A picture of the model's graph; `path` writes it to a file. Options are those of `Graph.draw`.
-
-        `gradient=True` draws the gradient for its weights too, `values=x` what a batch `x` gives in each layer.
-        """
-        given = options.get("values")
-        if given is not None and given is not True and not isinstance(given, (list, tuple, dict)):
-            batch_size = len(given)
-        options.setdefault("title", self.name)
-        return self.graph(batch_size, training).draw(path, **options)
-
-    def _repr_svg_(self) -> str | None:
-        return self.draw().svg if self.built else None

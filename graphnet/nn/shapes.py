@@ -75,7 +75,7 @@ def output_shape(layer: Any, shape: Any) -> Any:
 
 def tried(layer: Any, shape: Any) -> Any:
     """The same by calling the layer. A layer that is not built stays so."""
-    free = None in [n for s in _flat(shape) for n in s]
+    free = None in [n for s in flat(shape) for n in s]
     for pair in TRIALS:
         try:
             return _merged([_called(layer, shape, n) for n in (pair if free else pair[:1])])
@@ -85,7 +85,7 @@ def tried(layer: Any, shape: Any) -> Any:
     return None
 
 
-def _flat(shape: Any) -> list[Shape]:
+def flat(shape: Any) -> list[Shape]:
     found: list[Shape] = []
     with_shapes(shape, found.append)
     return found
@@ -111,6 +111,18 @@ def _merged(found: list[Any]) -> Any:
         ]
     )
     return each(found[0], lambda _: next(merged))
+
+
+def merged_shapes(found: list[Any]) -> Any:
+    """Of shapes that were found with several sizes in free places, the one with None where they differ."""
+    first = found[0]
+    if len(found) == 1 or first is None or any(other is None for other in found):
+        return first
+    if isinstance(first, dict):
+        return {k: merged_shapes([other[k] for other in found]) for k in first}
+    if any(isinstance(part, (list, tuple, dict)) for part in first):
+        return type(first)(merged_shapes(list(parts)) for parts in zip(*found, strict=True))
+    return tuple(sizes[0] if len(set(sizes)) == 1 else None for sizes in zip(*found, strict=True))
 
 
 def windows(n: int | None, size: int, stride: int, padding: str, dilation: int = 1) -> int | None:

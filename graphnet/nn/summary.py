@@ -13,6 +13,7 @@ from typing import Any
 
 from graphnet.nn.layer import Layer
 from graphnet.nn.line import encodable
+from graphnet.nn.shapes import flat
 from graphnet.optional import optional
 
 #: the least width of a column
@@ -265,7 +266,7 @@ def macs_of(model: Any) -> dict[tuple[str, ...], int]:
     Empty for a model that is not built, or that has a loop, whose steps are not nodes.
     """
     shape = model.built_shape
-    if not model.built or shape is None or None in shape[1:]:
+    if not model.built or shape is None or None in [n for s in flat(shape) for n in s[1:]]:
         return {}
     found: dict[tuple[str, ...], int] = {(model.name,): 0}
     for t in model.graph(1).nodes:

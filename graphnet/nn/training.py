@@ -26,6 +26,8 @@ from graphnet.nn.progress import shown
 from graphnet.nn.repeated import Repeated
 from graphnet.nn.run import Run
 from graphnet.nn.saveable import Saveable
+from graphnet.nn.shapes import TRIALS, flat, merged_shapes, shapes_of, with_shapes
+from graphnet.nn.showing import Showing
 from graphnet.nn.sparse import rows_of
 from graphnet.nn.step import Steps
 from graphnet.nn.using import alone, use_of
@@ -35,7 +37,7 @@ _owners: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
 PENALTIES = {"ridge": regularizers.Ridge, "lasso": regularizers.Lasso}
 
 
-class Model(Saveable, Layer):
+class Model(Saveable, Showing, Layer):
     """A layer that can be compiled, fitted, evaluated and asked for predictions. `Sequential` is one."""
 
     steps: Steps | None = None
@@ -43,6 +45,40 @@ class Model(Saveable, Layer):
     history: History | None = None
     stop_training = stop_evaluating = stop_predicting = False
     run: Run | None = None
+
+    def build(self, input_shape: Any = None) -> None:
+        """Make the weights of its layers for inputs of this shape, batch first, by a call on symbolic tensors.
+
+        `input_shape` is a shape, or a list or dict of them, as `call` takes its inputs. Sizes that are None stay free.
+        """
+        if input_shape is None:
+            raise ValueError(f"build needs the shape of the input, batch first, as in {self.name}.build((None, 64)).")
+        shape = shapes_of(input_shape)
+        free = None in [n for s in flat(shape) for n in s[1:]]
+        layers, found = [], []
+        self.built, self.built_shape = True, shape
+        try:
+            for size in TRIALS[0] if free else (1,):
+                given = with_shapes(
+                    shape, lambda s, n=size: gn.input((1, *(n if m is None else m for m in s[1:])), self.dtype)
+                )
+                for layer in layers:
+                    layer.output_shape = None
+                with running(False, losses=[]):
+                    self(given, training=False)
+                layers = list(self.walk())
+                found.append([layer.output_shape for layer in layers])
+        except BaseException:
+            self.built, self.built_shape = False, None
+            raise
+        for layer, *shapes in zip(layers, *found, strict=True):
+            layer.output_shape = merged_shapes(shapes)
+
+    def ensure_built(self, shape: Any) -> None:
+        if not self.built and type(self).build is Model.build:
+            self.built, self.built_shape = True, shapes_of(shape)  # its call makes the weights
+            return
+        super().ensure_built(shape)
 
     @property
     def layers(self) -> list[Layer]:

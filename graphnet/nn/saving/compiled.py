@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import warnings
 from typing import Any
 
 from graphnet.nn.regularizers import Regularizer
@@ -9,6 +11,7 @@ from graphnet.nn.saving import keras_words as keras
 from graphnet.nn.saving.errors import Refused
 from graphnet.nn.saving.state import fitting, optimizer_variables
 from graphnet.nn.saving.tree import OWN, Maker, NoWord, written
+from graphnet.nn.training import Model
 
 
 def compile_config(model: Any, dialect: str) -> dict[str, Any] | None:
@@ -50,6 +53,13 @@ def compile_from(model: Any, config: Any, maker: Maker) -> None:
         raise Refused("it has several losses; graphnet has one.")
     if penalty is not None and not isinstance(penalty, Regularizer):
         raise Refused(f"its penalty is {str(penalty)[:60]}, not one of the regularizers.")
+    if type(model).compile is not Model.compile and not _takes_all(model.compile):
+        warnings.warn(
+            f"'{model.name}' is loaded without being compiled: {type(model).__name__}.compile takes other arguments "
+            "than Model's. Call it before training.",
+            stacklevel=5,
+        )
+        return
     model.compile(
         maker.value(config.get("optimizer"), "optimizers"),
         loss,
@@ -62,6 +72,16 @@ def compile_from(model: Any, config: Any, maker: Maker) -> None:
     model.steps.penalty = penalty
     if model.built and model.trainable_weights:
         model.optimizer.build(model.trainable_weights)
+
+
+def _takes_all(method: Any) -> bool:
+    """Whether a model's own `compile` can be called like the common one."""
+    words = ("loss_weights", "metrics", "weighted_metrics", "run_eagerly", "steps_per_execution")
+    try:
+        inspect.signature(method).bind(None, None, **dict.fromkeys(words))
+    except TypeError:
+        return False
+    return True
 
 
 def _metrics(given: Any, maker: Maker) -> Any:

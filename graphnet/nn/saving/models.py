@@ -18,6 +18,7 @@ import numpy as np
 
 import graphnet as gn
 from graphnet.files import write_whole
+from graphnet.nn.lookup import Described, Named
 from graphnet.nn.phase import weights_from
 from graphnet.nn.registry import custom_object_scope
 from graphnet.nn.saving import keras_words as keras
@@ -176,7 +177,8 @@ def _from_keras(data: bytes, compile: bool, maker: Maker) -> Any:
     model = _made(config, arrays, keras_paths, maker)
     if settings:
         compile_from(model, settings, maker)
-        set_optimizer(model.optimizer, _numbered(state), extra.get("optimizer"))
+        if model.optimizer is not None:
+            set_optimizer(model.optimizer, _numbered(state), extra.get("optimizer"))
     set_seeds(model, extra.get("seeds", {}))
     return model
 
@@ -203,7 +205,8 @@ def _from_graphnet(data: bytes, compile: bool, maker: Maker) -> Any:
         compile_from(model, about["compile"], maker)
         if OWN_OPTIMIZER not in members:
             raise Refused(f"it has no {OWN_OPTIMIZER}.")
-        set_optimizer(model.optimizer, _numbered(from_safetensors(members[OWN_OPTIMIZER])))
+        if model.optimizer is not None:
+            set_optimizer(model.optimizer, _numbered(from_safetensors(members[OWN_OPTIMIZER])))
     set_seeds(model, about.get("seeds", {}))
     return model
 
@@ -266,6 +269,8 @@ def model_from_json(text: str, custom_objects: Any = None) -> Any:
 def clone_model(model: Any, clone_function: Any = None) -> Any:
     """A model of the same layers with new weights, not compiled. `clone_function(layer)` may give other layers.
 
+    A model of a class of one's own is made again from its configuration.
+
     Raises `TypeError` for what is no model, or if `clone_function` gives no layer.
 
     >>> import graphnet as gn
@@ -277,14 +282,24 @@ def clone_model(model: Any, clone_function: Any = None) -> Any:
     from graphnet.nn.layers import InputLayer
     from graphnet.nn.sequential import Sequential
 
-    if not isinstance(model, Sequential):
-        raise TypeError(f"clone_model takes a Sequential; received {type(model).__name__}.")
+    if not isinstance(model, Model):
+        raise TypeError(f"clone_model takes a model; received {type(model).__name__}.")
+    if type(model) is not Sequential:
+        if clone_function is not None:
+            raise ValueError(
+                f"clone_model: '{model.name}' is a {type(model).__name__}, which makes its layers itself: "
+                "clone_function goes with a Sequential."
+            )
+        made = type(model).from_config({k: _remade(v) for k, v in model.get_config().items()})
+        if model.built and not made.built and model.built_shape is not None:
+            made.build(model.built_shape)
+        return made
     if clone_function is None:
         clone_function = _cloned
     layers: list[Any] = []
     if model.built or model.declared_shape is not None:
         shape = model.built_shape[1:] if model.built else model.declared_shape
-        layers.append(InputLayer(shape))
+        layers.append(InputLayer(shape, dtype=model.dtype if model._input is not None else None))
     for layer in model.layers:
         made = clone_function(layer)
         if not isinstance(made, Layer):
@@ -295,3 +310,14 @@ def clone_model(model: Any, clone_function: Any = None) -> Any:
 
 def _cloned(layer: Any) -> Any:
     return clone_model(layer) if isinstance(layer, Model) else type(layer).from_config(layer.get_config())
+
+
+def _remade(value: Any) -> Any:
+    """An entry of a configuration with the objects in it made anew, and functions as themselves."""
+    if isinstance(value, Described) and value.of is not None:
+        return _cloned(value.of)
+    if isinstance(value, Named):
+        return value.of
+    if isinstance(value, (list, tuple)):
+        return type(value)(_remade(v) for v in value)
+    return {k: _remade(v) for k, v in value.items()} if isinstance(value, dict) else value

@@ -19,6 +19,7 @@ from graphnet.nn.lookup import Configured, Described, Named, Table, nearest, pla
 from graphnet.nn.registry import known_as, registered_name
 from graphnet.nn.saving import keras_words as keras
 from graphnet.nn.saving.errors import Refused
+from graphnet.nn.shapes import flat
 from graphnet.nn.training import Model
 
 OWN = "graphnet"
@@ -304,11 +305,23 @@ class Maker:
             k: keras.dtype_of(v) if k == "dtype" and isinstance(v, dict) else v for k, v in node["config"].items()
         }
         try:
-            return entry.from_config({k: self.value(v) for k, v in config.items()})
+            made = entry.from_config({k: self.value(v) for k, v in config.items()})
         except (Refused, MemoryError):
             raise
         except Exception as error:
             raise Refused(f"{name}.from_config failed: {error}") from error
+        about = node.get("build_config")
+        shape = about.get("input_shape") if isinstance(about, dict) else None
+        if isinstance(made, Model) and not made.built and shape is not None:
+            for one in flat(shape):
+                _checked_shape(list(one))
+            try:
+                made.build(shape)
+            except (Refused, MemoryError):
+                raise
+            except Exception as error:
+                raise Refused(f"{name} can't be built for inputs of shape {_brief(shape)}: {error}") from error
+        return made
 
     def _function(self, node: dict[str, Any]) -> Any:
         word = node["config"]
