@@ -42,7 +42,10 @@ def line(text: object, limit: int | None = None) -> str:
     text = str(text)
     if limit is not None and len(text) > limit:
         text = text[: max(limit - 1, 0)] + "\N{HORIZONTAL ELLIPSIS}"
-    return text if text.isascii() and text.isprintable() else re.sub(f"[{_HIDDEN}]", _code, text)
+    if text.isascii() and text.isprintable():
+        return text
+    shown = re.sub(f"[{_HIDDEN}]", _code, text)
+    return shown if limit is None or len(shown) <= limit else shown[: max(limit - 1, 0)] + "\N{HORIZONTAL ELLIPSIS}"
 
 
 def lines(text: object) -> str:
@@ -63,9 +66,10 @@ def dot(text: object) -> str:
     return line(text).replace("&", "&amp;").replace("\\", "\\\\")
 
 
-def plot(text: object) -> str:
-    """Text in a plot of matplotlib: dollars are dollars, not formulas."""
-    return line(text).replace("$", r"\$")
+def plot(text: object, limit: int | None = 200) -> str:
+    """Text in a plot of matplotlib: dollars are dollars, not formulas, and an underline in front hides nothing."""
+    shown = line(text, limit).replace("$", r"\$")
+    return f" {shown}" if shown.startswith("_") else shown
 
 
 def cell(text: object) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 
 from graphnet import sweep
 from graphnet.containers import flatten
+from graphnet.escape import line
 from graphnet.mode import differentiating
 from graphnet.op import apply, as_tensor, described
 from graphnet.ops import shaping
@@ -143,9 +144,8 @@ def gradients(ys: Any, xs: Any, grad_ys: Any = None) -> Any:
             raise TypeError(f"gradients: xs are tensors; received {type(x).__name__}")
         _check_float(x, "gradients")
         if not x.requires_grad:
-            raise ValueError(
-                f"gradients: {x.name or described(x)} keeps no history: use a Parameter, an input or requires_grad=True"
-            )
+            named = line(x.name or described(x))
+            raise ValueError(f"gradients: {named} keeps no history: use a Parameter, an input or requires_grad=True")
     for y in outputs:
         if not isinstance(y, Tensor):
             raise TypeError(f"gradients: ys are tensors; received {type(y).__name__}")

@@ -285,7 +285,9 @@ class Graph:
         leaves, rebuild = flatten(wrt)
         for leaf in leaves:
             if isinstance(leaf, str) and leaf not in by_name:
-                raise ValueError(f"no node is named {leaf!r}; names are: {', '.join(sorted(map(str, by_name)))}")
+                raise ValueError(
+                    f"no node is named {leaf!r}; names are: {line(', '.join(sorted(map(str, by_name))), 500)}"
+                )
         targets = [by_name[leaf] if isinstance(leaf, str) else leaf for leaf in leaves]
         with mode(recording=True, region=None):
             return Graph(self.inputs, rebuild(gradients(self.outputs[0], targets)), name=self.name)

@@ -342,10 +342,10 @@ def _repr_html(self: Tensor) -> str | None:
     """In a notebook: what `print` shows and, unless it is plain data, a picture of what it was computed from."""
     if self.op is None:
         return None
-    from html import escape
+    from graphnet.escape import markup
 
     picture = self.draw(limit=60, values=None if self.is_symbolic else True)
-    return f"<pre>{escape(repr(self))}</pre>\n{picture.svg}"
+    return f"<pre>{markup(repr(self))}</pre>\n{picture.svg}"
 
 
 def _draw(self: Tensor, path: Any = None, **options: Any) -> Any:

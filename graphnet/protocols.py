@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from graphnet import ops
+from graphnet.escape import line
 from graphnet.foreign import handed, is_numbers
 from graphnet.op import OPS, as_tensor
 from graphnet.ops import elementwise, products, reduce, shaping
@@ -44,7 +45,7 @@ def array(self: Tensor, dtype: Any = None, copy: bool | None = None) -> np.ndarr
             return found
     if self.is_symbolic:
         raise TypeError(
-            f"the symbolic tensor {self.name or ''} {self.dtype}{list(self.shape)} cannot become an array: "
+            f"the symbolic tensor {line(self.name or '')} {self.dtype}{list(self.shape)} cannot become an array: "
             "its values are not known yet"
         )
     value = leaving(self, "an array of NumPy's (np.array, np.asarray, an assignment into an array)").view()

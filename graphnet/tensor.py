@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from graphnet.escape import line
 from graphnet.mode import _PACKAGE, NO_ATTRS, Region, caller_site, mode, no_grad, region, site_line, state
 
 if TYPE_CHECKING:
@@ -383,7 +384,7 @@ class Parameter(Tensor):
                 current.assign(self, constant(array.astype(self.dtype)))
                 return
         if array.dtype.kind not in "biuf":
-            raise TypeError(f"{self.name or 'a Parameter'} holds {self.dtype}; received {array.dtype}")
+            raise TypeError(f"{line(self.name or 'a Parameter')} holds {self.dtype}; received {array.dtype}")
         # Row after row, whatever the order of what was given: plans rely on it.
         self._value = np.array(array, dtype=self.dtype, copy=True, order="C")
         self._changed = tick()
@@ -397,7 +398,7 @@ class Parameter(Tensor):
         self.assign(self - value)
 
     def _mismatch(self, shape: Shape) -> str:
-        return f"assign to {self.name or 'a Parameter'}: its shape is {self.shape}; received {shape}"
+        return f"assign to {line(self.name or 'a Parameter')}: its shape is {self.shape}; received {shape}"
 
     def touched(self) -> np.ndarray:
         """Its array, to write to in place; histories that used it are void from now on.
@@ -478,7 +479,7 @@ def settled(t: Tensor, how: str) -> np.ndarray:
     """The array of `t`, or an error if it is symbolic, or a Parameter in a trace, which would fix its value."""
     if state.mode.trace is not None and isinstance(t, Parameter):
         raise ValueError(
-            f"{how} of the Parameter {t.name or ''} ({t.dtype}{list(t.shape)}) in a function that is traced or "
+            f"{how} of the Parameter {line(t.name or '')} ({t.dtype}{list(t.shape)}) in a function that is traced or "
             "compiled: its value is not known yet, since it can change between two calls; write gn.where instead of "
             "if, and gn's functions instead of math's and NumPy's"
         )

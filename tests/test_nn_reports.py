@@ -1,6 +1,5 @@
 """Reports of a training: the page, the plot in a notebook, TensorBoard's files; and that looking changes nothing."""
 
-import builtins
 import re
 import struct
 import sys
@@ -285,14 +284,7 @@ def test_live_plot_updates_one_display(monkeypatch):
 
 
 def test_tensorboard_without_the_library_says_what_to_install(monkeypatch):
-    real = builtins.__import__
-
-    def refuse(name, *args, **kwargs):
-        if name.startswith("tensorboardX"):
-            raise ImportError(name)
-        return real(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", refuse)
+    monkeypatch.setitem(sys.modules, "tensorboardX", None)
     with pytest.raises(
         ImportError,
         match=r"^TensorBoard needs tensorboardX: pip install tensorboardX \(in a clone .*'\.\[tensorboard\]'\)$",

@@ -13,6 +13,7 @@ import numpy as np
 from graphnet.compile.convolutions import OPS as CONVOLUTIONS
 from graphnet.compile.fuse import Group, Step
 from graphnet.compile.schedule import members, read_by
+from graphnet.escape import line
 from graphnet.tensor import Tensor, known
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ class Profile:
                 f"{row.step:4} {row.seconds * 1e6:10.1f} {row.seconds / total:6.1%} {row.nbytes / 1024:10,.1f} "
                 f"{rate:7.1f} {speed}  {row.kind}: {row.ops}{where}"
             )
-        return "\n".join(lines)
+        return "\n".join([line(text) for text in lines])
 
     def __repr__(self) -> str:
         return f"<Profile of {len(self.rows)} steps, {self.seconds * 1e6:,.1f} us>"
@@ -155,13 +156,13 @@ def known_array(value: Any) -> np.ndarray:
 def _timed(code: Code) -> tuple[Any, list[float]]:
     """The function of a code with a clock around each line that runs a step."""
     times = [0.0] * (len(code.steps) + 1)
-    step_of = {line: place for place, line in code.lines_of}
+    step_of = {at: place for place, at in code.lines_of}
     body = []
-    for number, line in enumerate(code.body):
+    for number, text in enumerate(code.body):
         if number in step_of:
-            body += ["k_start = k_now()", line, f"k_times[{step_of[number]}] += k_now() - k_start"]
+            body += ["k_start = k_now()", text, f"k_times[{step_of[number]}] += k_now() - k_start"]
         else:
-            body.append(line)
+            body.append(text)
     code.body = body
     code.scope.update(k_now=time.perf_counter, k_times=times)
     return code.load(), times

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterable
 from typing import Any
 
+from graphnet.escape import line, markup
 from graphnet.nn.line import number
 
 MARK = "*"
@@ -21,11 +21,12 @@ class Grid:
 
     def __init__(self, keys: Iterable[str]):
         self.keys = list(keys)
-        self.widths = [max(5, len("epoch")), *(max(len(key), 10) for key in self.keys)]
+        self.names = [line(key) for key in self.keys]
+        self.widths = [max(5, len("epoch")), *(max(len(name), 10) for name in self.names)]
 
     def head(self) -> str:
         """The names of the columns."""
-        return "  ".join(name.rjust(width) for name, width in zip(["epoch", *self.keys], self.widths, strict=True))
+        return "  ".join(name.rjust(width) for name, width in zip(["epoch", *self.names], self.widths, strict=True))
 
     def rule(self) -> str:
         """A line of dashes as wide as the columns."""
@@ -48,10 +49,10 @@ class Grid:
 
     def as_html(self, rows: list[dict[str, Any]], best: int | None) -> str:
         """All `rows` as an HTML table."""
-        head = "".join(f"<th style='text-align:right'>{html.escape(name)}</th>" for name in ("epoch", *self.keys))
+        head = "".join(f"<th style='text-align:right'>{markup(name)}</th>" for name in ("epoch", *self.names))
         body = ""
         for row in rows:
             first = str(row["epoch"] + 1) + (MARK if row["epoch"] == best else "")
-            cells = "".join(f"<td style='text-align:right'>{html.escape(c)}</td>" for c in (first, *self.cells(row)))
+            cells = "".join(f"<td style='text-align:right'>{markup(c)}</td>" for c in (first, *self.cells(row)))
             body += f"<tr{' style=font-weight:bold' if row['epoch'] == best else ''}>{cells}</tr>"
         return f"<table><tr>{head}</tr>{body}</table>"

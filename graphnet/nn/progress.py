@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from graphnet.escape import line
 from graphnet.nn.callbacks.base import Callback
 from graphnet.nn.grid import Grid, ordered
 from graphnet.nn.line import Line, clock, counts, display, number, pace
@@ -19,7 +20,7 @@ INTERVAL = 0.1
 
 def metrics_text(logs: dict[str, Any]) -> str:
     """` - accuracy: 0.9000 - loss: 0.3000`, in the order of a History."""
-    return "".join(f" - {key}: {number(logs[key])}" for key in ordered(logs))
+    return "".join(f" - {line(key)}: {number(logs[key])}" for key in ordered(logs))
 
 
 class Progress(Callback):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 import re
 import shutil
@@ -11,6 +10,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
+from graphnet.escape import line, markup
 from graphnet.nn.layer import Layer
 from graphnet.nn.line import encodable
 from graphnet.nn.shapes import flat
@@ -78,7 +78,7 @@ class Summary:
                     "kind": layer.kind,
                     "input_shape": layer.built_shape or shape,
                     "output_shape": getattr(layer, "output_shape", None),
-                    "activation": None if activation is None else getattr(activation, "__name__", str(activation)),
+                    "activation": None if activation is None else line(getattr(activation, "__name__", activation), 60),
                     "params": layer.count_params() if layer.built else None,
                     "macs": self._macs.get(own, 0 if self._macs else None),
                     "trainable": layer.trainable if layer.weights else None,
@@ -93,7 +93,7 @@ class Summary:
     def cell(self, row: dict[str, Any], column: str) -> str:
         """What stands in a column of a row."""
         if column == "layer":
-            return "   " * row["depth"] + "└ " * bool(row["depth"]) + f"{row['name']} ({row['kind']})"
+            return "   " * row["depth"] + "└ " * bool(row["depth"]) + line(f"{row['name']} ({row['kind']})")
         if column in ("input", "output"):
             shape = row[f"{column}_shape"]
             return "?" if shape is None else str(tuple(shape))
@@ -165,7 +165,7 @@ class Summary:
         def rule(left: str, fill: str, middle: str, right: str) -> str:
             return left + middle.join(fill * (w + 2) for w in widths) + right
 
-        title, totals = [f'Model: "{self.name}"'], [f" {line}" for line in self.totals()]
+        title, totals = [f'Model: "{line(self.name)}"'], [f" {text}" for text in self.totals()]
         limit = self.limit()
         if limit:
             title, totals = ([part for line in lines for part in wrapped(line, limit)] for lines in (title, totals))
@@ -192,18 +192,18 @@ class Summary:
     def _repr_html_(self) -> str:
         sides = ["right" if COLUMNS[column][1] else "left" for column in self.columns]
         head = "".join(
-            f"<th style='text-align:{side}'>{html.escape(COLUMNS[column][0])}</th>"
+            f"<th style='text-align:{side}'>{markup(COLUMNS[column][0])}</th>"
             for column, side in zip(self.columns, sides, strict=True)
         )
         body = ""
-        for line in self.table():
+        for row in self.table():
             parts = (
-                f"<td style='text-align:{side}'>{html.escape(c).replace('   ', '&emsp;')}</td>"
-                for c, side in zip(line, sides, strict=True)
+                f"<td style='text-align:{side}'>{markup(c).replace('   ', '&emsp;')}</td>"
+                for c, side in zip(row, sides, strict=True)
             )
             body += f"<tr>{''.join(parts)}</tr>"
-        totals = "<br>".join(html.escape(line) for line in self.totals())
-        return f"<b>{html.escape(self.name)}</b><table><tr>{head}</tr>{body}</table><small>{totals}</small>"
+        totals = "<br>".join(markup(line) for line in self.totals())
+        return f"<b>{markup(self.name)}</b><table><tr>{head}</tr>{body}</table><small>{totals}</small>"
 
 
 def terminal_columns() -> int | None:

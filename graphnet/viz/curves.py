@@ -6,8 +6,9 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 
+from graphnet.escape import markup
 from graphnet.viz.metrics import text_width
-from graphnet.viz.svg import clean, number
+from graphnet.viz.svg import number
 
 Points = Sequence[tuple[float, float]]
 
@@ -134,7 +135,7 @@ def chart(
     said = ", ".join(f"{name} {short(points[-1][1])}" for name, points in finite.items() if points)
     out = [
         f'<svg xmlns="http://www.w3.org/2000/svg" class="{CLASS}" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" '
-        f'height="{HEIGHT}" role="img" aria-label="{clean(f"{title}: {said}")}">'
+        f'height="{HEIGHT}" role="img" aria-label="{markup(f"{title}: {said}")}">'
     ]
     if alone:
         out.append(f"<style>{ALONE}</style>")
@@ -144,7 +145,7 @@ def chart(
     while text_width(heading, 15.5) > room and len(title) > 4:
         title = title[:-2].rstrip() + "…"
         heading = title + (" (log)" if log else "")
-    out.append(f'<text class="name" x="{_LEFT}" y="18">{clean(heading)}</text>')
+    out.append(f'<text class="name" x="{_LEFT}" y="18">{markup(heading)}</text>')
     for at in _log_ticks(low, high) if log else ticks(low, high):
         value = 10.0**at if log else at
         line = number(y(value))
@@ -160,7 +161,7 @@ def chart(
         colour %= 4
         place -= 7 * len(name) + 26
         out.append(
-            f'<path class="line c{colour}" d="M{place} 14h14"/><text x="{place + 18}" y="18">{clean(name)}</text>'
+            f'<path class="line c{colour}" d="M{place} 14h14"/><text x="{place + 18}" y="18">{markup(name)}</text>'
         )
         if not points:
             continue
@@ -168,13 +169,13 @@ def chart(
         out.append(f'<path class="line c{colour}" d="M{path}"/>')
         shown = points if len(points) <= 60 else points[-1:]
         for e, v in shown:
-            tip = clean(f"{name}, epoch {short(e)}: {short(v)}")
+            tip = markup(f"{name}, epoch {short(e)}: {short(v)}")
             out.append(
                 f'<circle class="dot f{colour}" cx="{number(x(e))}" cy="{number(y(v))}" r="2.5">'
                 f"<title>{tip}</title></circle>"
             )
     for e, name in lost[:200]:
-        tip = f"{clean(name)} is not finite here"
+        tip = f"{markup(name)} is not finite here"
         out.append(f'<path class="bad" d="M{number(x(e))} {_TOP}l-4 -8h8z"><title>{tip}</title></path>')
     out.append("</svg>")
     return "".join(out)
@@ -194,8 +195,8 @@ def ridges(title: str, moments: Sequence[Moment], kind: str = "w", most: int = 1
     height = top + tall + step * max(1, len(shown)) + 22
     out = [
         f'<svg xmlns="http://www.w3.org/2000/svg" class="{CLASS}" viewBox="0 0 {width} {height}" width="{width}" '
-        f'height="{height}" role="img" aria-label="{clean(title)}, histograms of {len(shown)} epochs">',
-        f'<text class="name" x="6" y="16">{clean(title)}</text>',
+        f'height="{height}" role="img" aria-label="{markup(title)}, histograms of {len(shown)} epochs">',
+        f'<text class="name" x="6" y="16">{markup(title)}</text>',
     ]
     low = min((m[2] for m in shown), default=0.0)
     high = max((m[3] for m in shown), default=1.0)

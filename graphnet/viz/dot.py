@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from graphnet.escape import dot
 from graphnet.optional import optional
 from graphnet.viz.layout import Arranger
 from graphnet.viz.scene import Box, Node, Scene
@@ -14,8 +15,8 @@ FONT = "Helvetica,Arial,sans-serif"
 
 def _label(lines: list[str]) -> str:
     graphviz = optional("graphviz")
-    # Without `nohtml`, text that begins with < and ends with > would be read as markup; `&` would begin an entity.
-    return graphviz.nohtml("\\n".join(graphviz.escape(line.replace("&", "&amp;")) for line in lines))
+    # Without `nohtml`, text that begins with < and ends with > would be read as markup.
+    return graphviz.nohtml("\\n".join(dot(text) for text in lines))
 
 
 def dot_source(scene: Scene, rankdir: str = "TB", legend: bool = True) -> Any:
@@ -25,7 +26,7 @@ def dot_source(scene: Scene, rankdir: str = "TB", legend: bool = True) -> Any:
         raise ValueError(f"rankdir is TB, LR, BT or RL; received {rankdir!r}")
     font = {"fontname": FONT}
     title = _label(scene.heading)
-    dot = graphviz.Digraph(
+    source = graphviz.Digraph(
         "graph",
         graph_attr={
             "rankdir": rankdir,
@@ -76,29 +77,29 @@ def dot_source(scene: Scene, rankdir: str = "TB", legend: bool = True) -> Any:
                 )
                 filled(inner, box.id)
 
-    filled(dot, None)
+    filled(source, None)
     columns = Arranger(scene, rankdir)
     tie = {"style": "dashed", "color": "#d08aa4", "arrowhead": "none", "constraint": "false"}
     for forward, gradient, e in columns.tied_boxes():
-        dot.edge(e.tail, e.head, ltail=f"cluster_{forward}", lhead=f"cluster_{gradient}", **tie)
+        source.edge(e.tail, e.head, ltail=f"cluster_{forward}", lhead=f"cluster_{gradient}", **tie)
     backward = {n.id for n in scene.nodes if n.kind.startswith("gradient")}
     for _, edge in columns.tied_nodes():
-        dot.edge(edge.tail, edge.head, **tie)
+        source.edge(edge.tail, edge.head, **tie)
     for edge in scene.edges:
         label = {"label": _label([f" {edge.text}"])} if edge.text else {}
         colour = {"color": "#c2688b"} if edge.tail in backward or edge.head in backward else {}
         if edge.tie:
             continue
         if not columns.columns or not columns.flows_back(edge.head):
-            dot.edge(edge.tail, edge.head, **label)
+            source.edge(edge.tail, edge.head, **label)
         elif columns.flows_back(edge.tail):
             # The gradient flows upwards: for Graphviz the edge goes down, and its arrow is drawn at the other end.
-            dot.edge(edge.head, edge.tail, dir="back", **label, **colour)
+            source.edge(edge.head, edge.tail, dir="back", **label, **colour)
         else:
-            dot.edge(edge.tail, edge.head, constraint="false", **label, **colour)
+            source.edge(edge.tail, edge.head, constraint="false", **label, **colour)
     entries = scene.legend() if legend else []
     if entries:
-        with dot.subgraph(name="cluster_legend") as key:
+        with source.subgraph(name="cluster_legend") as key:
             key.attr(label="legend", style="dotted", color="#a0a0a0", fontcolor="#808080", fontsize="9")
             for place, (meaning, shape, fill, border) in enumerate(entries):
                 style = "rounded,filled" if shape == "box" else "filled"
@@ -119,4 +120,4 @@ def dot_source(scene: Scene, rankdir: str = "TB", legend: bool = True) -> Any:
                 for place in range(1, len(entries)):
                     ends = (place - 1, place) if rankdir == "TB" else (place, place - 1)
                     key.edge(*(f"legend {end}" for end in ends), style="invis")
-    return dot
+    return source

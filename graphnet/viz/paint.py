@@ -7,6 +7,7 @@ import math
 import warnings
 from typing import Any
 
+from graphnet.escape import plot
 from graphnet.optional import installed, optional
 from graphnet.viz.geometry import DEPTH, LINE, SMALL, TEXT, Layout
 from graphnet.viz.scene import Scene
@@ -52,9 +53,8 @@ def paint(scene: Scene, layout: Layout, figure_of: Any, legend: bool = True) -> 
     shift = (width - layout.width) / 2
 
     def text(x: float, y: float, content: str, size: float, colour: str, align: str = "left", order: int = 4) -> None:
-        # `$` would start a formula. The font's own width is a little more than Helvetica's: hence the smaller size.
-        shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in content).replace("$", r"\$")
-        axes.text(x, y, shown, fontsize=size * 0.9, color=colour, ha=align, va="baseline", zorder=order)
+        # The font's own width is a little more than Helvetica's: hence the smaller size.
+        axes.text(x, y, plot(content), fontsize=size * 0.9, color=colour, ha=align, va="baseline", zorder=order)
 
     def frame(
         x: float, y: float, wide: float, high: float, radius: float, fill: str, edge: str, order: int, line: float = 0.9

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from graphnet.escape import plot
 from graphnet.optional import optional
 from graphnet.tensor import Tensor, no_grad
 from graphnet.viz.figures import COLOURS, GREY, bare, new_figure, target_of, write
@@ -61,7 +62,7 @@ def plot_decision_boundary(
         own = points[labels == label]
         colour = colours[(int(label) if 0 <= label < len(colours) else place) % len(colours)]
         name = None if y is None else str(label)
-        axes.scatter(own[:, 0], own[:, 1], s=16, color=colour, edgecolor="white", lw=0.5, label=name)
+        axes.scatter(own[:, 0], own[:, 1], s=16, color=colour, edgecolor="white", lw=0.5, label=plot(name))
     if y is not None:
         axes.legend(frameon=True, fontsize=9, title="class", loc="upper right")
     axes.set_xlabel("first input", color=GREY)
@@ -150,7 +151,7 @@ def plot_activations(model: Any, x: Any, path: Any = None, *, rows: int = 32) ->
         zeros = float((values == 0).mean())
         more = f", {zeros:.0%} zeros, {int((values == 0).all(0).sum())} units always" if zeros > 0.01 else ""
         title = f"{name}: {values.shape[1]} units, {values.mean():.3g} ± {values.std():.3g}{more}"
-        axes.set_title(title.replace("$", r"\$"), fontsize=9, loc="left", color=GREY)
+        axes.set_title(plot(title), fontsize=9, loc="left", color=GREY)
         bare(axes)
     return write(figure, target)
 

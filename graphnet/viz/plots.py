@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from graphnet.escape import plot
 from graphnet.optional import optional
 from graphnet.viz.figures import COLOURS, GREY, new_figure, target_of, write
 
@@ -39,7 +40,7 @@ def plot_history(history: Any, path: Any = None) -> Any:
                 marker = "o" if len(points) == 1 else None
                 axes.plot(*zip(*points, strict=True), ls=style, color=colour, label=label, lw=1.8, marker=marker)
         _mark_best(axes, curves.get("val_" + name, ()), name, colour)
-        axes.set_title(name.replace("_", " "), fontsize=11)
+        axes.set_title(plot(name.replace("_", " "), 60), fontsize=11)
         axes.set_xlabel("epoch", color=GREY)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.25)

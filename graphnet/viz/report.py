@@ -9,9 +9,9 @@ import base64
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from html import escape
 from statistics import median
 
+from graphnet.escape import markup
 from graphnet.viz.curves import STYLE, Moment, Points, chart, ridges, short, spark
 from graphnet.viz.scene import one_line
 from graphnet.viz.standalone import asset, joined
@@ -174,4 +174,4 @@ class Report:
 
 
 def _text(text: str, limit: int = 120) -> str:
-    return escape(one_line(str(text), limit))
+    return markup(one_line(str(text), limit))

@@ -6,6 +6,8 @@ import re
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from graphnet.escape import line
+
 
 @dataclass
 class Node:
@@ -202,16 +204,11 @@ def _read(data: dict[str, Any]) -> Scene:
     return scene
 
 
-#: control characters, those that turn the direction of writing, and halves of characters
-_UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
-
-
 def one_line(text: str, limit: int = 40) -> str:
-    """A name as it is drawn: on one line, without control characters, and cut where it is too long.
+    """A name as it is drawn: on one line, with what is hidden made visible, and cut where it is too long.
 
-    >>> one_line("a" * 9, 5), one_line("two\\nlines")
-    ('aaaa…', 'two lines')
+    >>> one_line("a" * 9, 5), one_line("two\\nlines"), one_line("\\x1b[2J")
+    ('aaaa…', 'two lines', '\\\\x1b[2J')
     """
-    text = re.sub(r"\s+", " ", text)
-    text = _UNFIT.sub("\N{REPLACEMENT CHARACTER}", text)
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+    shown = line(re.sub(r"\s+", " ", text[: 4 * limit]))
+    return shown if len(shown) <= limit else shown[: limit - 1] + "…"

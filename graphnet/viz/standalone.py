@@ -10,10 +10,11 @@ import hashlib
 import json
 import os
 import re
-from html import escape
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+
+from graphnet.escape import markup
 
 
 def checked_path(path: str | os.PathLike[str], what: str = "a page") -> Path:
@@ -57,8 +58,8 @@ def _policy(script: str, style: str) -> str:
 def joined(template: str, title: str, style: str, script: str = "", **parts: str) -> str:
     """The page `template` with its places (`@@NAME@@`) filled: `parts` are markup already, the title is text."""
     filled = {
-        "TITLE": escape(title),
-        "POLICY": escape(_policy(script, style)),
+        "TITLE": markup(title),
+        "POLICY": markup(_policy(script, style)),
         "STYLE": style,
         "SCRIPT": script,
         **parts,

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
-from html import escape
 
+from graphnet.escape import markup
 from graphnet.viz.geometry import DEPTH, LINE, SMALL, TEXT, Layout, Step
 from graphnet.viz.metrics import text_width
 from graphnet.viz.scene import LOOKS, Node, Scene
@@ -33,19 +32,10 @@ def _style() -> str:
     return "".join(parts[""]) + "@media(prefers-color-scheme:dark){" + "".join(parts["dark"]) + "}"
 
 
-#: what XML has no place for
-_UNPRINTABLE = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-
-
 def number(v: float) -> str:
     """A coordinate, to a tenth."""
     text = f"{v:.1f}"
     return text[:-2] if text.endswith(".0") else text
-
-
-def clean(text: str) -> str:
-    """Text that can stand anywhere in an SVG, between tags or in quotes."""
-    return escape(_UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text))
 
 
 def _path(steps: Iterable[Step]) -> str:
@@ -106,7 +96,7 @@ def to_svg(scene: Scene, layout: Layout, legend: bool = True) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{number(reach)}" height="{number(height)}" '
         f'viewBox="0 0 {number(reach)} {number(height)}" role="img" class="graphnet">',
         "<!-- drawn by graphnet, engine builtin -->",
-        f"<title>{clean(scene.title)}</title>",
+        f"<title>{markup(scene.title)}</title>",
         f"<style>{_style()}</style>",
         "<defs>"
         + "".join(
@@ -117,16 +107,16 @@ def to_svg(scene: Scene, layout: Layout, legend: bool = True) -> str:
         + "</defs>",
     ]
     for i, line in enumerate(heading):
-        out.append(f'<text class="t" x="{number(reach / 2)}" y="{16 + 14 * i}">{clean(line)}</text>')
+        out.append(f'<text class="t" x="{number(reach / 2)}" y="{16 + 14 * i}">{markup(line)}</text>')
     out.append(f'<g transform="translate({number(shift)} {number(head)})">')
     by_id = {b.id: b for b in scene.boxes}
     for box_id, (x0, y0, x1, y1) in layout.boxes.items():
         box = by_id[box_id]
         out.append(
-            f'<g id="{box_id}" class="b"><title>{clean(box.tooltip or box.label)}</title>'
+            f'<g id="{box_id}" class="b"><title>{markup(box.tooltip or box.label)}</title>'
             f'<rect x="{number(x0)}" y="{number(y0)}" width="{number(x1 - x0)}" height="{number(y1 - y0)}" rx="8" '
             f'stroke="{box.colour}"/>'
-            f'<text x="{number(x0 + 7)}" y="{number(y0 + 13)}">{clean(box.label)}</text></g>'
+            f'<text x="{number(x0 + 7)}" y="{number(y0 + 13)}">{markup(box.label)}</text></g>'
         )
     backward = {n.id for n in scene.nodes if n.kind.startswith("gradient")}
     for tail, head_id, steps in layout.ties:
@@ -145,23 +135,23 @@ def to_svg(scene: Scene, layout: Layout, legend: bool = True) -> str:
         p = layout.places[node.id]
         tied = f' data-gradient-of="{origin[node.id]}"' if node.id in origin else ""
         out.append(
-            f'<g id="{node.id}" class="n {node.kind.replace(" ", "-")}"{tied}><title>{clean(node.tooltip)}</title>'
+            f'<g id="{node.id}" class="n {node.kind.replace(" ", "-")}"{tied}><title>{markup(node.tooltip)}</title>'
             + _shape(node, p.x - p.width / 2, p.y - p.height / 2, p.width, p.height)
         )
         wide, high = DEPTH.get(LOOKS[node.kind][1], (0.0, 0.0))
         for place, line in enumerate(node.lines):
             base = p.y + (place - (len(node.lines) - 1) / 2) * LINE + 4 + high / 2
-            out.append(f'<text x="{number(p.x - wide / 2)}" y="{number(base)}">{clean(line)}</text>')
+            out.append(f'<text x="{number(p.x - wide / 2)}" y="{number(base)}">{markup(line)}</text>')
         out.append("</g>")
     for text in layout.texts:
         end = ' text-anchor="end"' if text.anchor == "end" else ""
-        out.append(f'<text class="e" x="{number(text.x)}" y="{number(text.y)}"{end}>{clean(text.content)}</text>')
+        out.append(f'<text class="e" x="{number(text.x)}" y="{number(text.y)}"{end}>{markup(text.content)}</text>')
     out.append("</g>")
     for x, row, meaning, fill, border in entries:
         y = height - (rows - row) * 16 - 4
         out.append(
             f'<rect x="{number(x)}" y="{number(y)}" width="14" height="10" rx="2" fill="{fill}" stroke="{border}"/>'
-            f'<text class="k" x="{number(x + 19)}" y="{number(y + 8.5)}">{clean(meaning)}</text>'
+            f'<text class="k" x="{number(x + 19)}" y="{number(y + 8.5)}">{markup(meaning)}</text>'
         )
     out.append("</svg>")
     return "\n".join(out) + "\n"

@@ -70,7 +70,7 @@ def tensor_node(t: Tensor, node_id: str, builder: Builder, box: str | None) -> N
         kind, lines = "constant", [called or "constant", text]
     else:
         kind = "gradient" if t.gradient_of is not None else "op"
-        op = t.op.name if t.op is not None else ""
+        op = one_line(t.op.name) if t.op is not None else ""
         lines = [f"{called} = {op}" if called else op]
         extra = _attributes(t, builder)
         if extra:

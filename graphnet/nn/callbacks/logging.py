@@ -7,8 +7,9 @@ import io
 import json
 import os
 import warnings
-from typing import Any
+from typing import Any, ClassVar
 
+from graphnet.escape import cell
 from graphnet.files import write_whole
 from graphnet.nn.callbacks.base import Callback, Logs
 from graphnet.nn.lookup import plain
@@ -22,6 +23,15 @@ class CSVLogger(Callback):
 
     Raises `ValueError` for a file to go on in that has no header with `epoch` in front.
     """
+
+    remembers: ClassVar = {"keys": "data"}
+
+    def check_remembered(self, values: dict[str, Any]) -> None:
+        keys = values.get("keys")
+        if keys is not None and (
+            type(keys) is not list or any(type(key) is not str or key != cell(key) for key in keys)
+        ):
+            raise ValueError("its columns are no names")
 
     def __init__(self, filename: Any, separator: str = ",", append: bool = False):
         super().__init__()
@@ -61,7 +71,7 @@ class CSVLogger(Callback):
         return rows[0][1:]
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        found = logs or {}
+        found = {cell(key): value for key, value in (logs or {}).items()}
         if self.keys is None:
             self.keys = sorted(found)
             if self.params.get("do_validation") and not any(key.startswith("val_") for key in self.keys):
@@ -96,6 +106,8 @@ class CSVLogger(Callback):
 def _cell(value: Any) -> Any:
     """A value of the logs for one cell: several numbers as a list."""
     value = plain(value)
+    if isinstance(value, str):
+        return cell(value)
     return f"[{', '.join(map(str, value))}]" if isinstance(value, (list, tuple)) else value
 
 

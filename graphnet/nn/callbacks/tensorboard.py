@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from graphnet.escape import line
 from graphnet.extras import install
 from graphnet.nn.callbacks.base import Callback, Logs
 from graphnet.nn.data import whole
@@ -97,13 +98,13 @@ class TensorBoard(Callback):
         self._batches += 1
         if self.update_freq != "epoch" and self._batches % self.update_freq == 0:
             for key, value in (logs or {}).items():
-                self._writer("train").add_scalar(f"batch_{key}", float(value), self._batches - 1)
+                self._writer("train").add_scalar(f"batch_{line(key)}", float(value), self._batches - 1)
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         for key, value in (logs or {}).items():
             validation = key.startswith("val_")
             writer = self._writer("validation" if validation else "train")
-            writer.add_scalar(f"epoch_{key.removeprefix('val_')}", float(value), epoch)
+            writer.add_scalar(f"epoch_{line(key.removeprefix('val_'))}", float(value), epoch)
         if self.write_steps_per_second:
             pace = (self._batches - self._first) / max(time.perf_counter() - self._begun, 1e-9)
             self._writer("train").add_scalar("epoch_steps_per_second", pace, epoch)
@@ -121,11 +122,11 @@ class TensorBoard(Callback):
             name, values = w.name or "weight", w.numpy()
             for tag, array in ((f"{name}/histogram", values), (f"{name}/gradient", slopes.get(w))):
                 if array is not None and array.dtype.kind == "f" and array.size and np.isfinite(array).all():
-                    writer.add_histogram(tag, np.asarray(array, np.float64), epoch)
+                    writer.add_histogram(line(tag), np.asarray(array, np.float64), epoch)
             if self.write_images and values.ndim == 2:
                 low, high = float(values.min()), float(values.max())
                 image = (values - low) / (high - low) if high > low else np.zeros_like(values)
-                writer.add_image(f"{name}/image", image, epoch, dataformats="HW")
+                writer.add_image(f"{line(name)}/image", image, epoch, dataformats="HW")
 
     def _embeddings(self, epoch: int) -> None:
         from graphnet.nn.layers import Embedding
