@@ -57,7 +57,7 @@ __all__ = [
 
 def _own(body: Callable[..., Any]) -> bool:
     """Whether a body is the package's own, which tests cover; all others are checked as they run."""
-    return body.__module__.partition(".")[0] == __name__.partition(".")[0]
+    return (body.__module__ or "").partition(".")[0] == __name__.partition(".")[0]
 
 
 def _registered(op: Op, body: Callable[..., Any], function: Callable[..., Any]) -> Callable[..., Any]:
