@@ -169,7 +169,7 @@ def _taken(part: Any, leaves: list[Any]) -> Any:
     """The tree of `part`, its leaves appended to `leaves`."""
     if part is None:
         return None
-    found = _split(part)
+    found = None if hasattr(type(part), "__array__") else _split(part)
     if found is None:
         leaves.append(part)
         return _LEAF
@@ -316,7 +316,9 @@ class Structure:
     def __call__(self, leaves: Sequence[Any]) -> Any:
         if len(leaves) != self.count:
             raise ValueError(f"{self.count} leaves are expected, {len(leaves)} received")
-        return leaves[0] if self._tree is _LEAF else _made(self._tree, iter(leaves))
+        if self._tree is _LEAF:
+            return leaves[0]
+        return _made(self._tree, iter(leaves))
 
     def match(self, value: Any, what: str, none: bool = False) -> list[Any]:
         """The leaves of `value` in the order of this structure; raises, naming the place, where it differs.

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from graphnet import sweep
-from graphnet.containers import flatten
+from graphnet.containers import Structure, flatten
 from graphnet.escape import line
 from graphnet.mode import differentiating
 from graphnet.op import apply, as_tensor, described
@@ -159,18 +159,23 @@ def gradients(ys: Any, xs: Any, grad_ys: Any = None) -> Any:
     return rebuild(_gradients(outputs, leaves, seeds, graph))
 
 
-def _alias(value: Any, what: str, place: str) -> Tensor:
+def _place(form: Structure, place: int, single: bool) -> str:
+    """Where a leaf of the arguments is, to end an error with."""
+    return "" if form.is_leaf else f" in {form.places('the argument' if single else 'the arguments')[place]}"
+
+
+def _alias(value: Any, what: str, form: Structure, place: int, single: bool) -> Tensor:
     """A fresh variable with the value of `value`, connected to it if it needs a gradient itself."""
     # An array is copied: its owner may write to it while the history is kept.
     try:
         t = as_tensor(value)
     except (TypeError, ValueError) as error:
-        raise type(error)(f"{what}: {error}{' in ' + place if place else ''}") from None
+        raise type(error)(f"{what}: {error}{_place(form, place, single)}") from None
     if t.dtype.kind != "f":
         raise TypeError(
             f"{what}: a derivative is taken with respect to floating-point numbers; received {described(t)}"
             f"{' (write ' + repr(float(value)) + ')' if isinstance(value, int) else ''}"
-            f"{' in ' + place if place else ''}: use float32 or float64"
+            f"{_place(form, place, single)}: use float32 or float64"
         )
     if t.is_symbolic or (t.requires_grad and (state.mode.recording or state.mode.trace is not None)):
         return apply(shaping.identity.op, (t,))
@@ -211,8 +216,7 @@ class _Call:
                 raise ValueError(f"{what}: argnums is {argnums}, but the function received {len(args)} arguments")
         wanted = [args[n] for n in places]
         leaves, self.form = flatten(wanted[0] if single else tuple(wanted))
-        named = [""] if self.form.is_leaf else self.form.places("the argument" if single else "the arguments")
-        self.xs = [_alias(leaf, what, place) for leaf, place in zip(leaves, named, strict=True)]
+        self.xs = [_alias(leaf, what, self.form, place, single) for place, leaf in enumerate(leaves)]
         recording = state.mode.recording
         fresh = self.form(self.xs)
         listed = list(args)
