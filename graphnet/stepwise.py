@@ -104,8 +104,9 @@ class _Warned:
         return self
 
     def __exit__(self, *exc: Any) -> None:
-        if self._state is not None:
-            self._state.__exit__(*exc)
+        state, self._state = self._state, None  # it holds this object: no cycle is left
+        if state is not None:
+            state.__exit__(*exc)
 
     def _warn(self, what: str, flag: int) -> None:
         site = self.node.site
