@@ -322,13 +322,20 @@ def _converted(op: Op, args: Sequence[Any]) -> tuple[list[Any], bool]:
 
     Numbers stay weak beside others in elementwise ops.
     """
+    tensors = True
+    strong = recording = False
     for a in args:
-        if a.__class__ not in KINDS:
-            break
-    else:
+        if a.__class__ in KINDS:
+            strong = True
+            if a.requires_grad or a._value.__class__ is Spec:
+                recording = True
+        else:
+            tensors = False
+            if a.__class__ not in WEAK and a.__class__ is not complex:
+                strong = True
+    if tensors:
         return list(args), False
-    keeps_weak = op.family == "elementwise" and not all(a.__class__ in WEAK or a.__class__ is complex for a in args)
-    recording = any(a.__class__ in KINDS and (a.requires_grad or a._value.__class__ is Spec) for a in args)
+    keeps_weak = strong and op.family == "elementwise"
     out = []
     for a in args:
         if a.__class__ in KINDS or (keeps_weak and (a.__class__ in WEAK or a.__class__ is complex)):
@@ -350,7 +357,10 @@ def apply(op: Op, args: Sequence[Any], attrs: dict[str, Any] = NO_ATTRS, prepare
     if m.trace is not None:
         args = [m.trace.current.get(a, a) if a.__class__ is Parameter else a for a in args]
     inputs, foreign = _converted(op, args)
-    unknown = any(t.__class__ in KINDS and t._value.__class__ is Spec for t in inputs)
+    unknown = False
+    for t in inputs:
+        if t.__class__ in KINDS and t._value.__class__ is Spec:
+            unknown = True
     if m.trace is not None and not unknown:
         # A parameter can change between two calls of the traced graph: inside the trace it counts as unknown.
         unknown = any(t.__class__ is Parameter for t in inputs)

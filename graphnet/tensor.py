@@ -417,7 +417,9 @@ WEAK: frozenset[Any] = frozenset({float, int, bool})
 def as_array(data: Any, dtype: Any = None, copy: bool = False) -> np.ndarray:
     """`data` as an array of numbers or booleans, or a clear error."""
     if data.__class__ is ndarray:
-        pass
+        kind = data.dtype
+        if dtype is None and kind.isnative and kind.kind in "biufc":
+            return data.copy() if copy else data
     elif isinstance(data, Tensor):
         data = leaving(data, "this") if data.requires_grad else known(data)
     elif isinstance(data, ndarray) and np.any(getattr(data, "mask", False)):
