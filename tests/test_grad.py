@@ -376,3 +376,11 @@ def test_debug_names_the_op_and_the_line():
     y = gn.sqrt(x).sum()
     with gn.debug(), pytest.raises(FloatingPointError, match="the gradient of sqrt for its input 0"):
         y.backward()
+
+
+def test_parameters_as_exponents():
+    for exponent in ([2.0, 0.5], 2.0, 0.5):
+        w = gn.Parameter(exponent)
+        (np.array([3.0, 5.0]) ** w).sum().backward()
+        slopes = np.array([3.0, 5.0]) ** np.array(exponent) * np.log([3.0, 5.0])
+        np.testing.assert_allclose(w.grad.numpy(), slopes if w.ndim else slopes.sum())

@@ -81,8 +81,9 @@ def _squared(a, b):
 
 def _base(a, b):
     """What is raised to the power 2, or 1/2."""
-    if b.__class__ is Tensor:
-        b = b._value if b.op is None and b._value.__class__ is np.ndarray and b._value.ndim == 0 else None
+    if b.__class__ in KINDS:
+        known = b.__class__ is Tensor and b.op is None and b._value.__class__ is np.ndarray
+        b = b._value if known and b._value.ndim == 0 else None
     return None if b is None else (a, SQUARED) if b == 2 else (a, ROOTS) if b == 0.5 else None
 
 
