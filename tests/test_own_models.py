@@ -359,6 +359,13 @@ def test_properties():
     assert nn.Sequential([nn.Dense(3)]).inputs is None
 
 
+def test_no_method_of_a_plain_model_counts_as_its_own():
+    steps = made(nn.Sequential, "mse").steps
+    names = ("train_step", "test_step", "predict_step", "compute_loss", "compute_metrics", "reset_metrics")
+    for name in (*names, "get_metrics_result", "metrics"):
+        assert not steps.owns(name), name
+
+
 def test_no_warning_without_need():
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -19,7 +19,12 @@ def default(method: Any) -> Any:
 
 def has_own(model: Any, name: str) -> bool:
     """Whether the model has this method or property of its own, in place of the one that all models have."""
-    found = inspect.getattr_static(model, name, None)
+    return name in model.__dict__ or _replaced(type(model), name)
+
+
+@lru_cache(maxsize=1024)
+def _replaced(cls: type, name: str) -> bool:
+    found = inspect.getattr_static(cls, name, None)
     return not getattr(found.fget if isinstance(found, property) else found, "is_default", False)
 
 

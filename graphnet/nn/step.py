@@ -52,7 +52,8 @@ class Steps:
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"two metrics are named {name!r}: give one of them another name=.")
-        self.held: list[metrics.Metric] = self._found()
+        self.held: list[metrics.Metric] = []
+        self.gather()
         self.keys: dict[str, tuple[str, ...]] = {}
         self.latest: dict[str, Any] = {}
         self._mask: gn.Tensor | None = None
@@ -159,6 +160,7 @@ class Steps:
         if self.settled:
             return
         self.settled = True
+        self.gather()
         added = any(layer.adds_loss for layer in self.model.walk())
         if self.loss is None and not added and not self.owns("compute_loss"):
             self.loss = losses.default_for(self.model)
@@ -289,13 +291,13 @@ class Steps:
         self.update_metrics(y, y_pred, sample_weight, self._mask)
         return dict(self.model.get_metrics_result())
 
-    def _found(self) -> list[metrics.Metric]:
-        """The metrics among the attributes of the model and of its layers, those of inner models excepted."""
+    def gather(self) -> None:
+        """Note the metrics among the attributes of the model and of its layers, those of inner models excepted."""
         found: dict[metrics.Metric, None] = {}
         for layer in self.model.walk():
             if layer is self.model or not hasattr(layer, "steps"):
                 found.update(dict.fromkeys(held(layer, metrics.Metric)))
-        return [metric for metric in found if not any(metric is other for other in self.measures)]
+        self.held = [metric for metric in found if not any(metric is other for other in self.measures)]
 
     @property
     def reported(self) -> list[metrics.Metric]:
@@ -350,7 +352,6 @@ class Steps:
     def reset_running(self) -> None:
         """The same, without asking a model that has a `reset_metrics` of its own."""
         self.latest = {}
-        self.held = self._found()
         for metric in dict.fromkeys([*self.measures, *self.held, *self.model.metrics]):
             metric.reset_state()
 

@@ -350,6 +350,7 @@ class Model(Saveable, Showing, Layer):
                     feeding.fit_to(self, validation, "validation_data", training=False, check_finite=check_finite)
                 steps.prepare()
 
+            steps.gather()
             self.history = history = History()
             progress = shown(verbose, every)
             params = {
@@ -398,6 +399,7 @@ class Model(Saveable, Showing, Layer):
             batches = feeding.fed(self, x, y, sample_weight, batch_size=batch_size, steps=steps, anew=True, **options)
             with unchanged_on_error(self):
                 feeding.fit_to(self, batches, **options)
+            compiled.gather()
             progress = shown(verbose, 1)
             listed = CallbackList([*as_list(callbacks), *progress], self, {"steps": batches.steps, "verbose": verbose})
             logs = look_through(self, compiled, batches, listed, progress)
@@ -564,6 +566,7 @@ class Model(Saveable, Showing, Layer):
 
     reset_state = reset_states
 
+    @default
     def reset_metrics(self) -> None:
         """Start the running loss and metrics anew. A subclass may have its own, which is called too."""
         if self.steps is not None:

@@ -7,6 +7,7 @@ alone or in lists, tuples and dicts.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,10 @@ SHAPE_FIRST = (
 )
 
 
+#: what nothing is held in: asking a class with a metaclass takes longer
+SIMPLE = frozenset({type(None), bool, int, float, str, np.ndarray, FunctionType})
+
+
 def held(owner: Any, kind: type) -> list[Any]:
     """The objects of this kind among the attributes of `owner`, alone or in lists, tuples, dicts, in order, once."""
     found: dict[int, Any] = {}
@@ -39,6 +44,8 @@ def held(owner: Any, kind: type) -> list[Any]:
     waiting = [value for key, value in reversed(owner.__dict__.items()) if key != "_given"]
     while waiting:
         value = waiting.pop()
+        if type(value) in SIMPLE:
+            continue
         if isinstance(value, kind):
             found.setdefault(id(value), value)
         elif isinstance(value, (dict, list, tuple)) and id(value) not in opened:
