@@ -361,7 +361,8 @@ def apply(op: Op, args: Sequence[Any], attrs: dict[str, Any] = NO_ATTRS, prepare
     for t in inputs:
         if t.__class__ in KINDS and t._value.__class__ is Spec:
             unknown = True
-    if m.trace is not None and not unknown:
+    read = m.trace is not None and not unknown and any(t.__class__ in KINDS and _is_read(t) for t in inputs)
+    if read and not m.trace.looking:
         # A parameter can change between two calls of the traced graph: inside the trace it counts as unknown.
         unknown = any(t.__class__ is Parameter for t in inputs)
     if unknown:
@@ -394,6 +395,8 @@ def apply(op: Op, args: Sequence[Any], attrs: dict[str, Any] = NO_ATTRS, prepare
         and (kind == "f" or kind == "c")
         and any(t.__class__ in KINDS and t.requires_grad for t in inputs)
     )
+    if not needs and read and m.trace.looking:
+        needs = True  # a graph that is built here computes it when it runs
     if not needs:
         y.requires_grad = False
         y.op = None
@@ -421,6 +424,11 @@ def apply(op: Op, args: Sequence[Any], attrs: dict[str, Any] = NO_ATTRS, prepare
     if m.debug is not None and not unknown:
         m.debug.check(op, inputs, y)
     return y
+
+
+def _is_read(t: Tensor) -> bool:
+    """Whether a graph reads `t` when it runs: a parameter, or what was made from one."""
+    return t.__class__ is Parameter or t.op is not None
 
 
 def apply_prepared(op: Op, inputs: Sequence[Tensor], attrs: dict[str, Any]) -> Tensor:

@@ -377,8 +377,9 @@ class Trace:
     """What a trace collects besides nodes: the assignments to parameters.
 
     `updates` is what each parameter is assigned last; `current` what it stands for since, which has no history, as an
-    assigned parameter has none; `past` what it stood for before. With `looking`, assignments count until the trace ends
-    and are no part of a graph. `loop` is whether it is that of the step of a loop in the trace `outer`.
+    assigned parameter has none; `past` what it stood for before. With `looking`, values of parameters are known, but
+    what is made from them is kept as nodes; assignments count until the trace ends, and no longer. `loop` is whether it
+    is that of the step of a loop in the trace `outer`.
     """
 
     def __init__(self, looking: bool = False, outer: Trace | None = None, loop: bool = False) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -200,11 +201,19 @@ def region(name: str, kind: str | None = None, **attrs: Any) -> Iterator[Region]
 _PACKAGE = __file__[: -len("mode.py")]
 
 
+#: files of frames that are nobody's own: this package's, generated plans, and the library's around context managers
+_INSIDE = (_PACKAGE, "graphnet numpy plan ", "graphnet native plan ", contextlib.__file__)
+
+
+def _outside(code: CodeType) -> bool:
+    return not code.co_filename.startswith(_INSIDE)
+
+
 def caller_site() -> tuple[CodeType | None, int]:
     """The innermost frame outside this package, as (code, instruction)."""
     frame: Any = sys._getframe(1)
     while frame is not None:
-        if not frame.f_code.co_filename.startswith(_PACKAGE) and "contextlib" not in frame.f_code.co_filename:
+        if not frame.f_code.co_filename.startswith(_INSIDE):
             return frame.f_code, frame.f_lasti
         frame = frame.f_back
     return None, -1
@@ -220,17 +229,11 @@ def site_line(code: CodeType | None, lasti: int) -> tuple[str, int] | None:
     return code.co_filename, code.co_firstlineno
 
 
-def warn(message: str, category: type[Warning]) -> None:
+def warn(message: str, category: type[Warning] = UserWarning) -> None:
     """A warning that points at the innermost line outside of this package."""
     import warnings
 
-    frame: Any = sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
-        frame = frame.f_back
-    if frame is None:
-        warnings.warn(message, category, stacklevel=2)
-        return
-    registry = frame.f_globals.setdefault("__warningregistry__", {})
-    warnings.warn_explicit(
-        message, category, frame.f_code.co_filename, frame.f_lineno, frame.f_globals.get("__name__"), registry
-    )
+    level, frame = 2, sys._getframe(1)
+    while frame is not None and not _outside(frame.f_code):
+        level, frame = level + 1, frame.f_back  # type: ignore[assignment]
+    warnings.warn(message, category, stacklevel=level)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from graphnet.tensor import Parameter, Tensor, mode, state
+from graphnet.tensor import Parameter, Tensor, mode, state, warn
 
 #: of each file, the warnings that were shown
 _shown: dict[str, dict[Any, Any]] = {}
@@ -113,7 +113,7 @@ class _Warned:
         name = self.node.op.name if self.node.op is not None else ""
         text = f"{what} encountered in {name}"
         if site is None:
-            warnings.warn(text, RuntimeWarning, stacklevel=2)
+            warn(text, RuntimeWarning)
         else:
             registry = _shown.setdefault(site[0], {})
             warnings.warn_explicit(text, RuntimeWarning, site[0], site[1], registry=registry)

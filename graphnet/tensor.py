@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphnet.escape import line
-from graphnet.mode import _PACKAGE, NO_ATTRS, Region, caller_site, mode, no_grad, region, site_line, state
+from graphnet.mode import _PACKAGE, NO_ATTRS, Region, caller_site, mode, no_grad, region, site_line, state, warn
 
 if TYPE_CHECKING:
     from graphnet.op import Op
@@ -47,6 +47,7 @@ __all__ = [
     "tick",
     "toposort",
     "variable",
+    "warn",
 ]
 
 Shape = tuple[int, ...]
@@ -479,7 +480,8 @@ def leaving(t: Tensor, how: str) -> np.ndarray:
 
 def settled(t: Tensor, how: str) -> np.ndarray:
     """The array of `t`, or an error if it is symbolic, or a Parameter in a trace, which would fix its value."""
-    if state.mode.trace is not None and isinstance(t, Parameter):
+    trace = state.mode.trace
+    if trace is not None and not trace.looking and isinstance(t, Parameter):
         raise ValueError(
             f"{how} of the Parameter {line(t.name or '')} ({t.dtype}{list(t.shape)}) in a function that is traced or "
             "compiled: its value is not known yet, since it can change between two calls; write gn.where instead of "

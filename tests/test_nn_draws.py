@@ -229,6 +229,28 @@ def test_a_graph_of_a_model_reads_states_when_it_runs():
     assert len(model.graph().parameters) == 6
 
 
+def test_what_a_layer_makes_of_its_state_alone_is_computed_when_a_graph_runs():
+    class Rated(nn.Layer):
+        def __init__(self):
+            super().__init__()
+            self.rate = gn.Parameter(0.0, trainable=False)
+
+        def call(self, x):
+            # Its value may be looked at where shapes are asked for.
+            assert float(self.rate) >= 0 and (gn.exp(self.rate) * 1.0).item() >= 1
+            return x * (gn.exp(self.rate) * 2.0)
+
+    layer = Rated()
+    x = gn.input((2,))
+    with gn.no_grad():
+        graph = gn.Graph([x], layer(x))
+    plan = graph.compile(backend="numpy")
+    for rate in (0.0, 1.0):
+        layer.rate.assign(rate)
+        for run in (graph, plan):
+            np.testing.assert_allclose(run(np.ones(2, "f")).numpy(), 2 * np.exp(rate), rtol=1e-6)
+
+
 def test_building_asks_for_shapes_and_changes_no_state():
     class Counting(nn.Layer):
         def __init__(self):

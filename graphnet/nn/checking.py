@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import copy
@@ -16,6 +15,7 @@ from graphnet.nn.layer import Layer
 from graphnet.nn.ranges import weighing
 from graphnet.nn.sparse import SparseRows
 from graphnet.nn.tried import ROWS, check_probabilities, copes
+from graphnet.tensor import warn
 
 
 def checked_rows(
@@ -106,7 +106,7 @@ def check_fit(
             steps.doubted = True
             doubt = check_probabilities(steps, x)
             if doubt:
-                warnings.warn(doubt, stacklevel=4)
+                warn(doubt)
 
 
 def _shapes_fit(steps: Any, x: np.ndarray, y: np.ndarray | None, training: bool, what: str) -> tuple[int, ...]:

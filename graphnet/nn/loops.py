@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +9,7 @@ from graphnet.nn.callbacks.base import CallbackList, Told
 from graphnet.nn.data import Source
 from graphnet.nn.interrupt import Interruption
 from graphnet.nn.step import Steps
+from graphnet.tensor import warn
 
 
 def train_epochs(
@@ -34,7 +34,7 @@ def train_epochs(
             train_epoch(model, steps, train, listed, progress, interruption)
             logs = told.logs = steps.logs()
             if not model.stop_training and train.short:
-                too_short(train, "steps_per_epoch", 4)
+                too_short(train, "steps_per_epoch")
             if validation is not None and validates(epoch + 1):
                 found = look_through(model, steps, validation, listed, progress, interruption)
                 listed.params["validation_steps"] = validation.steps
@@ -102,7 +102,7 @@ def look_through(
         if waiting:
             listed.call("on_test_batch_end", number, steps.logs("test") if every_batch or due(progress) else {})
         if number < 0:
-            warnings.warn("the validation data is used up: give data that can be gone through anew.", stacklevel=4)
+            warn("the validation data is used up: give data that can be gone through anew.")
         elif batches.short and not model.stop_evaluating:
             too_short(batches, "validation_steps or steps")
         told.logs = steps.logs("test") if number >= 0 else {}
@@ -122,12 +122,9 @@ def ran_out(source: Source, done: int, wanted: int) -> None:
         if source.once
         else "it gave no batch"
     )
-    warnings.warn(f"the data is used up after {done} of {wanted} epochs: {reason}.", stacklevel=4)
+    warn(f"the data is used up after {done} of {wanted} epochs: {reason}.")
 
 
-def too_short(source: Source, what: str, level: int = 3) -> None:
+def too_short(source: Source, what: str) -> None:
     """Say that an epoch had fewer batches than were asked for."""
-    warnings.warn(
-        f"your input ran out of data: {what} is {source.limit}, and there were {source.taken} batches.",
-        stacklevel=level,
-    )
+    warn(f"your input ran out of data: {what} is {source.limit}, and there were {source.taken} batches.")

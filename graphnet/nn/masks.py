@@ -6,12 +6,12 @@ argument of `call`), hand one on (`supports_masking`), or know nothing of masks.
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import graphnet as gn
 from graphnet.nn.losses import SUM, weights_like
 from graphnet.nn.phase import phase
+from graphnet.tensor import warn
 
 
 def called(layer: Any, x: Any, mask: Any, training: bool) -> tuple[Any, Any]:
@@ -21,10 +21,7 @@ def called(layer: Any, x: Any, mask: Any, training: bool) -> tuple[Any, Any]:
     if layer.supports_masking:
         return y, layer.compute_mask(x, mask)
     if mask is not None:
-        warnings.warn(
-            f"Layer '{layer.name}' ({layer.described()}) knows nothing of masks: from here on the masked steps count.",
-            stacklevel=4,
-        )
+        warn(f"Layer '{layer.name}' ({layer.described()}) knows nothing of masks: from here on the masked steps count.")
     return y, None
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 import graphnet as gn
+from graphnet.tensor import warn
 
 #: calls on batches of one shape before they are compiled: tracing costs about as much as ten small steps
 COMPILE_AFTER = 8
@@ -74,10 +74,9 @@ class Repeated:
             raise
         except Exception as error:
             self.eager = True
-            warnings.warn(
+            warn(
                 f"{self.name} cannot be compiled and runs eagerly, which is slower: {error} "
-                "(compile(..., run_eagerly=True) says so from the start)",
-                stacklevel=5,
+                "(compile(..., run_eagerly=True) says so from the start)"
             )
             return None
         return plan

@@ -7,7 +7,6 @@ traced into a graph whose updates are those assignments.
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import graphnet as gn
@@ -21,6 +20,7 @@ from graphnet.nn.phase import phase, running
 from graphnet.nn.repeated import Repeated
 from graphnet.nn.using import use_of
 from graphnet.nn.weights import held
+from graphnet.tensor import warn
 
 
 class Steps:
@@ -236,7 +236,7 @@ class Steps:
                 )
                 if self.loss is not None or self.owns("compute_loss"):
                     raise ValueError(text)
-                warnings.warn(text, stacklevel=6)  # what layers add may be meant to be logged only
+                warn(text)  # what layers add may be meant to be logged only
             self._connected = True
         return loss
 

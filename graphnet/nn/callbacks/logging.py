@@ -6,13 +6,13 @@ import csv
 import io
 import json
 import os
-import warnings
 from typing import Any, ClassVar
 
 from graphnet.escape import cell
 from graphnet.files import write_whole
 from graphnet.nn.callbacks.base import Callback, Logs
 from graphnet.nn.lookup import plain
+from graphnet.tensor import warn
 
 
 class CSVLogger(Callback):
@@ -141,4 +141,4 @@ class RemoteMonitor(Callback):
         try:
             urlopen(request, timeout=self.timeout).close()
         except OSError as error:
-            warnings.warn(f"RemoteMonitor: {self.root} could not be reached: {error}", stacklevel=2)
+            warn(f"RemoteMonitor: {self.root} could not be reached: {error}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import os
 import time
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from graphnet.nn.callbacks.base import Callback, Logs
 from graphnet.nn.data import whole
 from graphnet.nn.probe import Probe
 from graphnet.optional import optional
+from graphnet.tensor import warn
 
 _number = itertools.count()
 
@@ -65,10 +65,9 @@ class TensorBoard(Callback):
         self.write_steps_per_second = write_steps_per_second
         self.profile_batch = profile_batch
         if profile_batch:
-            warnings.warn(
+            warn(
                 f"TensorBoard: profile_batch={profile_batch!r} profiles nothing here; model.plan.profile() tells where "
-                "the time of a step goes.",
-                stacklevel=3,
+                "the time of a step goes."
             )
         self.embeddings_freq = whole(embeddings_freq, "embeddings_freq", 0)
         self.embeddings_metadata = embeddings_metadata

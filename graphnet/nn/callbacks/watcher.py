@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any, ClassVar
 
 from graphnet.nn.callbacks.base import Callback, Logs
+from graphnet.tensor import warn
 
 
 class Watcher(Callback):
@@ -43,10 +43,9 @@ class Watcher(Callback):
         """The monitored value, or None with a warning if there is none."""
         found = (logs or {}).get(self.monitor)
         if found is None:
-            warnings.warn(
+            warn(
                 f"{self.what} conditioned on metric `{self.monitor}` which is not available. "
-                f"Available metrics are: {','.join(logs or {})}",
-                stacklevel=3,
+                f"Available metrics are: {','.join(logs or {})}"
             )
         return found
 

@@ -9,7 +9,6 @@ rate of a compiled training step. Nothing here looks at a number, so the step is
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -19,6 +18,7 @@ import graphnet as gn
 from graphnet.nn.lookup import Configured, Table, checked_name, plain
 from graphnet.nn.optimizers import schedules
 from graphnet.nn.optimizers.settings import count_of, fraction, number_of, positive, schedule_of, takes_step
+from graphnet.tensor import warn
 
 table = Table("optimizer")
 
@@ -356,7 +356,7 @@ class Optimizer(Configured):
             )
         missing = [self.params[i].name for i, g in zip(places, grads, strict=True) if g is None]
         if missing:
-            warnings.warn(f"{self._word}: there is no gradient for {', '.join(map(str, missing))}.", stacklevel=3)
+            warn(f"{self._word}: there is no gradient for {', '.join(map(str, missing))}.")
         return [i for i, g in zip(places, grads, strict=True) if g is not None]
 
     def _averaged(self, value: gn.Tensor, average: gn.Parameter, iteration: gn.Tensor) -> gn.Tensor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import warnings
 from typing import Any
 
 from graphnet.nn.regularizers import Regularizer
@@ -12,6 +11,7 @@ from graphnet.nn.saving.errors import Refused
 from graphnet.nn.saving.state import fitting, optimizer_variables
 from graphnet.nn.saving.tree import OWN, Maker, NoWord, written
 from graphnet.nn.training import Model
+from graphnet.tensor import warn
 
 
 def compile_config(model: Any, dialect: str) -> dict[str, Any] | None:
@@ -54,10 +54,9 @@ def compile_from(model: Any, config: Any, maker: Maker) -> None:
     if penalty is not None and not isinstance(penalty, Regularizer):
         raise Refused(f"its penalty is {str(penalty)[:60]}, not one of the regularizers.")
     if type(model).compile is not Model.compile and not _takes_all(model.compile):
-        warnings.warn(
+        warn(
             f"'{model.name}' is loaded without being compiled: {type(model).__name__}.compile takes other arguments "
-            "than Model's. Call it before training.",
-            stacklevel=5,
+            "than Model's. Call it before training."
         )
         return
     model.compile(

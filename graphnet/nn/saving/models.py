@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import datetime
 import os
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +30,7 @@ from graphnet.nn.saving.paths import keras_paths, places, readable_paths
 from graphnet.nn.saving.state import Budget, matched, optimizer_variables, seeds_of, set_seeds
 from graphnet.nn.saving.tree import OWN, Maker, NoWord, written
 from graphnet.nn.training import Model
+from graphnet.tensor import warn
 
 MODEL_ENDINGS = (".keras", ".graphnet")
 #: the version of the layout of `.graphnet` files
@@ -63,10 +63,9 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True) -> None:
     word = ending(filepath, MODEL_ENDINGS, "a model")
     _may_write(filepath, overwrite)
     if not model.built:
-        warnings.warn(
+        warn(
             f"'{model.name}' is saved without weights: it has none before the shape of its input is known. Call "
-            "build((None, ...)) first, or put an Input in front.",
-            stacklevel=3,
+            "build((None, ...)) first, or put an Input in front."
         )
     if word == ".graphnet":
         content = _to_graphnet(model)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from graphnet.nn.saving.errors import Refused, reading
 from graphnet.nn.saving.hdf5 import from_hdf5, to_hdf5
 from graphnet.nn.saving.paths import keras_paths, places, readable_paths
 from graphnet.nn.saving.state import matched
+from graphnet.tensor import warn
 
 WEIGHT_ENDINGS = (".weights.h5", ".safetensors", ".npz")
 
@@ -59,7 +59,7 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False) -> None
     with reading(filepath):
         pairs, wrong = matched(*_arrays(model, data, word), skip_mismatch)
     if wrong:
-        warnings.warn(f"{os.fspath(filepath)}: not loaded: {' '.join(wrong)}", stacklevel=3)
+        warn(f"{os.fspath(filepath)}: not loaded: {' '.join(wrong)}")
     for w, value in pairs:
         w.assign(value)
 
