@@ -10,6 +10,16 @@ import os
 from pathlib import Path
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
+#: the layers that change images by chance which graphnet has too
+AUGMENTATION = (
+    "RandomBrightness",
+    "RandomContrast",
+    "RandomCrop",
+    "RandomFlip",
+    "RandomRotation",
+    "RandomTranslation",
+    "RandomZoom",
+)
 COMMON = ("name", "trainable", "dtype")
 TARGET = Path(__file__).parent.parent / "graphnet" / "data" / "keras.json"
 MODULES = (
@@ -48,6 +58,9 @@ def arguments(keras):
         "specificity": lambda: 0.5,
         "sensitivity": lambda: 0.5,
         "num_classes": lambda: 2,
+        "factor": lambda: 0.5,
+        "height_factor": lambda: 0.5,
+        "width_factor": lambda: 0.5,
         "target_class_ids": lambda: [0],
         "scale": lambda: 1.0,
         "learning_rate": lambda: 0.1,
@@ -77,6 +90,8 @@ def described(keras, cls, module):
         json.dumps(config)
     except Exception:
         return None
+    if "seed" in config:
+        config["seed"] = None  # some layers draw one
     without = [f"-{key}" for key in COMMON if config.pop(key, None) is None and module == "layers"]
     known = {*required, *config, *COMMON, "self"}
     also = without + [p.name for p in parameters if p.name not in known and p.kind not in (2, 4)]
@@ -97,7 +112,7 @@ def main():
             if (
                 not inspect.isclass(cls)
                 or not hasattr(cls, "get_config")
-                or (module == "layers" and name.startswith(("Random", "Auto", "Aug")))
+                or (module == "layers" and name.startswith(("Random", "Auto", "Aug")) and name not in AUGMENTATION)
             ):
                 continue
             if name == "InputLayer":

@@ -8,6 +8,7 @@ from graphnet.nn.layers.core import Activation, Dense, Dropout, Flatten, Input, 
 from graphnet.nn.layers.core import table as table
 from graphnet.nn.layers.embedding import Embedding, Masking
 from graphnet.nn.layers.function import ActivityRegularization, Identity, Lambda
+from graphnet.nn.layers.images import CenterCrop, RandomBrightness, RandomContrast, RandomCrop, RandomFlip, Resizing
 from graphnet.nn.layers.merging import Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract
 from graphnet.nn.layers.merging import add as add
 from graphnet.nn.layers.merging import average as average
@@ -88,6 +89,7 @@ from graphnet.nn.layers.transposed import (
     Convolution2DTranspose,
     Convolution3DTranspose,
 )
+from graphnet.nn.layers.warping import RandomRotation, RandomTranslation, RandomZoom
 from graphnet.nn.layers.wrappers import Bidirectional, TimeDistributed
 
 __all__ = [
@@ -108,6 +110,7 @@ __all__ = [
     "AvgPool3D",
     "BatchNormalization",
     "Bidirectional",
+    "CenterCrop",
     "Concatenate",
     "Conv1D",
     "Conv1DTranspose",
@@ -168,10 +171,18 @@ __all__ = [
     "PReLU",
     "Permute",
     "RMSNormalization",
+    "RandomBrightness",
+    "RandomContrast",
+    "RandomCrop",
+    "RandomFlip",
+    "RandomRotation",
+    "RandomTranslation",
+    "RandomZoom",
     "ReLU",
     "RepeatVector",
     "Rescaling",
     "Reshape",
+    "Resizing",
     "SeparableConv1D",
     "SeparableConv2D",
     "SeparableConvolution1D",
