@@ -13,9 +13,10 @@ from graphnet.ops.transcendental import arctan2, degrees
 def real(x):
     """The real part of each number: the number itself, where it is real.
 
+    >>> import numpy as np
     >>> import graphnet as gn
-    >>> gn.grad(lambda x: gn.real(gn.exp(1j * x)))(0.0)
-    Tensor(-0.)
+    >>> gn.grad(lambda x: gn.real(gn.exp(1j * x)))(np.pi / 2)
+    Tensor(-1.)
     """
     return np.array(np.real(x))
 
