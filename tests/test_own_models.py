@@ -359,6 +359,18 @@ def test_properties():
     assert nn.Sequential([nn.Dense(3)]).inputs is None
 
 
+@pytest.mark.parametrize(
+    "x, y",
+    [((X, X), X[:, :1]), ([X, X], X[:, :1]), ({"a": X}, X[:, :1]), (X, {"a": X}), (X, [X[:, :1], X[:, :1]])],
+)
+def test_several_inputs_are_refused_by_name(x, y):
+    with pytest.raises(TypeError, match="models take one array of inputs and one of targets"):
+        made(nn.Sequential, "mse").fit(x, y, verbose=0)
+    model = nn.Sequential([nn.Dense(1)])
+    model.compile("sgd", "mse")
+    model.fit([X[0], X[1]], [1.0, 2.0], verbose=0)  # rows in a list
+
+
 def test_no_method_of_a_plain_model_counts_as_its_own():
     steps = made(nn.Sequential, "mse").steps
     names = ("train_step", "test_step", "predict_step", "compute_loss", "compute_metrics", "reset_metrics")

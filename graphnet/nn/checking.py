@@ -22,7 +22,7 @@ def checked_rows(
     model: Any, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None, what: str = ""
 ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
     """Data as checked arrays: x, y, weights of rows. Numbers of x that are not finite are 0 in rows of weight 0."""
-    xs = x if isinstance(x, SparseRows) else as_array(x, f"{what}x", model.dtype)
+    xs: Any = x if isinstance(x, SparseRows) else as_array(x, f"{what}x", model.dtype)
     ys = as_array(y, f"{what}y", model.dtype) if y is not None else None
     if sample_weight is not None and class_weight is not None:
         raise ValueError("class_weight and sample_weight can't both be given: multiply the one into the other.")
@@ -157,7 +157,8 @@ def _check_numbers(
     rows = np.zeros(len(x), bool)
     for array, is_bad in zip((x, counted), bad, strict=True):
         if is_bad:
-            rows |= ~np.isfinite(array.reshape(len(x), -1)).all(axis=1)  # type: ignore[union-attr]
+            assert array is not None
+            rows |= np.logical_not(np.isfinite(array.reshape(len(x), -1)).all(axis=1))
     some = np.flatnonzero(rows)
     some = some[:: -(-len(some) // ROWS)]
     if copes(steps, x[some], None if y is None else y[some], None if w is None else w[some]):
@@ -169,5 +170,5 @@ def _check_numbers(
 def _without_weightless(y: np.ndarray, w: np.ndarray) -> np.ndarray:
     """`y` with 0 where the weight is 0."""
     if w.ndim > y.ndim or w.shape != y.shape[: w.ndim]:
-        w = w.reshape(len(w), -1).any(axis=1)
+        w = np.logical_not(weightless(w))
     return np.where(w.reshape(w.shape + (1,) * (y.ndim - w.ndim)) == 0, y.dtype.type(0), y)

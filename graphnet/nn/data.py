@@ -89,7 +89,7 @@ def check_finite(array: np.ndarray | None, what: str, hint: str = "") -> None:
 
 def weightless(w: np.ndarray) -> np.ndarray:
     """Which rows have no weight at all."""
-    return ~w.reshape(len(w), -1).any(axis=1)
+    return np.logical_not(w.reshape(len(w), -1).any(axis=1))
 
 
 def check_rows(x: np.ndarray, y: np.ndarray | None, w: np.ndarray | None) -> None:

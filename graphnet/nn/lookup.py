@@ -155,8 +155,8 @@ class Table:
             entry = self.find(given)
             return entry() if isinstance(entry, type) else entry
         if isinstance(given, dict) and "class_name" in given:
-            described = isinstance(given, Described) and given.of is not None
-            entry = type(given.of) if described else self.find(given["class_name"])
+            of = given.of if isinstance(given, Described) else None
+            entry = type(of) if of is not None else self.find(given["class_name"])
             config = given.get("config") or {}
             return entry.from_config(config) if isinstance(entry, type) else entry  # type: ignore[attr-defined]
         if isinstance(given, type):

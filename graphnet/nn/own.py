@@ -19,7 +19,8 @@ def default(method: Any) -> Any:
 
 def has_own(model: Any, name: str) -> bool:
     """Whether the model has this method or property of its own, in place of the one that all models have."""
-    return name in model.__dict__ or _replaced(type(model), name)
+    cls: Any = type(model)
+    return name in model.__dict__ or _replaced(cls, name)
 
 
 @lru_cache(maxsize=1024)

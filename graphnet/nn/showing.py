@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import graphnet as gn
@@ -19,6 +20,10 @@ def filled(shape: tuple[int | None, ...], size: int) -> tuple[int, ...]:
     return tuple(size if n is None else n for n in shape[1:])
 
 
+def _batch(shape: Any, size: int) -> tuple[int, ...]:
+    return 1, *filled(shape, size)
+
+
 class Showing:
     """What a Model can say of itself."""
 
@@ -28,6 +33,7 @@ class Showing:
     built: bool
     built_shape: Any
     compute_output_shape: Any
+    __call__: Any
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """The layer of this name, or at this place."""
@@ -76,7 +82,7 @@ class Showing:
             raise ValueError(f"'{self.name}' has no shapes yet: call build((None, ...)), or put an Input first.")
         inputs: list[gn.Tensor] = []
 
-        def made(row: tuple[int, ...]) -> gn.Tensor:
+        def made(row: Any) -> gn.Tensor:
             inputs.append(gn.input((batch_size, *row), self.dtype, name="x" if not inputs else f"x{len(inputs)}"))
             return inputs[-1]
 
@@ -91,14 +97,14 @@ class Showing:
         """The sizes of a row, or of each of several, free ones filled with what all windows fit into."""
         shape = self.built_shape or ()
         free = None in [n for s in flat(shape) for n in s[1:]]
-        for size in FREE if free else FREE[:1]:
+        for size in FREE:
             try:
                 if free:
-                    self.compute_output_shape(with_shapes(shape, lambda s, n=size: (1, *filled(s, n))))
+                    self.compute_output_shape(with_shapes(shape, partial(_batch, size=size)))
                 break
             except ValueError:
                 continue
-        return with_shapes(shape, lambda s: filled(s, size))
+        return with_shapes(shape, partial(filled, size=size))
 
     def draw(self, path: Any = None, batch_size: int = 32, training: bool = False, **options: Any) -> Any:
         """A picture of the model's graph; `path` writes it to a file. Options are those of `Graph.draw`.

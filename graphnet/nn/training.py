@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import weakref
 from collections.abc import Callable
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -55,13 +56,16 @@ class Model(Saveable, Showing, Layer):
             raise ValueError(f"build needs the shape of the input, batch first, as in {self.name}.build((None, 64)).")
         shape = shapes_of(input_shape)
         free = None in [n for s in flat(shape) for n in s[1:]]
-        layers, found = [], []
+        layers: list[Any] = []
+        found: list[list[Any]] = []
         self.built, self.built_shape = True, shape
+
+        def symbolic(s: Any, size: int) -> gn.Tensor:
+            return gn.input((1, *(size if n is None else n for n in s[1:])), self.dtype)
+
         try:
             for size in TRIALS[0] if free else (1,):
-                given = with_shapes(
-                    shape, lambda s, n=size: gn.input((1, *(n if m is None else m for m in s[1:])), self.dtype)
-                )
+                given = with_shapes(shape, partial(symbolic, size=size))
                 for layer in layers:
                     layer.output_shape = None
                 with running(False, losses=[]):
