@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from graphnet import methods, ops
 from graphnet.check import check_grads
 from graphnet.custom import custom_gradient
-from graphnet.debug import debug
+from graphnet.debug import ConventionWarning, debug
 from graphnet.grad import elementwise_grad, grad, gradients, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from graphnet.op import OPS, Op, composite, elementwise, op, reduction
 from graphnet.ops import *
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = [
     "OPS",
     "ConstantWarning",
+    "ConventionWarning",
     "Graph",
     "Op",
     "Parameter",

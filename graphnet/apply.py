@@ -73,8 +73,10 @@ class Op:
     work done for the same input, with a function from their value to it that loses digits where it is small, or None),
     `pairs` (the gradient rules of the op and the one before it taken together, by the name of that one, for pairs whose
     rules one after the other would multiply 0 and infinity; or None), `reads` (from all inputs, the one that is meant
-    and its pairs, or None; without it, the first), `complex` (whether its rules are right for complex numbers too, with
-    gradients such that `dL = Re(g * dx)`: then those of holomorphic functions are the real ones).
+    and its pairs, or None; without it, the first), `kink` (where the slope is what a convention says: a text for
+    people, and a function `(y, *inputs, **attrs)` on arrays that gives booleans in the shape of y; or None), `complex`
+    (whether its rules are right for complex numbers too, with gradients such that `dL = Re(g * dx)`: then those of
+    holomorphic functions are the real ones).
     """
 
     __slots__ = (
@@ -90,6 +92,7 @@ class Op:
         "hidden",
         "infer",
         "into",
+        "kink",
         "may_raise",
         "name",
         "onnx",
@@ -122,6 +125,7 @@ class Op:
         beside: Mapping[str, Callable[[Any], Any] | None] | None = None,
         pairs: Mapping[str, Sequence[Rule]] | None = None,
         reads: Callable[..., Any] | None = None,
+        kink: tuple[str, Callable[..., Any]] | None = None,
     ):
         self.name = name
         self.family = family
@@ -142,6 +146,7 @@ class Op:
         self.beside = beside or {}
         self.pairs = pairs
         self.reads = reads
+        self.kink = kink
         self.differentiable = callable(vjp) or any(rule is not None for rule in vjp)
         self.function: Callable[..., Any] | None = None
 

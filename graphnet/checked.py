@@ -73,7 +73,7 @@ def _result(op: Op, y: ndarray, values: Sequence[Any], attrs: dict[str, Any]) ->
     return y if y.dtype == wanted.dtype else y.astype(wanted.dtype)
 
 
-def _wanted(op: Op, y: Any, x: Any, core: int | None) -> tuple[int, ...]:
+def _wanted(op: Op, y: Any, x: Any, core: tuple[int, int] | None) -> tuple[int, ...]:
     """The shape that a gradient for `x` may broadcast to: that of x, with the axes that were broadcast before it."""
     if op.family == "elementwise":
         return y.shape

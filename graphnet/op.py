@@ -125,15 +125,16 @@ def elementwise(
     beside: Mapping[str, Callable[[Any], Any] | None] | None = None,
     pairs: Mapping[str, Sequence[Rule]] | None = None,
     reads: Callable[..., Any] | None = None,
+    kink: tuple[str, Callable[..., Any]] | None = None,
 ) -> Callable[[Callable[..., Any]], Any]:
     """Make an op that works element by element on inputs that broadcast; parameters without a default are its inputs.
 
     With `ufunc` the op is that NumPy ufunc: the decorated function has its parameters and its docstring, and no body.
     `vjp` has one rule, or None, for each input. `may_raise` says whether the body can fail because of a value; without
     it, a ufunc cannot, and a body can. `into` is the body as a function that writes into its first argument, for plans;
-    `beside`, `pairs` and `reads` are those of `Op`. `complex` says that the rules are right for complex numbers too,
-    with gradients `g` such that the change of the final number is the real part of `g * dy`; without it such gradients
-    are refused.
+    `beside`, `pairs`, `reads` and `kink` are those of `Op`. `complex` says that the rules are right for complex numbers
+    too, with gradients `g` such that the change of the final number is the real part of `g * dy`; without it such
+    gradients are refused.
 
     Raises `ValueError` for a name that is taken, for a number of rules that is not that of the inputs, and for a ufunc
     of another number of inputs. The body of an op that is not graphnet's own gets read-only arrays, and a result of
@@ -183,6 +184,7 @@ def elementwise(
             beside=beside,
             pairs=pairs,
             reads=reads,
+            kink=kink,
         )
         if not own:
             checked.guard(made_op)
@@ -200,11 +202,13 @@ def reduction(
     may_raise: bool | Callable[..., bool] | None = None,
     complex: bool = False,
     of_nothing: bool = True,
+    kink: tuple[str, Callable[..., Any]] | None = None,
 ) -> Callable[[Callable[..., Any]], Any]:
     """Make an op that reduces over `axis` (one, several or all), with `keepdims`.
 
     Its rule sees `g` and `y` with the reduced axes kept at size one, and `axis` as a tuple counted from the front.
-    `of_nothing` says whether it has a value over no elements; without it, that raises `ValueError`.
+    `of_nothing` says whether it has a value over no elements; without it, that raises `ValueError`. `kink` is that of
+    `Op`, with y as the rule sees it.
     """
 
     def decorate(body: Callable[..., Any]) -> Any:
@@ -226,6 +230,10 @@ def reduction(
                 g, y = g.reshape(kept), y.reshape(kept)
             return vjp(g, y, x, axis=axis, **attrs)  # type: ignore[misc]
 
+        def at(y: Any, x: Any, axis: Any, keepdims: bool, **attrs: Any) -> Any:
+            found = kink[1](y.reshape(shapes.kept(x.shape, axis)), x, axis=axis, **attrs)  # type: ignore[index]
+            return np.reshape(found, y.shape)
+
         own = _own(body)
         made_op = Op(
             body.__name__,
@@ -240,6 +248,7 @@ def reduction(
             doc=inspect.getdoc(body),
             may_raise=not own if may_raise is None else may_raise,
             builtin=own,
+            kink=(kink[0], at) if kink is not None else None,
             complex=complex,
         )
         if not own:

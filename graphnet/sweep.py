@@ -159,6 +159,8 @@ def _sweep(
         inputs = node._inputs
         attrs = node.attrs
         values = [t._value if t.__class__ in KINDS else t for t in inputs]
+        if debug is not None and rules is op.vjp:
+            debug.kink(node, g, node._value, values)
         if rules.__class__ is Joint:
             wanted = [place for place, t in enumerate(inputs) if t in reached]
             rules = rules.answered(wanted, g, node._value, values, attrs)
@@ -180,6 +182,10 @@ def _sweep(
                 h = _fit(h, v.shape, v.dtype)
             if debug is not None:
                 debug.check_gradient(node, place, g, h)
+                state.mode = state.mode.replaced(strict=False)
+                plain = rule(g, node._value, *values, **attrs)
+                state.mode = state.mode.replaced(strict=True)
+                debug.zero_times_infinity(node, _fit(plain, v.shape, v.dtype), h)
             before = grads.get(t)
             grads[t] = h if before is None else before + h
 
@@ -258,6 +264,9 @@ def on_tensors(
             inputs = node._inputs
             # In a trace, rules read what the node read: not what parameters were assigned since.
             read = [before.trace.begun(t) for t in inputs] if assigned else inputs
+            if before.debug is not None and rules is op.vjp and not (node.is_symbolic or g.is_symbolic):
+                known = [t._value if t.__class__ in KINDS else t for t in inputs]
+                before.debug.kink(node, g._value, node._value, known)
             state.mode = before.replaced(region=_mirrored(node.region, twins), of=node, raw=False)
             if rules.__class__ is Joint:
                 wanted = [place for place, t in enumerate(inputs) if t in reached]

@@ -16,7 +16,12 @@ _SELU_ALPHA = 1.6732632423543772
 _SELU_SCALE = 1.0507009873554805
 
 
-@elementwise("maximum({x}, 0)", onnx="Relu", vjp=(lambda g, y, x: where(greater(x, 0), g, 0),))
+@elementwise(
+    "maximum({x}, 0)",
+    onnx="Relu",
+    vjp=(lambda g, y, x: where(greater(x, 0), g, 0),),
+    kink=("x is 0: slope 0", lambda y, x: np.equal(x, 0)),
+)
 def relu(x):
     """Elementwise `max(x, 0)`; its derivative at 0 is 0."""
     return np.maximum(x, 0)
@@ -26,6 +31,7 @@ def relu(x):
     "({x} if {x} > 0 else {x} * {negative_slope})",
     onnx="LeakyRelu",
     vjp=(lambda g, y, x, negative_slope: where(greater(x, 0), g, g * negative_slope),),
+    kink=("x is 0: slope negative_slope", lambda y, x, negative_slope: np.equal(x, 0)),
 )
 def leaky_relu(x, negative_slope=0.2):
     """Elementwise `x` above 0, `negative_slope * x` below; the derivative at 0 is `negative_slope`."""
@@ -36,6 +42,7 @@ def leaky_relu(x, negative_slope=0.2):
     "({x} if {x} > 0 else {alpha} * expm1({x}))",
     onnx="Elu",
     vjp=(lambda g, y, x, alpha: where(greater(x, 0), g, times(g, alpha * exp(where(greater(x, 0), 0, x)))),),
+    kink=("x is 0: slope alpha", lambda y, x, alpha: np.equal(x, 0) & (alpha != 1)),
 )
 def elu(x, alpha=1.0):
     """Elementwise `x` above 0, `alpha * (exp(x) - 1)` below (Clevert, Unterthiner, Hochreiter, 2016)."""

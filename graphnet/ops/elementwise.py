@@ -131,10 +131,14 @@ def floor_divide(a, b):
     """The largest whole number not above `a / b`; its derivative is 0."""
 
 
+_MULTIPLE = ("a is a multiple of b: slope 1", lambda y, a, b: np.equal(y, 0))
+
+
 @elementwise(
     "remainder({a}, {b})",
     ufunc=np.remainder,
     vjp=(lambda g, y, a, b: g, lambda g, y, a, b: times(g, -floor_divide(a, b))),
+    kink=_MULTIPLE,
 )
 def remainder(a, b):
     """`a - b * floor(a / b)`: the remainder with the sign of `b`, as Python's `%`."""
@@ -144,7 +148,11 @@ mod = remainder
 
 
 @elementwise(
-    "fmod({a}, {b})", ufunc=np.fmod, onnx="Mod", vjp=(lambda g, y, a, b: g, lambda g, y, a, b: times(g, -trunc(a / b)))
+    "fmod({a}, {b})",
+    ufunc=np.fmod,
+    onnx="Mod",
+    vjp=(lambda g, y, a, b: g, lambda g, y, a, b: times(g, -trunc(a / b))),
+    kink=_MULTIPLE,
 )
 def fmod(a, b):
     """The remainder with the sign of `a`, as C's `fmod`."""
@@ -234,7 +242,14 @@ def _absolute_slope(g, y, x):
     return over(times(g, conjugate(x)), y) if x.dtype.kind == "c" else g * sign(x)
 
 
-@elementwise("abs({x})", ufunc=np.absolute, onnx="Abs", complex=True, vjp=(_absolute_slope,))
+@elementwise(
+    "abs({x})",
+    ufunc=np.absolute,
+    onnx="Abs",
+    complex=True,
+    vjp=(_absolute_slope,),
+    kink=("x is 0: slope 0", lambda y, x: np.equal(x, 0)),
+)
 def absolute(x):
     """Elementwise absolute value; its derivative is the sign, 0 at 0 (of complex numbers too)."""
 
@@ -379,6 +394,9 @@ def round(x, decimals=0):
     return np.round(x, decimals)
 
 
+_EQUAL = ("both are equal: half of the gradient each", lambda y, a, b: np.equal(a, b))
+
+
 def _to_winner(g, a, b, wins):
     """`g` where `a` was chosen over `b`, half of it where they are equal, 0 elsewhere."""
     return where(equal(a, b), g * 0.5, where(wins, g, 0))
@@ -392,6 +410,7 @@ def _to_winner(g, a, b, wins):
         lambda g, y, a, b: _to_winner(g, a, b, logical_or(less(a, b), isnan(a))),
         lambda g, y, a, b: _to_winner(g, b, a, logical_or(less(b, a), isnan(b))),
     ),
+    kink=_EQUAL,
 )
 def minimum(a, b):
     """The smaller of two, NaN if one is NaN; equal ones share the gradient."""
@@ -405,6 +424,7 @@ def minimum(a, b):
         lambda g, y, a, b: _to_winner(g, a, b, logical_or(greater(a, b), isnan(a))),
         lambda g, y, a, b: _to_winner(g, b, a, logical_or(greater(b, a), isnan(b))),
     ),
+    kink=_EQUAL,
 )
 def maximum(a, b):
     """The larger of two, NaN if one is NaN; equal ones share the gradient.
@@ -422,6 +442,7 @@ def maximum(a, b):
         lambda g, y, a, b: _to_winner(g, a, b, logical_or(less(a, b), isnan(b))),
         lambda g, y, a, b: _to_winner(g, b, a, logical_or(less(b, a), isnan(a))),
     ),
+    kink=_EQUAL,
 )
 def fmin(a, b):
     """The smaller of two, the number where one is NaN."""
@@ -434,6 +455,7 @@ def fmin(a, b):
         lambda g, y, a, b: _to_winner(g, a, b, logical_or(greater(a, b), isnan(b))),
         lambda g, y, a, b: _to_winner(g, b, a, logical_or(greater(b, a), isnan(a))),
     ),
+    kink=_EQUAL,
 )
 def fmax(a, b):
     """The larger of two, the number where one is NaN."""
@@ -471,6 +493,7 @@ def where(condition, x, y):
         lambda g, y, x, low, high: where(logical_and(less(x, low), less_equal(low, high)), g, 0),
         lambda g, y, x, low, high: where(logical_or(greater(x, high), greater(low, high)), g, 0),
     ),
+    kink=("x is a bound: slope 1", lambda y, x, low, high: np.equal(x, low) | np.equal(x, high)),
 )
 def clip_to(x, low, high):
     """`x` limited to the closed interval from `low` to `high`: what `clip` does with both bounds given."""
@@ -481,6 +504,7 @@ def clip_to(x, low, high):
     "maximum({x}, {low})",
     ufunc=np.maximum,
     vjp=(lambda g, y, x, low: where(less(x, low), 0, g), lambda g, y, x, low: where(less(x, low), g, 0)),
+    kink=("x is the bound: slope 1", lambda y, x, low: np.equal(x, low)),
 )
 def clip_low(x, low):
     """`x`, but not below `low`; the derivative for `x` is 1 at the bound."""
@@ -490,6 +514,7 @@ def clip_low(x, low):
     "minimum({x}, {high})",
     ufunc=np.minimum,
     vjp=(lambda g, y, x, high: where(greater(x, high), 0, g), lambda g, y, x, high: where(greater(x, high), g, 0)),
+    kink=("x is the bound: slope 1", lambda y, x, high: np.equal(x, high)),
 )
 def clip_high(x, high):
     """`x`, but not above `high`; the derivative for `x` is 1 at the bound."""

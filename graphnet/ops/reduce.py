@@ -87,7 +87,10 @@ def _shares(g, y, x, axis):
     return times(g, hits / sum(hits, axis=axis, keepdims=True))
 
 
-@reduction(onnx="ReduceMax", vjp=_shares, of_nothing=False)
+_TIES = ("several are equal: they share the gradient", lambda y, x, axis: np.sum(x == y, axis=axis, keepdims=True) > 1)
+
+
+@reduction(onnx="ReduceMax", vjp=_shares, of_nothing=False, kink=_TIES)
 def max(x, axis=None, keepdims=False):
     """The largest along `axis`, NaN if one is NaN; equal ones share the gradient. Raises `ValueError` over nothing.
 
@@ -98,7 +101,7 @@ def max(x, axis=None, keepdims=False):
     return np.max(x, axis=axis, keepdims=keepdims)
 
 
-@reduction(onnx="ReduceMin", vjp=_shares, of_nothing=False)
+@reduction(onnx="ReduceMin", vjp=_shares, of_nothing=False, kink=_TIES)
 def min(x, axis=None, keepdims=False):
     """The smallest along `axis`, NaN if one is NaN; equal ones share the gradient. Raises `ValueError` over nothing."""
     return np.min(x, axis=axis, keepdims=keepdims)
@@ -161,7 +164,9 @@ def var(x, axis=None, keepdims=False, ddof=0):
     return np.var(x, axis=axis, keepdims=keepdims, ddof=ddof)
 
 
-@reduction(vjp=_std_slope)
+@reduction(
+    vjp=_std_slope, kink=("all are equal: slopes 0", lambda y, x, axis, ddof: np.equal(y, 0) & (_count(x, axis) > 1))
+)
 def std(x, axis=None, keepdims=False, ddof=0):
     """Standard deviation over `axis`, with a divisor of `n - ddof`.
 
@@ -199,7 +204,11 @@ def _free(x, axis, ddof):
 SQUARED["norm2"] = (_of_kept(lambda g, y, x, axis: times(g, 2 * x)),)
 
 
-@reduction(onnx="ReduceL2", vjp=lambda g, y, x, axis: times(g, x / _never_zero(y)))
+@reduction(
+    onnx="ReduceL2",
+    vjp=lambda g, y, x, axis: times(g, x / _never_zero(y)),
+    kink=("all are 0: slopes 0", lambda y, x, axis: np.equal(y, 0)),
+)
 def norm2(x, axis=None, keepdims=False):
     """`sqrt(sum(x**2))` over `axis`; all its derivatives where all are 0 are 0."""
     size = np.max(np.abs(x), axis=axis, keepdims=True, initial=0)
@@ -221,7 +230,11 @@ def _weights(x, axis):
     return where(endless, hits / sum(hits, axis=axis, keepdims=True), e / sum(e, axis=axis, keepdims=True))
 
 
-@reduction(onnx="ReduceLogSumExp", vjp=lambda g, y, x, axis: times(g, _weights(x, axis)))
+@reduction(
+    onnx="ReduceLogSumExp",
+    vjp=lambda g, y, x, axis: times(g, _weights(x, axis)),
+    kink=("the largest is infinite: those as large share the gradient", lambda y, x, axis: np.isinf(y)),
+)
 def logsumexp(x, axis=None, keepdims=False):
     """`log(sum(exp(x)))` over `axis`, at any size; -inf over nothing. Whole numbers are taken as float64.
 

@@ -66,6 +66,9 @@ def _logistic_difference(a, b):
     return where(both, 0.5, sigmoid(where(both, 0, a) - where(both, 0, b)))
 
 
+_ENDLESS = ("both are the same infinity: half of the gradient each", lambda y, a, b: np.equal(a, b) & np.isinf(y))
+
+
 @elementwise(
     "logaddexp({a}, {b})",
     ufunc=np.logaddexp,
@@ -73,6 +76,7 @@ def _logistic_difference(a, b):
         lambda g, y, a, b: times(g, _logistic_difference(a, b)),
         lambda g, y, a, b: times(g, _logistic_difference(b, a)),
     ),
+    kink=_ENDLESS,
 )
 def logaddexp(a, b):
     """Elementwise `log(exp(a) + exp(b))`, at any size. Two infinite equal ones share the gradient."""
@@ -85,6 +89,7 @@ def logaddexp(a, b):
         lambda g, y, a, b: times(g, _logistic_difference(a * _LN2, b * _LN2)),
         lambda g, y, a, b: times(g, _logistic_difference(b * _LN2, a * _LN2)),
     ),
+    kink=_ENDLESS,
 )
 def logaddexp2(a, b):
     """Elementwise `log2(2 ** a + 2 ** b)`, at any size."""
@@ -241,6 +246,9 @@ def arctan(x):
     """Elementwise inverse tangent, in radians from -pi/2 to pi/2."""
 
 
+_ORIGIN = ("both are 0: slopes 0", lambda y, a, b: np.equal(a, 0) & np.equal(b, 0))
+
+
 @elementwise(
     "atan2({a}, {b})",
     ufunc=np.arctan2,
@@ -248,6 +256,7 @@ def arctan(x):
         lambda g, y, a, b: times(g, b / _length(hypot(a, b)) / _length(hypot(a, b))),
         lambda g, y, a, b: times(g, -a / _length(hypot(a, b)) / _length(hypot(a, b))),
     ),
+    kink=_ORIGIN,
 )
 def arctan2(a, b):
     """The angle, in radians from -pi to pi, of the point with height `a` and width `b`; all its
@@ -266,6 +275,7 @@ SQUARED["hypot"] = (lambda g, y, a, b: times(g, 2 * a), lambda g, y, a, b: times
     "hypot({a}, {b})",
     ufunc=np.hypot,
     vjp=(lambda g, y, a, b: times(g, a / _length(y)), lambda g, y, a, b: times(g, b / _length(y))),
+    kink=_ORIGIN,
 )
 def hypot(a, b):
     """Elementwise `sqrt(a**2 + b**2)` without overflow; all its derivatives at (0, 0) are 0."""
