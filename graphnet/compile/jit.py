@@ -47,6 +47,7 @@ class Compiled:
         self.backend = backend_wanted(backend)
         self._static = static_argnums, static_argnames
         self._signature = Signature(f, *self._static)
+        self._simple = self._signature.plain
         self._plans: OrderedDict[Any, Plan] = OrderedDict()
         self._plain: dict[Any, Plan] = {}
         self._recent: set[Plan] = set()
@@ -97,6 +98,7 @@ class Compiled:
                     del self._methods[strong[0]]
             own = Compiled(_Bound(self._f, held), self.limit, self.backend)
             own._static, own._signature = self._static, Signature(self._f, *self._static, skip=1)
+            own._simple = own._signature.plain
             self._methods[key] = held, own
             return own
 
@@ -156,31 +158,32 @@ class Compiled:
         if mode.trace is not None:
             return self._f(*args, **kwargs)
         # Calls with nothing but arrays and plain tensors, which are the most, find their plan by that alone.
-        values: list[np.ndarray] | None = [] if not kwargs and self._signature.plain else None
-        key: list[Any] = []
-        if values is not None:
+        short: tuple[Any, ...] | None = None
+        if self._simple and not kwargs:
+            values: list[np.ndarray] = []
+            key: list[Any] = []
             for a in args:
                 value = a._value if a.__class__ in KINDS and not a.requires_grad else a
                 if value.__class__ is not np.ndarray:
-                    values = None
                     break
-                values.append(value)  # type: ignore[union-attr]
+                values.append(value)  # type: ignore[arg-type]
                 key += (value.shape, value.dtype)
-        if values is not None:
-            plan = self._plain.get(tuple(key))
-            if plan is not None:
-                if plan is not self.plan:
-                    self.plan = plan
-                    self._recent.add(plan)
-                if mode.recording and plan.learns:
-                    return plan.joined(args)
-                return plan.graph.structured([constant(r) for r in plan.run(values)])
-        if kwargs or not self._signature.plain:
+            else:
+                short = tuple(key)
+                plan = self._plain.get(short)
+                if plan is not None:
+                    if plan is not self.plan:
+                        self.plan = plan
+                        self._recent.add(plan)
+                    if mode.recording and plan.learns:
+                        return plan.joined(args)
+                    return plan.graph.structure([constant(r) for r in plan.run(values)])
+        if kwargs or not self._simple:
             args, kwargs = self._signature.bound(args, kwargs)
         arguments = Arguments(self._signature, args, kwargs)
         plan = self._lowered(arguments)
-        if values is not None:
-            self._plain[tuple(key)] = plan
+        if short is not None:
+            self._plain[short] = plan
         if mode.recording and plan.learns:
             # The caller may want gradients with respect to its parameters: then a history is needed.
             return plan.joined(arguments.arrays)

@@ -224,11 +224,12 @@ class Plan:
     @property
     def learns(self) -> bool:
         """Whether gradients could be wanted with respect to a parameter: outputs read one that learns and stays."""
-        if self._learned is None:
+        learned = self._learned
+        if learned is None:
             updated = set(self.updated)
             some = any(p not in updated for p in self._read)
-            self._learned = [p for p in self._smooth()[1] if p not in updated] if some else []
-        return any([p.requires_grad for p in self._learned])
+            learned = self._learned = [p for p in self._smooth()[1] if p not in updated] if some else []
+        return bool(learned) and any([p.requires_grad for p in learned])
 
     def joined(self, arguments: Sequence[Any]) -> Any:
         """What a call gives, as one node in the history of the arguments, and of the parameters that outputs read."""
@@ -256,7 +257,7 @@ class Plan:
             parts = called(function, inputs)
         for n, part in zip(places, parts, strict=True):
             results[n] = part
-        return graph.structured([r if isinstance(r, Tensor) else constant(r) for r in results])
+        return graph.structure([r if isinstance(r, Tensor) else constant(r) for r in results])
 
     @property
     def source(self) -> str:
@@ -287,42 +288,54 @@ class Plan:
                 if value.__class__ is not ndarray:
                     return self.joined(arrays)
             values.append(value)
-        return graph.structured([constant(r) for r in self.run(values)])
+        return graph.structure([constant(r) for r in self.run(values)])
 
     def run(self, values: list[np.ndarray]) -> list[np.ndarray]:
         """The outputs for arrays that have the shapes and dtypes of the inputs already.
 
         What is watched (`graphnet.debug`), and a call from inside a call, whose buffers are in use, run op by op.
         """
-        turn = self._turn
-        with turn:
+        if self._open or state.mode.debug is not None:
+            return self._run_open(values)
+        with self._turn:
+            if self._entered:
+                return stepwise(self.traced.numbered, values)
+            self._entered = True
+            running = self._running
+            try:
+                begun = self._look_for_native() if self._waiting else None
+                running = self._running
+                results = running.run(self._taken(values, running))
+            except Exception as error:
+                raise running.located(error).with_traceback(error.__traceback__) from error.__cause__
+            finally:
+                self._entered = False
+            now = tick()
+            for p in self.updated:
+                p._changed = now
+            if begun is not None:
+                self._seconds += clock() - begun
+        return results
+
+    def _run_open(self, values: list[np.ndarray]) -> list[np.ndarray]:
+        """`run` where code of a user is called, which may wait for other threads, or where ops are watched.
+
+        A plan that assigns nothing leaves its turn meanwhile: no plan writes to an array that is held here.
+        """
+        with self._turn:
             aside = self._entered or state.mode.debug is not None
+            running = self._running
             if aside:
                 leaves = self.traced.numbered.leaf_values()
             else:
-                begun = self._look_for_native() if self._waiting else None
-                for p in self.updated:
-                    # Whoever holds the array, or a view of it from `numpy()`, keeps the values it had.
-                    if getrefcount(p._value) > 2:
-                        self._let_go(p, values)
-                for place, v in enumerate(values):
-                    flags = v.flags
-                    if not (flags.c_contiguous and flags.aligned and v.dtype.isnative):
-                        values[place] = np.array(v, v.dtype.newbyteorder("="), order="C")
-                running = self._running
-                arrays = [*values, *[p._value for p in running.parameters]]
-                if not self._open:
-                    return self._ran(running, arrays, begun)
-                self._entered = True
+                arrays, self._entered = self._taken(values, running), True
             if self.updated:
-                # What this plan assigns must not change meanwhile.
-                return stepwise(self.traced.numbered, values, leaves) if aside else self._ran(running, arrays, begun)
-        # Who uses a parameter in its turn does not write to an array that is held here: users' code may wait for it.
-        return stepwise(self.traced.numbered, values, leaves) if aside else self._ran(running, arrays, begun)
+                return stepwise(self.traced.numbered, values, leaves) if aside else self._entering(running, arrays)
+        return stepwise(self.traced.numbered, values, leaves) if aside else self._entering(running, arrays)
 
-    def _ran(self, running: _Running, arrays: list[np.ndarray], begun: float | None) -> list[np.ndarray]:
-        self._entered = True
+    def _entering(self, running: _Running, arrays: list[np.ndarray]) -> list[np.ndarray]:
         try:
+            begun = self._look_for_native() if self._waiting else None
             results = running.run(arrays)
         except Exception as error:
             raise running.located(error).with_traceback(error.__traceback__) from error.__cause__
@@ -334,6 +347,18 @@ class Plan:
         if begun is not None:
             self._seconds += clock() - begun
         return results
+
+    def _taken(self, values: list[np.ndarray], running: _Running) -> list[np.ndarray]:
+        """What a code is called with: the arguments, row after row, and the arrays of the parameters."""
+        for p in self.updated:
+            # Whoever holds the array, or a view of it from `numpy()`, keeps the values it had.
+            if getrefcount(p._value) > 2:
+                self._let_go(p, values)
+        for place, v in enumerate(values):
+            flags = v.flags
+            if not (flags.c_contiguous and flags.aligned and v.dtype.isnative):
+                values[place] = np.array(v, v.dtype.newbyteorder("="), order="C")
+        return [*values, *[p._value for p in running.parameters]]
 
     @staticmethod
     def _let_go(p: Parameter, values: list[np.ndarray]) -> None:
