@@ -159,6 +159,8 @@ class RandomUniform(Initializer):
     """Uniform between `minval` and `maxval`."""
 
     def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None):
+        if minval > maxval:
+            raise ValueError(f"RandomUniform: minval is {minval!r}, and maxval {maxval!r} is below it")
         self.minval, self.maxval, self.seed = minval, maxval, seed
 
     def values(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from graphnet.escape import is_shown
+from graphnet.nn.limits import guarded
 from graphnet.nn.registry import known_as, registered_name
 
 
@@ -225,7 +226,14 @@ class Spelled(ABCMeta):
     >>> gn.nn.Dense(10, activaton="relu")
     Traceback (most recent call last):
     TypeError: Dense: unknown argument 'activaton'. Did you mean 'activation'?
+
+    Constructors of graphnet's own classes ask `limits` what their settings may be.
     """
+
+    def __init__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **kwargs: Any):
+        super().__init__(name, bases, namespace, **kwargs)
+        if "__init__" in namespace and namespace.get("__module__", "").startswith("graphnet."):
+            cls.__init__ = guarded(name, namespace["__init__"])  # type: ignore[misc]
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         try:

@@ -208,6 +208,8 @@ class Model(Saveable, Showing, Layer):
                 optimizer.learning_rate = learning_rate
         if jit_compile not in (True, False, "auto"):
             raise ValueError(f"jit_compile is True, False or 'auto'; received {jit_compile!r}.")
+        if run_eagerly not in (True, False):
+            raise ValueError(f"run_eagerly is True or False; received {run_eagerly!r}.")
         weight = _one_number(loss_weights)
         together = whole(steps_per_execution, "steps_per_execution")
         chosen = optimizers.get(optimizer)
@@ -340,7 +342,9 @@ class Model(Saveable, Showing, Layer):
             train = feeding.fed(self, x, y, sample_weight, class_weight, check_finite=check_finite, **options)
             validation = None
             if held is not None:
-                own = validation_batch_size or batch_size
+                own = batch_size
+                if validation_batch_size is not None:
+                    own = whole(validation_batch_size, "validation_batch_size")
                 options = {
                     "batch_size": own,
                     "steps": validation_steps,
@@ -591,7 +595,8 @@ def _one_number(loss_weights: Any) -> float | None:
     given = list(loss_weights.values()) if isinstance(loss_weights, dict) else loss_weights
     if isinstance(given, (list, tuple)) and len(given) == 1:
         given = given[0]
-    if isinstance(given, bool) or not isinstance(given, (int, float)):
+    given = given.item() if isinstance(given, np.generic) else given
+    if isinstance(given, bool) or not isinstance(given, (int, float)) or not np.isfinite(given):
         raise ValueError(
             f"loss_weights is a number, or a list or dict of one, as there is one output; received {loss_weights!r}."
         )

@@ -35,6 +35,11 @@ class Convolution(Spatial):
         self.kernel_size = each(kernel_size, self.rank, f"{self.kind}: kernel_size")
         self.strides = each(strides, self.rank, f"{self.kind}: strides")
         self.dilation_rate = each(dilation_rate, self.rank, f"{self.kind}: dilation_rate")
+        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
+            raise ValueError(
+                f"{self.kind}: strides and dilation_rate can't both be above 1, as in Keras; received "
+                f"strides={strides!r} and dilation_rate={dilation_rate!r}"
+            )
         if not isinstance(padding, str) or padding.lower() not in self.paddings:
             known = " or ".join(map(repr, self.paddings))
             raise ValueError(f"{self.kind}: padding is {known}; received {padding!r}")
