@@ -442,6 +442,7 @@ class Plan:
     def forked(self) -> None:
         """In a forked process: the lock is free, and the compiler's thread is not here."""
         self._turn.forked()
+        self._entered = False
         if self._work is not None and not self._work.over:
             self._work, self._made = None, None
 
