@@ -8,7 +8,6 @@ if something else that needs a gradient took part (an outer derivative, a Parame
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -17,12 +16,13 @@ from graphnet import sweep
 from graphnet.containers import Structure, flatten
 from graphnet.escape import line
 from graphnet.mode import differentiating
+from graphnet.named import made
 from graphnet.op import apply, as_tensor, described
 from graphnet.ops import shaping
 from graphnet.ops.elementwise import multiply
 from graphnet.ops.reduce import sum as sum_op
 from graphnet.results import notice_constants, tensors
-from graphnet.tensor import Spec, Tensor, constant, state, variable
+from graphnet.tensor import Parameter, Spec, Tensor, constant, mode, state, variable
 
 Function = Callable[..., Any]
 
@@ -226,12 +226,7 @@ class _Call:
             result = f(*listed, **kwargs)
         aux: Any = None
         if has_aux:
-            if not (isinstance(result, tuple) and len(result) == 2):
-                raise TypeError(
-                    f"{what}: with has_aux=True the function returns a pair, (output, what else it found); "
-                    f"it returned {type(result).__name__}"
-                )
-            result, aux = result
+            result, aux = _parted(result, what)
         outputs, self.output_form = flatten(result)
         self.outputs, self.ys = tensors(what, result, outputs, allow_constant)
         nodes, _ = sweep.history(self.ys)
@@ -280,7 +275,9 @@ def value_and_grad(
     """The function that gives `(f(*args), df/darg)`, with one run of `f`.
 
     `argnums` is the argument, or a tuple of them; each can be a nested tuple, list or dict of arrays, and its gradient
-    has the same form. `f` must return one number. With `has_aux` it returns `(number, aux)`, and the result is
+    has the same form. It can also be Parameters that `f` uses from outside, alone or in containers, as the weights of a
+    model: `loss, grads = gn.value_and_grad(loss_of, model.trainable_variables)(x, y)`. `f` must return one number. With
+    `has_aux` it returns `(number, aux)`, and the result is
     `((f, aux), df/darg)`.
 
     Raises `ValueError` if `f` returns several numbers, `TypeError` for integer arguments and where something left the
@@ -290,6 +287,9 @@ def value_and_grad(
     >>> import graphnet as gn
     >>> gn.value_and_grad(lambda x: (x**2).sum())(gn.tensor([1.0, 3.0]))
     (Tensor(10.), Tensor([2., 6.]))
+    >>> w = gn.Parameter(3.0)
+    >>> gn.value_and_grad(lambda x: w * w * x, [w])(2.0)
+    (Tensor(18.), [Tensor(12.)])
     """
 
     return _value_and_grad(f, argnums, has_aux, allow_constant, "value_and_grad")
@@ -298,7 +298,11 @@ def value_and_grad(
 def _value_and_grad(
     f: Function, argnums: int | Sequence[int], has_aux: bool, allow_constant: bool, what: str
 ) -> Function:
-    @wraps(f)
+    parameters = _parameters(argnums, what)
+    if parameters is not None:
+        return _by_parameters(f, parameters, has_aux, allow_constant, what)
+
+    @made(f, what)
     def both(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
         call = _Call(f, args, kwargs, argnums, what, has_aux, allow_constant)
         seed = _seed(call.y, None, f"the gradient of {getattr(f, '__name__', 'a function')}")
@@ -309,14 +313,65 @@ def _value_and_grad(
     return both
 
 
+def _parameters(argnums: Any, what: str) -> Any:
+    """`argnums`, if it is Parameters rather than places of arguments."""
+    leaves = flatten(argnums)[0] if not isinstance(argnums, (int, np.integer)) else []
+    if not any(isinstance(leaf, Tensor) for leaf in leaves):
+        return None
+    for leaf in leaves:
+        if not isinstance(leaf, Parameter):
+            kind = type(leaf).__name__
+            raise TypeError(f"{what}: argnums are places of arguments, or Parameters alone; received a {kind} too")
+        if not leaf.requires_grad:
+            raise ValueError(f"{what}: {line(leaf.name or 'a Parameter')} has trainable=False: it has no gradient")
+    return argnums
+
+
+def _by_parameters(f: Function, parameters: Any, has_aux: bool, allow_constant: bool, what: str) -> Function:
+    xs = flatten(parameters)[0]
+
+    @made(f, what)
+    def both(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
+        outer = state.mode.within
+        with differentiating(what, xs) as around:
+            result = f(*args, **kwargs)
+        result, aux = _parted(result, what) if has_aux else (result, None)
+        outputs, ys = tensors(what, result, flatten(result)[0], allow_constant)
+        if len(ys) != 1:
+            raise ValueError(f"{what}: the function must return one tensor; it returned {len(ys)}")
+        if not (allow_constant or around.flat):
+            notice_constants(what, ys, xs, sweep.path(sweep.history(ys)[0], xs)[1])
+        # Inside of another derivative, or where numbers are not known, the result is to be differentiated in its turn.
+        if outer is not None or state.mode.trace is not None or any(t.is_symbolic for t in (*ys, *xs)):
+            return ((outputs[0], aux) if has_aux else outputs[0]), gradients(ys[0], parameters)
+        with mode(recording=False):
+            grads = gradients(ys[0], parameters)
+        leaves, form = flatten(aux)
+        aux = form([constant(t._value) if isinstance(t, Tensor) and t.requires_grad else t for t in leaves])
+        y = constant(outputs[0]._value)
+        return ((y, aux) if has_aux else y), grads
+
+    return both
+
+
+def _parted(result: Any, what: str) -> tuple[Any, Any]:
+    """The two things that a function with `has_aux` returns."""
+    if not (isinstance(result, tuple) and len(result) == 2):
+        raise TypeError(
+            f"{what}: with has_aux=True the function returns a pair, (output, what else it found); "
+            f"it returned {type(result).__name__}"
+        )
+    return result
+
+
 def grad(
     f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False, *, allow_constant: bool = False
 ) -> Function:
     """The function that gives df/darg: the gradient of a function that returns one number.
 
     `argnums` is the argument, or a tuple of them; each can be a nested tuple, list or dict of arrays, and its gradient
-    has the same form. The result can be differentiated again, to any order. With `has_aux`, `f` returns
-    `(number, aux)` and the result is `(df/darg, aux)`.
+    has the same form; or Parameters that `f` uses from outside, see `value_and_grad`. The result can be differentiated
+    again, to any order. With `has_aux`, `f` returns `(number, aux)` and the result is `(df/darg, aux)`.
 
     Raises as `value_and_grad` does. Where `f` means to return a constant, `allow_constant=True` gives its zeros.
 
@@ -333,7 +388,7 @@ def grad(
 def _grad(f: Function, argnums: int | Sequence[int], has_aux: bool, allow_constant: bool, what: str) -> Function:
     both = _value_and_grad(f, argnums, has_aux, allow_constant, what)
 
-    @wraps(f)
+    @made(f, what)
     def gradient(*args: Any, **kwargs: Any) -> Any:
         value, grads = both(*args, **kwargs)
         return (grads, value[1]) if has_aux else grads
@@ -351,7 +406,7 @@ def elementwise_grad(f: Function, argnums: int | Sequence[int] = 0, *, allow_con
     Tensor([1.        , 0.41997434])
     """
 
-    @wraps(f)
+    @made(f, "elementwise_grad")
     def derivative(*args: Any, **kwargs: Any) -> Any:
         call = _Call(f, args, kwargs, argnums, "elementwise_grad", allow_constant=allow_constant)
         for y in call.ys:
@@ -436,7 +491,7 @@ def jacobian(
 
 
 def _jacobian(f: Function, argnums: int | Sequence[int], has_aux: bool, allow_constant: bool, what: str) -> Function:
-    @wraps(f)
+    @made(f, what)
     def matrix(*args: Any, **kwargs: Any) -> Any:
         call = _Call(f, args, kwargs, argnums, what, has_aux, allow_constant)
         whole = []
@@ -492,7 +547,7 @@ def hvp(f: Function, argnums: int = 0, *, allow_constant: bool = False) -> Funct
     """
     df = _grad(f, argnums, False, allow_constant, "hvp")
 
-    @wraps(f)
+    @made(f, "hvp")
     def product(*args: Any, **kwargs: Any) -> Any:
         *points, vector = args
         if not points:

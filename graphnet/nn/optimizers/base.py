@@ -18,6 +18,7 @@ import graphnet as gn
 from graphnet.nn.lookup import Configured, Table, checked_name, plain
 from graphnet.nn.optimizers import schedules
 from graphnet.nn.optimizers.settings import count_of, fraction, number_of, positive, schedule_of, takes_step
+from graphnet.tensor import state as thread
 from graphnet.tensor import warn
 
 table = Table("optimizer")
@@ -172,7 +173,14 @@ class Optimizer(Configured):
         self.accumulated: list[gn.Parameter] = []
         self.shared: list[gn.Parameter] = []
         self.swapped = False
-        self.count.assign(np.int64(0))
+        if self.count._value:
+            # A trace would take this assignment for a part of every step.
+            if thread.mode.trace is not None:
+                raise RuntimeError(
+                    f"{self._word} was built for other parameters before: in a compiled function it can't begin anew; "
+                    "call optimizer.build(parameters) outside of it."
+                )
+            self.count.assign(np.int64(0))
 
     def build(self, params: Sequence[gn.Parameter]) -> None:
         """Make the slots for `params`, and count steps from 0."""
