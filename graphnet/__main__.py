@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from graphnet.escape import lines
 from graphnet.optional import installed
 
 #: options of `draw` that are about the graph of a model, which a picture that is written as data lacks
@@ -141,11 +141,11 @@ def _model_graph(source: Path, options: argparse.Namespace) -> Any:
 
 def _drawn_scene(source: Path, target: Path, options: argparse.Namespace) -> Any:
     """The picture of a scene that was written as JSON."""
+    from graphnet.viz.reading import load
     from graphnet.viz.render import drawn
-    from graphnet.viz.scene import Scene
 
     try:
-        scene = Scene.from_dict(json.loads(source.read_text("utf-8")))
+        scene = load(source)
     except ValueError as error:
         raise ValueError(f"{source}: {error}") from None
     if options.title:
@@ -228,7 +228,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with installed():
             return {"demo": demo, "draw": draw}[options.command](options)
     except (ValueError, OSError, RuntimeError) as error:
-        print(f"graphnet {options.command}: {error}", file=sys.stderr)
+        print(lines(f"graphnet {options.command}: {error}"), file=sys.stderr)
         return 2
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-from graphnet.viz.geometry import FRAME, GAP_ACROSS, MANY, TITLE, Frame, Point
+from graphnet.viz.geometry import FRAME, GAP_ACROSS, TITLE, Frame, Point
 from graphnet.viz.layered import Item, Key, Link, put_in_order, spread
 from graphnet.viz.metrics import text_width
 
@@ -80,15 +80,15 @@ class Column:
             if back:
                 a, b, out, into = b, a, into, out
             chain = [a]
-            if level[b] - level[a] > 1 and count <= MANY:
+            if level[b] - level[a] > 1 and count <= self.arranger.room:
                 for r in range(level[a] + 1, level[b]):
                     dummy: Key = ("via", value, a, back, r)
                     if dummy not in room:
                         room[dummy] = Item(3.0, 3.0, 0.0)
                         layers[r].append(dummy)
                         level[dummy] = r
-                        count += 1
                     chain.append(dummy)
+                count += len(chain) - 1
             chain.append(b)
             for place, (p, q) in enumerate(itertools.pairwise(chain)):
                 start, end = (out if place == 0 else 0.0), (into if place == len(chain) - 2 else 0.0)

@@ -10,8 +10,11 @@ from graphnet.viz.metrics import text_width
 LINE, PAD_X, PAD_Y = 14.0, 10.0, 7.0
 TEXT, SMALL = 11.0, 9.0
 GAP_ACROSS, GAP_ALONG, FRAME, TITLE = 18.0, 26.0, 10.0, 14.0
-#: more dummies than this on long edges are left out, and the edges drawn straight
-MANY = 150_000
+#: bends of long edges in a container: so many, and so many for each node and edge of the picture, up to MANY; edges
+#: beyond that are drawn straight
+BENDS, BENDS_EACH, MANY = 20_000, 20, 150_000
+#: seconds that are spent on a better layout: so many, and so many for each node and edge, up to LONGEST
+SECONDS, SECONDS_EACH, LONGEST = 2.0, 1 / 500, 20.0
 
 Point = tuple[float, float]
 #: a letter of SVG's paths and its points

@@ -13,13 +13,19 @@ import time
 from graphnet.viz.column import Column
 from graphnet.viz.geometry import (
     BACKWARD,
+    BENDS,
+    BENDS_EACH,
     DEPTH,
     FORWARD,
     FRAME,
     GAP_ALONG,
     LINE,
+    LONGEST,
+    MANY,
     PAD_X,
     PAD_Y,
+    SECONDS,
+    SECONDS_EACH,
     SMALL,
     TEXT,
     TITLE,
@@ -38,6 +44,7 @@ class Arranger:
         self.rankdir = rankdir
         self.sideways = rankdir in ("LR", "RL")
         self.deadline = deadline
+        self.room = min(MANY, BENDS + BENDS_EACH * (len(scene.nodes) + len(scene.edges)))
         self.nodes = {n.id: n for n in scene.nodes}
         self.boxes = {b.id: b for b in scene.boxes}
         self.flows = [(i, e) for i, e in enumerate(scene.edges) if not e.tie]
@@ -369,10 +376,15 @@ class Arranger:
         return given
 
 
-def arrange(scene: Scene, rankdir: str = "TB", timeout: float = 20.0) -> Layout:
-    """A layout of the scene; the same scene gives the same layout, unless `timeout` seconds cut the search short."""
+def arrange(scene: Scene, rankdir: str = "TB", timeout: float | None = None) -> Layout:
+    """A layout of the scene; the same scene gives the same layout, unless `timeout` seconds cut the search short.
+
+    Unless given, they are in proportion to the scene.
+    """
     from graphnet.viz.routes import placed
 
+    if timeout is None:
+        timeout = min(LONGEST, SECONDS + SECONDS_EACH * (len(scene.nodes) + len(scene.edges)))
     arranger = Arranger(scene, rankdir, time.monotonic() + timeout)
     arranger.arrange_all()
     return placed(arranger)

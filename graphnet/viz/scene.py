@@ -129,9 +129,11 @@ class Scene:
 
         Raises `ValueError` if the data is no scene.
         """
+        from graphnet.viz.reading import scene_in
+
         try:
-            return _read(data)
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            return scene_in(data)
+        except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
             what = f"no {error}" if isinstance(error, KeyError) else str(error)
             raise ValueError(f"this is not a picture that draw('....json') wrote: {what}") from None
 
@@ -171,37 +173,6 @@ def heat_colour(heat: float) -> str:
     """
     share = min(1.0, max(0.0, heat))
     return "#" + "".join(f"{round(255 + (end - 255) * share):02x}" for end in (0xF5, 0x8A, 0x4B))
-
-
-def _read(data: dict[str, Any]) -> Scene:
-    heat = data.get("heat")
-    scene = Scene(one_line(str(data["title"]), 120))
-    scene.caption = "\n".join(one_line(line, 200) for line in str(data.get("caption", "")).split("\n")[:9])
-    scene.heat = tuple(one_line(str(part)) for part in heat) if heat else None  # type: ignore[assignment]
-    boxes = {b["id"]: f"box{i}" for i, b in enumerate(data["boxes"])}
-    nodes = {n["id"]: f"n{i}" for i, n in enumerate(data["nodes"])}
-    for b in data["boxes"]:
-        kind = b.get("kind", "")
-        parent, of = (boxes[b[k]] if b.get(k) is not None else None for k in ("parent", "of"))
-        own = Box(boxes[b["id"]], one_line(str(b["label"]), 120), parent, bool(b.get("gradient")), of, kind)
-        if (kind and kind not in FRAMES) or (parent is not None and all(parent != c.id for c in scene.boxes)):
-            raise ValueError(f"the box {own.label!r} has an unknown kind, or stands before the one around it")
-        own.tooltip = str(b.get("tooltip", ""))
-        scene.boxes.append(own)
-    for n in data["nodes"]:
-        box, mark, heat_of = n.get("box"), n.get("mark", ""), n.get("heat")
-        node = Node(nodes[n["id"]], n["kind"], [one_line(str(line), 200) for line in n["lines"]] or [""])
-        if node.kind not in LOOKS or (mark and mark not in MARKS):
-            raise ValueError(f"a node has the unknown kind {node.kind!r} or mark {mark!r}")
-        node.tooltip, node.data, node.mark = str(n.get("tooltip", "")), dict(n.get("data", {})), mark
-        node.box = boxes[box] if box is not None else None
-        node.heat = float(heat_of) if heat_of is not None else None
-        scene.nodes.append(node)
-    for e in data["edges"]:
-        texts = (one_line(str(e.get(k, ""))) for k in ("label", "argument"))
-        label, argument = texts
-        scene.edges.append(Edge(nodes[e["tail"]], nodes[e["head"]], label, bool(e.get("tie")), argument))
-    return scene
 
 
 def one_line(text: str, limit: int = 40) -> str:
