@@ -30,7 +30,7 @@ class Phase(threading.local):
     number: int = 0
     mask: tuple[Any, gn.Tensor] | None = None
     drawn: dict[Any, int]
-    start: Callable[[tuple[int, ...], np.dtype], np.ndarray] | None = None
+    start: Callable[[tuple[int, ...], np.dtype, Any], np.ndarray] | None = None
 
     def __init__(self) -> None:
         self.drawn = {}
@@ -73,8 +73,8 @@ def assignable(value: gn.Tensor) -> bool:
 
 
 @contextmanager
-def weights_from(start: Callable[[tuple[int, ...], np.dtype], np.ndarray]) -> Iterator[None]:
-    """New weights start from `start(shape, dtype)` instead of what their initializers give."""
+def weights_from(start: Callable[[tuple[int, ...], np.dtype, Any], np.ndarray]) -> Iterator[None]:
+    """New weights start from `start(shape, dtype, initializer)` instead of what their initializers give."""
     before, phase.start = phase.start, start
     try:
         yield

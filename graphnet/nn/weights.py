@@ -125,7 +125,7 @@ class Weighted(Configured):
         )
         label = name or f"weight_{len(self._weights)}"
         kind = np.dtype(dtype or self.dtype)
-        value = start(sizes, dtype=kind) if phase.start is None else phase.start(sizes, kind)
+        value = start(sizes, dtype=kind) if phase.start is None else phase.start(sizes, kind, start)
         weight = gn.Parameter(value, dtype=kind, name=f"{self.name}/{label}", trainable=bool(trainable))
         if weight.shape != sizes:
             raise ValueError(f"{self.name}: the initializer of weight {name!r} gave {weight.shape} instead of {sizes}")

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from graphnet.escape import line
 from graphnet.graph import Graph, Trace, flatten
 from graphnet.op import OPS, Op, apply
 from graphnet.optional import optional
@@ -67,7 +68,7 @@ class _Reader:
                 missing = isinstance(error, KeyError)
                 reason = f"it has no {error.args[0]!r}" if missing and error.args else str(error)
                 told = reason[2:] if reason.startswith("it ") else f": {reason}"
-                raise ValueError(f"node {node!r:.100}{told}") from None
+                raise ValueError(f"node {node!r:.100}{line(told, 1000)}") from None
         listed = graph.graph.get("inputs")
         if listed is None:
             listed = [node for node in graph.nodes if graph.nodes[node].get("kind") == "input"]
@@ -103,7 +104,7 @@ class _Reader:
         edges = sorted((d["argument"], place) for place, (_, _, d) in enumerate(self.graph.in_edges(node, data=True)))
         tails = [tail for tail, _, _ in self.graph.in_edges(node, data=True)]
         if [a for a, _ in edges] != list(range(len(edges))):
-            raise ValueError(f"its inputs are numbered {[a for a, _ in edges]}, not from 0 on")
+            raise ValueError(f"its inputs are numbered {line([a for a, _ in edges], 100)}, not from 0 on")
         inputs = [made[tails[place]] for _, place in edges]
         if op.params and len(inputs) != len(op.params):
             raise ValueError(f"{op.name} takes {len(op.params)} inputs ({', '.join(op.params)}), not {len(inputs)}")

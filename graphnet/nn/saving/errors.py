@@ -11,16 +11,25 @@ from typing import Any
 
 from graphnet.escape import lines
 
+#: characters of a reason
+LONGEST = 1_000
+
+
+def told(reason: object) -> str:
+    """What is wrong, fit to be shown: names in files may be of any length."""
+    text = lines(reason)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 300]} \N{HORIZONTAL ELLIPSIS} {text[-290:]}"
+
 
 class FileError(ValueError):
     """A file that can't be loaded, or does not fit the model. `path` is the file, `reason` what is wrong with it."""
 
     def __init__(self, path: Any, reason: str):
-        self.path, self.reason = os.fspath(path), reason
-        super().__init__(path, reason)
+        self.path, self.reason = os.fspath(path), told(reason)
+        super().__init__(path, self.reason)
 
     def __str__(self) -> str:
-        return lines(f"{self.path}: {self.reason}")
+        return f"{lines(self.path)}: {self.reason}"
 
 
 class Refused(Exception):

@@ -24,7 +24,7 @@ from graphnet.nn.saving import keras_words as keras
 from graphnet.nn.saving.archives import dumped, packed, parsed, unpacked
 from graphnet.nn.saving.arrays import from_safetensors, to_safetensors
 from graphnet.nn.saving.compiled import compile_config, compile_from, set_optimizer
-from graphnet.nn.saving.errors import Refused, reading
+from graphnet.nn.saving.errors import Refused, reading, told
 from graphnet.nn.saving.hdf5 import from_hdf5, to_hdf5
 from graphnet.nn.saving.paths import keras_paths, places, readable_paths
 from graphnet.nn.saving.state import Budget, matched, optimizer_variables, seeds_of, set_seeds
@@ -245,7 +245,7 @@ def to_json(model: Any, **options: Any) -> str:
 def model_from_json(text: str, custom_objects: Any = None) -> Any:
     """The model that `to_json` (graphnet's or Keras') describes, with new weights.
 
-    Raises `ValueError` for a text that is no model.
+    Raises `ValueError` for a text that is no model, or one with more than 2**28 weights: those are made in code.
 
     >>> import graphnet as gn
     >>> model = gn.nn.Sequential([gn.nn.Input((3,)), gn.nn.Dense(2, activation="relu")])
@@ -256,12 +256,19 @@ def model_from_json(text: str, custom_objects: Any = None) -> Any:
         try:
             content = text.encode("utf-8", "surrogatepass")
             node, maker = parsed(content, "the text"), Maker(size=len(content))
-            model = maker.value(node)
+            with weights_from(Budget()):
+                model = maker.value(node)
             if not isinstance(model, Model):
                 raise Refused("it describes no model.")
             compile_from(model, node.get("compile_config"), maker)
         except Refused as error:
-            raise ValueError(f"model_from_json: {error}") from error.__cause__
+            raise ValueError(f"model_from_json: {told(error)}") from error.__cause__
+        except MemoryError:
+            raise
+        except RecursionError as error:
+            raise ValueError("model_from_json: it is nested too deeply.") from error
+        except Exception as error:  # what a constructor says of arguments that can't be
+            raise ValueError(f"model_from_json: {told(error)}") from error
     return model
 
 

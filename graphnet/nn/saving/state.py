@@ -14,6 +14,8 @@ from graphnet.nn.saving.paths import places
 
 #: numbers of layers that decide which random numbers come next, and that no constructor is given
 SEEDS = ("key", "_calls")
+#: numbers in the weights of a model that is described by a text alone
+MOST = 1 << 28
 
 
 def seeds_of(model: Any) -> dict[str, dict[str, int]]:
@@ -126,15 +128,20 @@ def _some(words: list[str]) -> str:
 
 
 class Budget:
-    """Makes new weights of zeros, as long as they are no larger together than what a file holds."""
+    """Makes new weights of zeros, as long as they are no larger together than what a file holds.
 
-    def __init__(self, elements: int):
-        self.left = self.elements = elements
+    Without a file that holds them they are as their initializers make them, up to MOST numbers.
+    """
 
-    def __call__(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    def __init__(self, elements: int | None = None):
+        self.held = elements is not None
+        self.left = self.elements = MOST if elements is None else elements
+
+    def __call__(self, shape: tuple[int, ...], dtype: np.dtype, initializer: Any) -> np.ndarray:
         self.left -= math.prod(shape)
         if self.left < 0:
-            raise Refused(
-                f"its configuration asks for a weight of shape {shape}; the file holds {self.elements:,} numbers."
+            there = (
+                f"the file holds {self.elements:,} numbers" if self.held else f"the most are {self.elements:,} numbers"
             )
-        return np.zeros(shape, dtype)
+            raise Refused(f"its configuration asks for a weight of shape {shape!r:.200}; {there}.")
+        return np.zeros(shape, dtype) if self.held else initializer(shape, dtype=dtype)
