@@ -6,6 +6,7 @@ somebody's data: a file named as a package that graphnet asks for by itself must
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sys
 import threading
@@ -34,6 +35,8 @@ class _Installed(threading.local):
                 spec = finder.find_spec(name, None, target)
             if spec is not None:
                 return spec
+        if PathFinder.find_spec(name, None, target) is None:
+            return None  # nobody will find it: who asks whether it is there hears that it isn't
         raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 
@@ -61,6 +64,19 @@ def installed() -> Iterator[None]:
         yield
     finally:
         _installed.depth -= 1
+
+
+def is_installed(name: str) -> bool:
+    """Whether the package `name` can be imported as installed; it is not imported.
+
+    >>> is_installed("json"), is_installed("no_such_package")
+    (True, False)
+    """
+    with installed():
+        try:
+            return importlib.util.find_spec(name) is not None
+        except ModuleNotFoundError:  # it lies in the current folder alone
+            return False
 
 
 def optional(name: str) -> Any:

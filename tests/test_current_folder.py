@@ -75,3 +75,33 @@ def test_a_script_in_its_folder(folder):
     for command in (["script.py"], ["-c", textwrap.dedent(code)]):
         done = run(folder, *command)
         assert done.returncode == 0, done.stderr
+
+
+def test_a_package_that_is_not_there(folder, tmp_path_factory):
+    """Who asks for it hears that it is not installed, and computes without it."""
+    code = """
+        import importlib.util
+        from importlib.machinery import PathFinder
+        real = PathFinder.find_spec
+        def lacking(cls, name, *rest):
+            return None if name.partition(".")[0] == "llvmlite" else real(name, *rest)
+        PathFinder.find_spec = classmethod(lacking)
+        import numpy as np
+        import graphnet as gn
+        from graphnet import nn
+        from graphnet.optional import installed, is_installed
+        assert not is_installed("llvmlite") and is_installed("numpy") and not is_installed("no_such_package")
+        with installed():
+            assert importlib.util.find_spec("no_such_package") is None
+        assert gn.compile(lambda x: x * 2)(3.0).numpy() == 6.0
+        model = nn.Sequential([nn.Input((3,)), nn.Dense(2)])
+        model.compile("sgd", "mse")
+        assert len(model.fit(np.ones((8, 3)), np.ones((8, 2)), epochs=3, verbose=0).history["loss"]) == 3
+    """
+    done = run(tmp_path_factory.mktemp("empty"), "-c", textwrap.dedent(code))
+    assert done.returncode == 0, done.stderr
+    # One that lies in the current folder alone is not installed either.
+    (folder / "only_here.py").write_text("open('ran-only_here', 'w').close()\n")
+    asked = "from graphnet.optional import is_installed; assert not is_installed('only_here')"
+    done = run(folder, "-c", asked)
+    assert done.returncode == 0, done.stderr

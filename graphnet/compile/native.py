@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import sys
 import threading
@@ -12,7 +11,7 @@ from typing import Any
 
 from graphnet import forks
 from graphnet.extras import install
-from graphnet.optional import installed, optional
+from graphnet.optional import is_installed, optional
 
 log = logging.getLogger("graphnet")
 
@@ -62,8 +61,7 @@ def _free() -> None:
 
 @cache
 def _installed() -> bool:
-    with installed():
-        return importlib.util.find_spec("llvmlite") is not None
+    return is_installed("llvmlite")
 
 
 def available() -> bool:
