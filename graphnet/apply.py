@@ -72,11 +72,11 @@ class Op:
     only plans make it), `builtin` (whether it is the package's own), `beside` (by name, the ops that have most of its
     work done for the same input, with a function from their value to it that loses digits where it is small, or None),
     `pairs` (the gradient rules of the op and the one before it taken together, by the name of that one, for pairs whose
-    rules one after the other would multiply 0 and infinity; or None), `reads` (from all inputs, the one that is meant
-    and its pairs, or None; without it, the first), `kink` (where the slope is what a convention says: a text for
-    people, and a function `(y, *inputs, **attrs)` on arrays that gives booleans in the shape of y; or None), `complex`
-    (whether its rules are right for complex numbers too, with gradients such that `dL = Re(g * dx)`: then those of
-    holomorphic functions are the real ones).
+    rules one after the other would multiply 0 and infinity; or None), `reads` (from all inputs the first, and its
+    pairs, if the op is one of a pair with it; or None), `paired` (whether the op is the inner one of a pair), `kink`
+    (where the slope is what a convention says: a text for people, and a function `(y, *inputs, **attrs)` on arrays that
+    gives booleans in the shape of y; or None), `complex` (whether its rules are right for complex numbers too, with
+    gradients such that `dL = Re(g * dx)`: then those of holomorphic functions are the real ones).
     """
 
     __slots__ = (
@@ -96,6 +96,7 @@ class Op:
         "may_raise",
         "name",
         "onnx",
+        "paired",
         "pairs",
         "params",
         "prepare",
@@ -145,6 +146,7 @@ class Op:
         self.complex = complex
         self.beside = beside or {}
         self.pairs = pairs
+        self.paired = False
         self.reads = reads
         self.kink = kink
         self.differentiable = callable(vjp) or any(rule is not None for rule in vjp)

@@ -153,9 +153,11 @@ def _sweep(
             continue
         rules: Any = op.vjp
         if op.pairs is not None:
-            both = op.joined(node._inputs)
-            if both is not None and both[0] not in keep:
-                node, rules = both
+            inner = node._inputs[0]
+            if inner.__class__ is Tensor and inner.op is not None and inner.op.paired:
+                both = op.joined(node._inputs)
+                if both is not None and inner not in keep:
+                    node, rules = both
         inputs = node._inputs
         attrs = node.attrs
         values = [t._value if t.__class__ in KINDS else t for t in inputs]
@@ -258,9 +260,11 @@ def on_tensors(
                 continue
             rules: Any = op.vjp
             if op.pairs is not None:
-                both = op.joined(node._inputs)
-                if both is not None and both[0] not in keep:
-                    node, rules = both
+                inner = node._inputs[0]
+                if inner.__class__ is Tensor and inner.op is not None and inner.op.paired:
+                    both = op.joined(node._inputs)
+                    if both is not None and inner not in keep:
+                        node, rules = both
             inputs = node._inputs
             # In a trace, rules read what the node read: not what parameters were assigned since.
             read = [before.trace.begun(t) for t in inputs] if assigned else inputs

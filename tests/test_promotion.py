@@ -77,14 +77,29 @@ OUT_OF_RANGE = [
     lambda t: gn.maximum(300, t),
     lambda t: gn.where(t > 0, t, 300),
     lambda t: gn.where(t > 0, -1, t),
+    lambda t: gn.clip(t, -1, None),
 ]
+PLACED = [
+    lambda t: gn.set_at(t, 0, 300),
+    lambda t: gn.set_at(t, [0, 1], -1),
+    lambda t: gn.add_at(t, 0, 300),
+    lambda t: gn.pad(t, 1, constant_values=300),
+    lambda t: gn.full_like(t, 300),
+]
+
+
+@pytest.mark.parametrize("f", PLACED)
+def test_numbers_out_of_range_are_not_written(f):
+    for run in (f, lambda x: gn.trace(f, x)):
+        with pytest.raises(OverflowError, match="out of bounds for uint8"):
+            run(gn.tensor(np.zeros(2, "u1")))
 
 
 @pytest.mark.parametrize("f", OUT_OF_RANGE)
 def test_numbers_out_of_range_name_the_op(f):
     x = gn.tensor(np.zeros(2, "u1"))
     for run in (f, lambda x: gn.trace(f, x), gn.compile(f, backend="numpy")):
-        with pytest.raises(OverflowError, match=r"(add|multiply|maximum|where)\(.*out of bounds for uint8"):
+        with pytest.raises(OverflowError, match=r"(add|multiply|maximum|where|clip_low)\(.*out of bounds for uint8"):
             run(x)
 
 

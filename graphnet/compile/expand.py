@@ -12,6 +12,7 @@ from graphnet.compile.gather import chosen
 from graphnet.compile.passes import rewritten
 from graphnet.graph import Graph
 from graphnet.op import OPS, made
+from graphnet.ops.reduce import exact_mean
 from graphnet.tensor import Tensor, constant
 
 
@@ -56,9 +57,12 @@ def _std(make: _Build, x: Tensor, axis: tuple[int, ...], keepdims: bool, ddof: i
     if free <= 0:
         return None
     # Without the rounding of the mean, as the op's own body: 0 for a constant.
-    mean, top = make.reduced("mean", x, axis), make.reduced("max", x, axis)
-    same = made(OPS["equal"], [top, make.reduced("min", x, axis)], {}, like=make.like)
-    away = make("subtract", x, make("where", same, top, mean))
+    mean = make.reduced("mean", x, axis)
+    if not exact_mean(x, axis):
+        top = make.reduced("max", x, axis)
+        same = made(OPS["equal"], [top, make.reduced("min", x, axis)], {}, like=make.like)
+        mean = make("where", same, top, mean)
+    away = make("subtract", x, mean)
     away = make("subtract", away, make.reduced("mean", away, axis))
     total = make.reduced("sum", make("multiply", away, away), axis, keepdims)
     return make("sqrt", make("divide", total, float(free)))

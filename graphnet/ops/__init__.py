@@ -5,6 +5,7 @@ import sys
 from typing import Any
 
 # What only plans make is registered too: its names are taken.
+from graphnet.op import OPS
 from graphnet.ops import planned as planned
 from graphnet.ops.activation import (
     celu,
@@ -34,6 +35,7 @@ from graphnet.ops.activation import (
 from graphnet.ops.complexes import angle, conj, conjugate, imag, real
 from graphnet.ops.convolution import conv, conv_transpose
 from graphnet.ops.elementwise import (
+    ROOTS,
     abs,
     absolute,
     add,
@@ -361,3 +363,8 @@ def __getattr__(name: str) -> Any:
             if name in module.__all__:
                 return getattr(module, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+for _op in list(OPS.values()):
+    for _name in (*(_op.pairs or ()), *ROOTS):
+        OPS[_name].paired = True

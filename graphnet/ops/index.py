@@ -235,6 +235,11 @@ def _setitem(*inputs, index):
     return y
 
 
+def _in_dtype(value, x):
+    """A Python number in the dtype of `x`; whole ones that it does not hold raise `OverflowError`, as in NumPy."""
+    return np.asarray(value, x.dtype) if value.__class__ is int else value
+
+
 def set_at(x, key, value):
     """A copy of `x` with `value` at `key`: what `x[key] = value` does to an array.
 
@@ -246,7 +251,7 @@ def set_at(x, key, value):
     """
     x = x if hasattr(x, "shape") else as_tensor(x)
     index, arrays = _parted(_setitem, x, key)
-    return apply(_setitem.op, (x, value, *arrays), {"index": index})
+    return apply(_setitem.op, (x, _in_dtype(value, x), *arrays), {"index": index})
 
 
 def add_at(x, key, value):
@@ -256,7 +261,8 @@ def add_at(x, key, value):
     >>> gn.add_at(gn.zeros(3), [0, 2, 2], 1.0)
     Tensor([1., 0., 2.])
     """
-    x, value = as_tensor(x), as_tensor(value)
+    x = as_tensor(x)
+    value = as_tensor(_in_dtype(value, x))
     index, arrays = _parted(_scatter_add, x, key)
     try:
         at = _shape_at(x, *arrays, index=index)

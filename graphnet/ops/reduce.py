@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import math
 
 import numpy as np
@@ -111,23 +112,34 @@ def min(x, axis=None, keepdims=False):
 _NEAR = 1e-3
 
 
+def exact_mean(x, axis):
+    """Whether the mean of what is left of equal numbers without their mean, a few units each, is found exactly."""
+    return _count(x, axis) <= (1 << 12 if x.dtype.itemsize < 8 else 1 << 24)
+
+
+def _mean_of(x, axis):
+    return np.add.reduce(x, axis, None, None, True) / _count(x, axis)
+
+
 def _deviations(x, axis, m):
     """`x - m` without the rounding of the mean `m`: exactly 0 where all are equal, and right where they nearly are."""
-    if x.size:
-        top = np.max(x, axis=axis, keepdims=True)
-        m = np.where(top == np.min(x, axis=axis, keepdims=True), top, m)
+    if not exact_mean(x, axis):
+        top = np.maximum.reduce(x, axis, None, None, True)
+        m = np.where(top == np.minimum.reduce(x, axis, None, None, True), top, m)
     d = x - m
     # What is left of the mean is the rounding of the first one.
-    return d - np.mean(d, axis=axis, keepdims=True)
+    return d - _mean_of(d, axis)
 
 
 def _away(x, y, axis):
     """`_deviations` in tensor ops, and on bare arrays with deviation `y`."""
     if x.__class__ not in KINDS:
-        m = np.mean(x, axis=axis, keepdims=True)
+        if x.dtype == np.float16:
+            x = x.astype(np.float32)
+        m = _mean_of(x, axis)
         return x - m if (y > _NEAR * np.abs(m)).all() else _deviations(x, axis, m)
     m = mean(x, axis=axis, keepdims=True)
-    if x.size:
+    if not exact_mean(x, axis):
         top = max(x, axis=axis, keepdims=True)
         same = equal(top, min(x, axis=axis, keepdims=True))
         m = m + stop_gradient(where(same, top - m, 0))
@@ -181,13 +193,13 @@ def std(x, axis=None, keepdims=False, ddof=0):
     narrow = x.dtype if x.dtype.kind == "f" else np.dtype(np.float64)
     wide = x.astype(np.promote_types(narrow, np.float32), copy=False)
     axes = shapes.axes_indices(axis, wide.ndim)
-    m = np.mean(wide, axis=axes, keepdims=True)
+    free = builtins.max(_count(wide, axes) - ddof, 0)
+    m = _mean_of(wide, axes)
     d = wide - m
-    free = np.maximum(_count(wide, axes) - ddof, 0)
-    y = np.sqrt(np.sum(d * d, axis=axes, keepdims=True) / free)
+    y = np.sqrt(np.add.reduce(d * d, axes, None, None, True) / free)
     if (y <= _NEAR * np.abs(m)).any():
         d = _deviations(wide, axes, m)
-        y = np.sqrt(np.sum(d * d, axis=axes, keepdims=True) / free)
+        y = np.sqrt(np.add.reduce(d * d, axes, None, None, True) / free)
     y = y.astype(narrow, copy=False)
     return y if keepdims else np.reshape(y, shapes.reduced(wide.shape, axes, False))
 

@@ -316,6 +316,9 @@ def pad(x, pad_width, mode="constant", constant_values=0):
                     "pad: constant_values are known numbers without a gradient; for others use gn.concatenate"
                 )
             constant_values = constant_values.numpy()
+        if constant_values.__class__ is int:
+            # NumPy would wrap a number that the dtype does not hold.
+            constant_values = np.asarray(constant_values, _tensor(x).dtype).item()
         return _pad(x, pad_width, constant_values)
     if mode not in ("edge", "reflect", "symmetric", "wrap"):
         raise ValueError(f"pad: mode is constant, edge, reflect, symmetric or wrap; received {mode!r}")
