@@ -18,7 +18,7 @@ import numpy as np
 
 from graphnet.containers import Structure, flatten, is_numbers
 from graphnet.escape import line
-from graphnet.tensor import KINDS, Tensor, as_array
+from graphnet.tensor import KINDS, Parameter, Tensor, as_array
 
 #: classes whose objects are known by identity: what they do does not change, but for what functions read from outside
 BY_IDENTITY: set[type] = {
@@ -293,7 +293,11 @@ class Where:
 
 
 def _holds_arrays(value: Any) -> bool:
+    """Whether a default holds arrays that can change; a parameter is read from outside, as it is from a closure."""
     try:
-        return any(is_array(leaf) for leaf in flatten(value)[0])
+        leaves = flatten(value)[0]
+        return any(is_array(leaf) and leaf.__class__ is not Tensor for leaf in leaves) and not any(
+            isinstance(leaf, Parameter) for leaf in leaves
+        )
     except Exception:
         return False

@@ -170,7 +170,13 @@ class Tensor:
         try:
             return _DEFAULTS[attribute]
         except KeyError:
-            raise AttributeError(f"a Tensor has no attribute {attribute!r}") from None
+            hint = ""
+            if attribute in ("assign", "assign_add", "assign_sub"):
+                hint = (
+                    ": what changes is a Parameter, which a function that is traced or compiled reads from outside; an "
+                    "argument is an input, whose value stays as it is"
+                )
+            raise AttributeError(f"a Tensor has no attribute {attribute!r}{hint}") from None
 
     @property
     def shape(self) -> Shape:

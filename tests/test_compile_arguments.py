@@ -295,6 +295,19 @@ def test_defaults_that_are_arrays_are_read_at_each_call():
     assert [t.name for t in graph.inputs] == ["x", "w", "more_0"]
 
 
+def test_a_default_that_is_a_parameter_is_read_from_outside():
+    for w in (gn.Parameter([1.0, 2.0]), gn.Parameter([3.0, 4.0])):
+
+        def step(x, w=w, held=(w, ONES)):
+            w.assign(w + x)
+            return held[0] * held[1]
+
+        f = compiled(step)
+        before = w.numpy()
+        for n in (1, 2):
+            assert numbers(f(ONES)) == numbers(w) == (before + n).tolist()
+
+
 def test_partial_functions_and_callable_objects():
     f = compiled(functools.partial(lambda x, k, s: x * k + s, k=3.0))
     assert numbers(f(ONES, s=1.0)) == [4, 4]
@@ -425,5 +438,5 @@ def test_a_parameter_among_the_arguments_is_an_array():
     w = gn.Parameter([1.0, 2.0])
     f = compiled(lambda w, x: w * x)
     assert numbers(gn.grad(lambda v: f(v, ONES).sum())(w)) == [1, 1]
-    with pytest.raises(AttributeError, match="assign"):
+    with pytest.raises(AttributeError, match="reads from outside"):
         compiled(lambda w: w.assign(w + 1.0))(w)
