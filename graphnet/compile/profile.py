@@ -120,8 +120,7 @@ class Profile:
             )
         return "\n".join([line(text) for text in lines])
 
-    def __repr__(self) -> str:
-        return f"<Profile of {len(self.rows)} steps, {self.seconds * 1e6:,.1f} us>"
+    __repr__ = __str__
 
 
 def profiled(plan: Plan, arrays: Sequence[Any], repeat: int) -> Profile:

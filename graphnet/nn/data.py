@@ -34,7 +34,7 @@ def as_array(value: Any, what: str, dtype: Any = "float32") -> np.ndarray:
         array = np.asarray(value)
     except ValueError as error:
         raise TypeError(
-            f"{what} is an array of numbers with rows of one length; received rows that differ: {error}."
+            f"{what} is an array of numbers with rows of one length; {_differing(value) or f'received {error}'}."
         ) from None
     if array.dtype.kind == "O":
         for place, v in np.ndenumerate(array):
@@ -44,9 +44,13 @@ def as_array(value: Any, what: str, dtype: Any = "float32") -> np.ndarray:
                     "fill them."
                 )
             if isinstance(v, (str, bytes)):
+                hint = "Write numbers as numbers, as in x.astype(float)."
+                if array.ndim == 1 and not _reads_as_number(v):
+                    hint = "Number the classes first: classes, y = np.unique(y, return_inverse=True)."
+                elif not _reads_as_number(v):
+                    hint = "Give texts as numbers, for example a column of 0 and 1 for each (pandas.get_dummies)."
                 raise TypeError(
-                    f"{what} is an array of numbers; received objects, one of which is the text {v[:40]!r}. Write "
-                    "numbers as numbers, as in x.astype(float)."
+                    f"{what} is an array of numbers; received objects, one of which is the text {v[:40]!r}. {hint}"
                 )
         try:
             array = array.astype(np.float64)
@@ -59,6 +63,29 @@ def as_array(value: Any, what: str, dtype: Any = "float32") -> np.ndarray:
     if array.ndim == 0:
         raise TypeError(f"{what} is an array with one row per sample; received the single number {array}.")
     return array.astype(dtype, copy=False) if array.dtype.kind == "f" else array
+
+
+def _reads_as_number(text: Any) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _differing(rows: Any) -> str:
+    """What differs between rows that make no array, and what to do; nothing if they are no rows."""
+    try:
+        lengths = [len(row) for row in rows]
+    except TypeError:
+        return ""
+    other = next((n for n, length in enumerate(lengths) if length != lengths[0]), None)
+    if other is None:
+        return ""
+    return (
+        f"row 0 has {lengths[0]}, row {other} has {lengths[other]}. Fill them up, as in "
+        "nn.utils.pad_sequences(x, dtype='float32') with Masking or mask_zero, or give batches of one length each"
+    )
 
 
 def is_finite(array: np.ndarray | None) -> bool:

@@ -70,6 +70,14 @@ def building(given: Any) -> Any:
     return mode(trace=Trace(looking=True))
 
 
+#: attributes of layers and models that are graphnet's own business
+INTERNAL = frozenset(
+    """adds_loss as_input built_shape casts classic described ensure_built fixed_axes fixed_ndim kind learning_weights
+    meant misfit predicted_spec run same_shape steps walk declared_shape key step_key data_format_of on_batch changed
+    drawn sizes compute_dtype variable_dtype""".split()
+)
+
+
 class Layer(Weighted):
     """A function with weights. Subclass it with `build` (makes the weights) and `call` (the formula).
 
@@ -316,11 +324,30 @@ class Layer(Weighted):
                 if self.activity_regularizer is not None:
                     for t in tensors_in(y):
                         self._note_loss(self.activity_regularizer(t) / max(float(t.shape[0]) if t.ndim else 1.0, 1.0))
+        except ValueError as error:
+            self._widths_differ(error, given)
+            raise
         finally:
             phase.depth -= 1
         if self.output_shape is None:
             self.output_shape = each(y, lambda t: (None, *t.shape[1:]) if t.ndim else ())
         return y
+
+    def _widths_differ(self, error: ValueError, given: Any) -> None:
+        """Raise an error that says which layer expects how many features, where `error` is about that."""
+        built = self.built_shape if self.built else None
+        if "in one input and" not in str(error) or not isinstance(built, tuple) or not isinstance(given, gn.Tensor):
+            return
+        if len(built) > 1 and given.ndim and built[-1] not in (None, given.shape[-1]):
+            raise ValueError(
+                f"{error}. Layer '{self.name}' ({self.described()}) was built for {built[-1]} features, the last axis "
+                f"of {built}, and got {given.shape[-1]}, the last of {given.shape}."
+            ) from None
+
+    def __dir__(self) -> list[str]:
+        """What is for users: graphnet's own steps are left out, and what begins with an underscore."""
+        names = set(super().__dir__()) - INTERNAL
+        return sorted(n for n in names if not n.startswith("_") or (n.startswith("__") and n.endswith("__")))
 
     def _by_position(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Note the arguments after the first by their names."""

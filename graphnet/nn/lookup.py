@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from graphnet.escape import is_shown
+from graphnet.escape import is_shown, line
 from graphnet.nn.limits import guarded
 from graphnet.nn.registry import known_as, registered_name
 
@@ -217,6 +217,33 @@ def accepted(cls: type) -> list[str]:
     return list(names)
 
 
+def constructor_of(obj: Any, **now: Any) -> str:
+    """The call that makes an object, with the arguments that are not what they are unless given: `Huber(delta=2.0)`.
+
+    `now` are values that count instead of those that were given.
+    """
+    cls = type(obj)
+    known = cls._signature.parameters
+    given = obj.__dict__.get("_given")
+    if given is None:
+        given = {name: obj.__dict__[name] for name in known if name in obj.__dict__}
+    parts = []
+    for name, value in {**given, **now}.items():
+        default = known[name].default if name in known else None
+        plain_kind = type(value) in (bool, int, float, str, tuple, type(None))
+        if name in now or not (value is default or (plain_kind and type(default) is type(value) and value == default)):
+            parts.append(f"{name}={_brief(value)}")
+    return f"{cls.__name__}({', '.join(parts)})"
+
+
+def _brief(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return f"<array of shape {value.shape}>"
+    if callable(value) and hasattr(value, "__name__"):
+        return str(value.__name__)
+    return line(repr(value), 60)
+
+
 class Spelled(ABCMeta):
     """Classes whose constructor answers a misspelt argument with the nearest one that it knows.
 
@@ -306,3 +333,6 @@ class Configured(metaclass=Spelled):
     def from_config(cls, config: dict[str, Any]) -> Any:
         """The object with these constructor arguments."""
         return cls(**config)
+
+    def __repr__(self) -> str:
+        return constructor_of(self)

@@ -35,13 +35,14 @@ class Repeated:
         self.f, self.name, self.eager, self.steady, self.changes = f, name, eager, steady, changes
         self.compiled = gn.compile(self._call, limit=limit)
         self._seen: dict[Any, int] = {}
+        self._last: Any = None
         self._plans: dict[Any, Any] = {}
 
     def _call(self, *args: Any) -> Any:
         return self.f(*args)
 
     def __call__(self, *batch: np.ndarray | None) -> list[np.ndarray]:
-        key = tuple([None if a is None else (a.shape, a.dtype) for a in batch])
+        key = self._last = tuple([None if a is None else (a.shape, a.dtype) for a in batch])
         plan = self._plans.get(key)
         if plan is None and not self.eager:
             plan = self._planned(key, batch)
@@ -58,6 +59,14 @@ class Repeated:
         if result is None:
             return []
         return [r.numpy() for r in result] if isinstance(result, tuple) else [result.numpy()]
+
+    def latest(self) -> Any:
+        """The plan for the shapes of the last batch, made now if there is none yet; None before the first batch."""
+        if self._last is None:
+            return None
+        plan = self._plans.get(self._last)
+        batch = [None if spec is None else np.zeros(*spec) for spec in self._last]
+        return self.compiled.lower(*batch) if plan is None else plan
 
     def _planned(self, key: Any, batch: tuple[np.ndarray | None, ...]) -> Any:
         """The plan for these shapes, if they have come often enough."""

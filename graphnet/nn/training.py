@@ -242,6 +242,26 @@ class Model(Saveable, Showing, Layer):
             )
         return self.steps
 
+    @property
+    def plan(self) -> Any:
+        """The plan of its training step, for batches of the shape that `fit` had last: `print(model.plan.source)`,
+        `model.plan.profile()`, `model.plan.draw()`.
+
+        Raises `RuntimeError` before the first training step, and where steps run as they are written.
+        """
+        steps = self._compiled()
+        if steps.run_eagerly:
+            raise RuntimeError(
+                f"the steps of '{self.name}' run as they are written (run_eagerly=True, or they could not be "
+                "compiled): there is no plan."
+            )
+        found = steps.train.latest()
+        if found is None:
+            raise RuntimeError(
+                f"'{self.name}' has not learned from a batch yet, and its plan follows from one: call fit first."
+            )
+        return found
+
     def predicted_spec(self, x: np.ndarray) -> gn.Tensor:
         """The model's output for `x` as a symbolic tensor: its shape and dtype, or an error if `x` does not fit."""
         with running(False, losses=[]):

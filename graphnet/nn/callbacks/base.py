@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
-from graphnet.nn.lookup import Spelled
+from graphnet.nn.lookup import Spelled, constructor_of
 
 log = logging.getLogger("graphnet")
 
@@ -37,6 +37,9 @@ class Callback(metaclass=Spelled):
     def __init__(self) -> None:
         self.model: Any = None
         self.params: dict[str, Any] = {}
+
+    def __repr__(self) -> str:
+        return constructor_of(self)
 
     def set_model(self, model: Any) -> None:
         self.model = model

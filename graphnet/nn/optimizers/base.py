@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 import graphnet as gn
-from graphnet.nn.lookup import Configured, Table, checked_name, plain
+from graphnet.nn.lookup import Configured, Table, checked_name, constructor_of, plain
 from graphnet.nn.optimizers import schedules
 from graphnet.nn.optimizers.settings import count_of, fraction, number_of, positive, schedule_of, takes_step
 from graphnet.tensor import state as thread
@@ -163,6 +163,11 @@ class Optimizer(Configured):
             for slots, names in zip(self.state, self.slot_names, strict=True):
                 found += [s for s, name in zip(slots, names, strict=True) if name == kind]
         return [*found, *self.shared]
+
+    def __repr__(self) -> str:
+        if "_rate" not in self.__dict__:
+            return constructor_of(self)
+        return constructor_of(self, learning_rate=self.schedule or float(self._rate._value))
 
     def clear(self) -> None:
         """Forget the parameters and all state, and count steps from 0."""
