@@ -336,3 +336,32 @@ def test_memory_errors_stay_memory_errors(tmp_path, monkeypatch):
         nn.load_model(tmp_path / "m.graphnet")
     with pytest.raises(MemoryError, match="add"):
         gn.broadcast_to(gn.tensor(1.0), (1 << 40, 1 << 8)) + 1
+
+
+def test_sizes_in_a_configuration_are_in_proportion(tmp_path):
+    pytest.importorskip("resource")
+    code = """
+        import json, resource, sys
+        from graphnet import nn
+        nn.model_from_json(nn.Sequential([nn.Input((4, 4, 3)), nn.RandomFlip(), nn.Resizing(2, 2)]).to_json())
+        tree = json.loads(nn.Sequential([nn.Input((4, 4, 3)), nn.RandomFlip(), nn.Resizing(2, 2)]).to_json())
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        EMBEDDING = {"input_dim": 1 << 40, "output_dim": 9}
+        tree["config"].pop("build_input_shape")
+        for change in (
+            lambda t: t[2]["config"].update(height=1 << 30),
+            lambda t: t[0]["config"].update(batch_shape=[None, 1 << 30, 4, 3]),
+            lambda t: t.__setitem__(1, {**t[1], "class_name": "Dense", "config": {"units": 1 << 40}}),
+            lambda t: t.__setitem__(1, {**t[1], "class_name": "Embedding", "config": EMBEDDING}),
+        ):
+            other = json.loads(json.dumps(tree))
+            change(other["config"]["layers"])
+            try:
+                nn.model_from_json(json.dumps(other))
+            except ValueError:
+                continue
+            sys.exit(f"accepted: {other}")
+        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50 << 10
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

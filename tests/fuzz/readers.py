@@ -250,7 +250,17 @@ def mutated(reader, rng):
         return mutations.damaged(reader.good, rng), False
     try:
         return reader.forged(reader.good, rng), True
-    except (ValueError, TypeError, KeyError, OverflowError, RecursionError, OSError, struct.error, RuntimeError):
+    except (
+        ValueError,
+        TypeError,
+        KeyError,
+        OverflowError,
+        RecursionError,
+        OSError,
+        MemoryError,
+        struct.error,
+        RuntimeError,
+    ):
         # What was drawn can't be written at all.
         return mutations.damaged(reader.good, rng), False
 

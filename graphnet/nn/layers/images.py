@@ -15,6 +15,9 @@ from graphnet.nn.layer import Layer
 from graphnet.nn.layers.core import Noisy, table, whole
 from graphnet.nn.lookup import unknown
 
+#: pixels along a side of an image
+LONGEST_SIDE = 1 << 20
+
 
 def data_format_of(given: str | None, kind: str) -> str:
     """Where channels are, "channels_last" unless given."""
@@ -229,6 +232,14 @@ def middle(x: gn.Tensor, height: int, width: int) -> gn.Tensor:
     return x[:, first[0] : first[0] + part[0], first[1] : first[1] + part[1]]
 
 
+def side(value: Any, what: str) -> int:
+    """A length of an image in pixels. Raises `ValueError` for what is none, or more than LONGEST_SIDE."""
+    length = whole(value, what)
+    if length > LONGEST_SIDE:
+        raise ValueError(f"{what} is {LONGEST_SIDE:,} at the most; received {length:,}")
+    return length
+
+
 @table.add()
 class RandomCrop(RandomImages):
     """In training a part of `height` by `width`, at one random place for a batch; else the middle, made that size.
@@ -238,7 +249,7 @@ class RandomCrop(RandomImages):
 
     def __init__(self, height: int, width: int, seed: int | None = None, data_format: str | None = None, **kwargs: Any):
         super().__init__(seed, data_format, **kwargs)
-        self.height, self.width = whole(height, "RandomCrop: height"), whole(width, "RandomCrop: width")
+        self.height, self.width = side(height, "RandomCrop: height"), side(width, "RandomCrop: width")
 
     def draw(self, count: int, height: int, width: int) -> Any:
         if height <= self.height or width <= self.width:
@@ -271,7 +282,7 @@ class CenterCrop(Images):
     def __init__(self, height: int, width: int, data_format: str | None = None, **kwargs: Any):
         super().__init__(**kwargs)
         self.data_format = data_format_of(data_format, "CenterCrop")
-        self.height, self.width = whole(height, "CenterCrop: height"), whole(width, "CenterCrop: width")
+        self.height, self.width = side(height, "CenterCrop: height"), side(width, "CenterCrop: width")
 
     def call(self, x: gn.Tensor) -> gn.Tensor:
         return self.on_batch(x, self.cut)
@@ -303,7 +314,7 @@ class Resizing(Images):
     ):
         super().__init__(**kwargs)
         self.data_format = data_format_of(data_format, "Resizing")
-        self.height, self.width = whole(height, "Resizing: height"), whole(width, "Resizing: width")
+        self.height, self.width = side(height, "Resizing: height"), side(width, "Resizing: width")
         if interpolation not in ("bilinear", "nearest"):
             raise unknown("interpolation of Resizing", interpolation, ("bilinear", "nearest"))
         self.interpolation, self.crop_to_aspect_ratio = interpolation, bool(crop_to_aspect_ratio)

@@ -219,7 +219,9 @@ def _numbered(arrays: dict[str, np.ndarray]) -> list[np.ndarray]:
 
 def _made(config: Any, arrays: dict[str, np.ndarray], paths: Any, maker: Maker) -> Any:
     """The model of a configuration, with these weights."""
-    with weights_from(Budget(sum(a.size for a in arrays.values()))):
+    count = sum(a.size for a in arrays.values())
+    maker.longest = max(maker.longest, 16 * count)
+    with weights_from(Budget(count)):
         model = maker.value(config)
     if not isinstance(model, Model):
         raise Refused(f"it holds {type(model).__name__}, not a model.")

@@ -40,6 +40,8 @@ FUNCTIONS = ("activations", "losses", "metrics")
 
 #: bytes that the least object takes in a JSON text, and objects that any file may ask for
 LEAST, FEW = 40, 1_000
+#: the longest axis of an input, where a file has not many more numbers
+LONGEST = 1 << 24
 
 
 class NoWord(ValueError):
@@ -206,6 +208,7 @@ class Maker:
         self.safe = safe
         self.shared: dict[Any, tuple[Any, int]] = {}
         self.left = self.most = FEW + size // LEAST
+        self.longest = LONGEST
 
     def _spend(self, count: int) -> None:
         self.left -= count
@@ -270,7 +273,15 @@ class Maker:
         if root == keras.MODULE:
             config = keras.from_config(kind, node["class_name"], config, accepted_keys(cls))
         inside = {k: self._inside(k, v) for k, v in config.items()}
-        return _called(cls, inside, node["class_name"])
+        made = _called(cls, inside, node["class_name"])
+        if kind == "layers" and getattr(made, "declared_shape", None) is not None:
+            self._check_sizes(made.declared_shape)
+        return made
+
+    def _check_sizes(self, shape: Any) -> None:
+        """Layers count along the axes of their input: those are as long as the file has numbers, or LONGEST."""
+        if any(n is not None and n > self.longest for n in shape):
+            raise Refused(f"its input has the shape {shape!r:.200}, and the file too few numbers for that.")
 
     def _inside(self, key: str, value: Any) -> Any:
         """One entry of a configuration; a policy for dtypes is its name."""
@@ -293,6 +304,7 @@ class Maker:
         shape = config.get("build_input_shape") or (node.get("build_config") or {}).get("input_shape")
         if shape and not model.built and made:
             _checked_shape(shape)
+            self._check_sizes(shape)
             model.build(shape)
         return model
 
