@@ -69,8 +69,9 @@ class Op:
     expression in Python with `{x}` for the inputs, or None), `ufunc` (the NumPy ufunc that is the whole body, or None),
     `onnx`, `into` (the body as a function that writes into its first argument, or None), `may_raise` (whether the body
     can fail because of a value: a boolean, or a function of the inputs and attributes of a node), `hidden` (whether
-    only plans make it), `builtin` (whether it is the package's own), `beside` (by name, the ops that have most of its
-    work done for the same input, with a function from their value to it that loses digits where it is small, or None),
+    nobody calls it by name), `builtin` (whether it is the package's own), `beside` (by name, the ops that have most of
+    its work done for the same input, with a function from their value to it that loses digits where it is small, or
+    None),
     `pairs` (the gradient rules of the op and the one before it taken together, by the name of that one, for pairs whose
     rules one after the other would multiply 0 and infinity; or None), `reads` (from all inputs the first, and its
     pairs, if the op is one of a pair with it; or None), `paired` (whether the op is the inner one of a pair), `kink`
@@ -243,7 +244,7 @@ def registered(op: Op) -> Op:
     if not op.name.isidentifier():
         raise ValueError(f"the name of an op is a Python name; received {op.name[:100]!r}")
     if op.name in OPS:
-        kind = "one that plans use" if OPS[op.name].hidden else "an op"
+        kind = "one that is made inside" if OPS[op.name].hidden else "an op"
         raise ValueError(f"an op cannot be named {op.name!r}: {kind} of that name exists already; give another name=")
     OPS[op.name] = op
     return op

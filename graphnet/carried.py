@@ -42,6 +42,7 @@ def _asked(call: Any, wanted: Sequence[int], g: Any, inputs: Sequence[Any]) -> l
     dtype=lambda *inputs, call: call.infer(inputs).dtype,
     vjp=Joint(_custom_slopes),
     may_raise=True,
+    hidden=True,
 )
 def custom(*inputs, call):
     """A function of eager tensors with a gradient of its own: `call` computes both."""

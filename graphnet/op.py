@@ -268,6 +268,7 @@ def op(
     name: str | None = None,
     into: Callable[..., None] | None = None,
     may_raise: bool | Callable[..., bool] | None = None,
+    hidden: bool = False,
     complex: bool = False,
 ) -> Callable[[Callable[..., Any]], Any]:
     """Make any other op, called as its body unless `name` says otherwise.
@@ -278,7 +279,7 @@ def op(
     to one form (axes from the front, say) from the inputs' arrays or specs and the attributes as written. `into` is the
     body as a function that writes into its first argument, for plans. `may_raise` says whether the body can fail
     because of a value: in a step that is compiled nothing is changed before all that can. Without it, it can. `complex`
-    as in `elementwise`.
+    as in `elementwise`; `hidden` is for ops that nobody calls by name.
 
     Raises `ValueError` for a name that is taken, and for a number of rules that is not that of the inputs. The body of
     an op that is not graphnet's own gets read-only arrays; a result, or a gradient from a rule, of another shape than
@@ -324,6 +325,7 @@ def op(
             doc=inspect.getdoc(body),
             into=into,
             may_raise=not own if may_raise is None else may_raise,
+            hidden=hidden,
             builtin=own,
             complex=complex,
         )

@@ -191,6 +191,7 @@ def _slopes(places: Sequence[int], g: Any, y: Any, *inputs: Any, function: Diffe
     dtype=lambda *inputs, function, kept: function.spec.dtype,
     vjp=Joint(_slopes),
     name="compiled",
+    hidden=True,
     may_raise=lambda *inputs, function, kept: function.can_fail,
 )
 def _called(*inputs, function, kept):
