@@ -384,6 +384,7 @@ def apply(op: Op, args: Sequence[Any], attrs: dict[str, Any] = NO_ATTRS, prepare
             attrs = op.prepare(*values, **attrs)
         except Exception as error:
             raise op.failure(error, inputs, attrs, explain=False) from None
+    value: Any
     try:
         if unknown:
             value = op.infer(*[_spec(v) for v in values], **attrs)

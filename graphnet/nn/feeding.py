@@ -94,7 +94,7 @@ def predicted(model: Any, x: Any, batch_size: int | None, steps: int | None) -> 
     if is_stream(x):
         return Stream(x, lambda xb, yb, wb, name: (data.as_array(xb, name, model.dtype), None, None), steps, True)
     x = rows_of(x, "x", model.dtype)
-    rows = x if isinstance(x, SparseRows) else data.as_array(x, "x", model.dtype)
+    rows: Any = x if isinstance(x, SparseRows) else data.as_array(x, "x", model.dtype)
     return Batches(rows, None, None, batch_size, steps=steps, anew=True)
 
 

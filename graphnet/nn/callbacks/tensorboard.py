@@ -131,7 +131,7 @@ class TensorBoard(Callback):
         from graphnet.nn.layers import Embedding
 
         for layer in self.model.walk():
-            if isinstance(layer, Embedding) and layer.built:
+            if isinstance(layer, Embedding) and layer.embeddings is not None:
                 file = self.embeddings_metadata
                 file = file.get(layer.name) if isinstance(file, dict) else file
                 labels = None if file is None else Path(file).read_text("utf-8").splitlines()

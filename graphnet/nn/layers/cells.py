@@ -85,7 +85,7 @@ class Cell:
 
 
 @table.add()
-class SimpleRNNCell(Cell, SimpleRNN):
+class SimpleRNNCell(Cell, SimpleRNN):  # type: ignore[misc]
     """One step of a SimpleRNN: `h = activation(x @ kernel + bias + h @ recurrent_kernel)`.
 
     >>> import graphnet as gn
@@ -97,12 +97,12 @@ class SimpleRNNCell(Cell, SimpleRNN):
 
 
 @table.add()
-class LSTMCell(Cell, LSTM):
+class LSTMCell(Cell, LSTM):  # type: ignore[misc]
     """One step of an LSTM: from inputs and states `[h, c]` to h and `[h, c]`; see LSTM for the formula."""
 
 
 @table.add()
-class GRUCell(Cell, GRU):
+class GRUCell(Cell, GRU):  # type: ignore[misc]
     """One step of a GRU: from inputs and the state h to the new one, twice; see GRU for the formula."""
 
 
@@ -145,7 +145,9 @@ class StackedRNNCells(Layer):
         """The states to begin with, of each cell."""
         return [initial_state_of(cell, batch_size) for cell in self.cells]
 
-    def call(self, inputs: gn.Tensor, states: Any, training: bool = False) -> tuple[gn.Tensor, list[Any]]:
+    def call(  # type: ignore[override]
+        self, inputs: gn.Tensor, states: Any, training: bool = False
+    ) -> tuple[gn.Tensor, list[Any]]:
         """The output of the last cell, and the new states of each."""
         if not isinstance(states, (list, tuple)) or len(states) != len(self.cells):
             raise self.misfit(f"has {len(self.cells)} cells, and takes states for each")
@@ -156,7 +158,7 @@ class StackedRNNCells(Layer):
         return inputs, new
 
 
-def checked_cell(cell: Any, what: str) -> Layer:
+def checked_cell(cell: Any, what: str) -> Any:
     """`cell`, or an error that says what one is."""
     if not isinstance(cell, Layer) or getattr(cell, "state_size", None) is None:
         raise TypeError(
