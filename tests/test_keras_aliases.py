@@ -52,7 +52,7 @@ def test_leaky_relu_by_its_older_word():
         (lambda: nn.Conv2D(3, 3, subsample=2), "called strides now"),
         (lambda: nn.Dropout(p=0.5), "called rate now"),
         (lambda: nn.LSTM(3, inner_activation="sigmoid"), "called recurrent_activation now"),
-        (lambda: Dense(3, batch_input_shape=(None, 3)), r"Put Input\(batch_shape"),
+        (lambda: Dense(3, batch_input_shape=(None, 3), input_shape=(3,)), "give one"),
         (lambda: nn.callbacks.ModelCheckpoint("x.keras", period=2), "called save_freq now"),
     ],
 )
@@ -276,3 +276,10 @@ def test_reset_states_of_a_model():
     assert not np.allclose(model.predict(x), first)
     model.reset_states()
     np.testing.assert_allclose(model.predict(x), first, rtol=1e-6)
+
+
+def test_a_first_layer_may_say_the_shape_with_the_batch_size():
+    model = nn.Sequential([nn.LSTM(5, stateful=True, batch_input_shape=(4, 7, 3)), nn.Dense(1)])
+    assert model.built and model.input_shape == (None, 7, 3)
+    assert nn.clone_model(model).input_shape == (None, 7, 3)
+    assert model.predict(np.ones((4, 7, 3)), verbose=0).shape == (4, 1)

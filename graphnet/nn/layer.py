@@ -153,6 +153,7 @@ class Layer(Weighted):
         name: str | None = None,
         input_shape: Any = None,
         input_dim: int | None = None,
+        batch_input_shape: Any = None,
     ):
         self._name = self._checked_name(name) or unique_name(self.kind)
         self._trainable = bool(trainable)
@@ -162,6 +163,12 @@ class Layer(Weighted):
         self.declared_shape = as_shape(input_shape) if input_shape is not None else None
         if input_dim is not None:
             self.declared_shape = (int(input_dim),)
+        if batch_input_shape is not None:
+            if self.declared_shape is not None:
+                raise TypeError(
+                    f"{type(self).__name__}: batch_input_shape is input_shape with the batch size in front: give one."
+                )
+            self.declared_shape = as_shape(batch_input_shape)[1:]
         self._hold()
 
     def _checked_name(self, name: Any) -> str | None:
@@ -204,6 +211,7 @@ class Layer(Weighted):
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments, name included, in a form that JSON can hold."""
         config = {**super().get_config(), "name": self.name, "trainable": self.trainable, "dtype": self.dtype}
+        config.pop("batch_input_shape", None)
         if "input_shape" in config:
             config["input_shape"] = self.declared_shape
         return config

@@ -95,7 +95,6 @@ RENAMED = {
 GONE = {
     "decay": "learning_rate=schedules.InverseTimeDecay(rate, 1, decay) lets the rate fall as decay did; "
     "weight_decay= shrinks the weights.",
-    "batch_input_shape": "Put Input(batch_shape=...) in front.",
     "weights": "Call set_weights(weights) on the layer once it is built.",
     "implementation": "It may be left out.",
 }
