@@ -32,7 +32,7 @@ def snake(name: str) -> str:
 
 
 def checked_name(name: Any, who: str) -> Any:
-    """`name`, if it is None or a text that can be shown: it stands in messages, tables, pages and files.
+    r"""`name`, if it is None or a text that can be shown: it stands in messages, tables, pages and files.
 
     >>> checked_name("dense\x1b[2J", "Dense")
     Traceback (most recent call last):
