@@ -494,4 +494,4 @@ def test_batches_go_on_from_any_position(shuffle, limit):
         rest = [taken(second.epoch(done)), *(taken(second.epoch()) for _ in range(number + 1, 6))]
         assert rest == [epochs[number][done:], *epochs[number + 1 :]]
     with pytest.raises(ValueError, match="rows=10, this fit has 4"):
-        Batches(np.ones((4, 1)), None, None, 2, shuffle, np.random.default_rng(5), limit).go_to(position)
+        Batches(np.ones((4, 1)), None, None, 2, shuffle, np.random.default_rng(5), limit).check(position)
