@@ -636,6 +636,23 @@ def _attached(x: Any) -> Any:
 row("attached", _attached, np.sin, normal(3))
 
 
+@gn.custom_gradient
+def _custom(x: Any, y: Any) -> Any:
+    """Two results; the rule is called once, with both gradients."""
+    return (x * y, gn.exp(y)), lambda g, h: (g * y, g * x + h * gn.exp(y))
+
+
+row("custom", lambda x, y: gn.add(*_custom(x, y)), lambda x, y: x * y + np.exp(y), (normal(3), normal(3)))
+
+_compiled = gn.compile(lambda x, y: (gn.sin(x) * y, gn.sum(x * x, axis=0)))
+row(
+    "compiled",
+    lambda x, y: gn.add(*_compiled(x, y)),
+    lambda x, y: np.sin(x) * y + np.sum(x * x, axis=0),
+    (normal(2, 3), normal(3)),
+)
+
+
 def _windows(sizes: Any, window: Any, strides: Any, padding: Any, dilation: Any) -> Any:
     """For each window its place, and for each of its elements in the array the place in the window and the array."""
     rank = len(sizes)

@@ -268,7 +268,7 @@ def double(x):
 @pytest.mark.parametrize(
     "activation",
     [nn.ReLU(max_value=1.0), nn.Softmax(axis=0), nn.LeakyReLU(0.5), nn.ELU(alpha=3.0), double, nn.PReLU(), "selu"],
-    ids=repr,
+    ids=["relu", "softmax", "leaky_relu", "elu", "function", "prelu", "name"],
 )
 def test_activations_keep_their_settings(activation):
     x = np.random.default_rng(0).normal(size=(5, 3)).astype("float32") * 3
