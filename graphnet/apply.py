@@ -373,6 +373,9 @@ def apply(op: Op, args: Sequence[Any], attrs: dict[str, Any] = NO_ATTRS, prepare
     if read and not m.trace.looking:
         # A parameter can change between two calls of the traced graph: inside the trace it counts as unknown.
         unknown = any(t.__class__ is Parameter for t in inputs)
+    traced = unknown and m.trace is not None
+    if traced and m.recording and op.differentiable:
+        inputs = [stopped(t) if t.__class__ in KINDS else t for t in inputs]
     if unknown:
         try:
             inputs = list(materialised(tuple(inputs), op))
@@ -412,7 +415,7 @@ def apply(op: Op, args: Sequence[Any], attrs: dict[str, Any] = NO_ATTRS, prepare
         if m.within is not None and not m.within.flat:
             m.within.flat = any(t.__class__ in KINDS and t.requires_grad for t in inputs)
     else:
-        y.requires_grad = kind == "f" and op.differentiable
+        y.requires_grad = kind == "f" and op.differentiable and (m.recording or not traced)
         if kind == "c" and op.differentiable and any(t.__class__ in KINDS and t.requires_grad for t in inputs):
             y.requires_grad = COMPLEX[0] = True
         if m.within is not None and not y.requires_grad:
@@ -433,6 +436,14 @@ def apply(op: Op, args: Sequence[Any], attrs: dict[str, Any] = NO_ATTRS, prepare
     if m.debug is not None and not unknown:
         m.debug.check(op, inputs, y)
     return y
+
+
+def stopped(t: Tensor) -> Tensor:
+    """What stands in a graph for `t`, that is used where gradients are recorded: a traced node that was made in
+    `no_grad` passes none on, and a node of its own says so, whatever the graph becomes."""
+    if t.requires_grad or t.op is None or not t.op.differentiable or not t.is_symbolic or t.dtype.kind != "f":
+        return t
+    return made(OPS["stop_gradient"], (t,), NO_ATTRS, like=t)
 
 
 def _is_read(t: Tensor) -> bool:

@@ -33,7 +33,7 @@ def _check_float(t: Tensor, what: str) -> None:
         raise TypeError(f"{what}: a gradient is taken of floating-point numbers; received {described(t)}: {use}")
 
 
-def _seed(y: Tensor, gradient: Any, what: str) -> Tensor:
+def _seed(y: Tensor, gradient: Any, what: str, of: str = "the output", called: str = "gradient") -> Tensor:
     """The gradient to start from at `y`."""
     _check_float(y, what)
     if gradient is None:
@@ -45,7 +45,7 @@ def _seed(y: Tensor, gradient: Any, what: str) -> Tensor:
         return constant(np.ones(y.shape, y.dtype))
     g = as_tensor(gradient)
     if g.shape != y.shape:
-        raise ValueError(f"{what}: the output has shape {y.shape}, its gradient {g.shape}: they must be the same")
+        raise ValueError(f"{what}: {of} has shape {y.shape}, its {called} {g.shape}: they must be the same")
     return g if g.dtype == y.dtype else shaping.astype(g, dtype=y.dtype)
 
 
@@ -178,7 +178,10 @@ def _alias(value: Any, what: str, form: Structure, place: int, single: bool) -> 
             f"{_place(form, place, single)}: use float32 or float64"
         )
     if t.is_symbolic or (t.requires_grad and (state.mode.recording or state.mode.trace is not None)):
-        return apply(shaping.identity.op, (t,))
+        if state.mode.recording:
+            return apply(shaping.identity.op, (t,))
+        with mode(recording=True):
+            return apply(shaping.identity.op, (t,))
     return variable(t._value)
 
 
@@ -186,6 +189,24 @@ def _outside(nodes: Sequence[Tensor], own: Sequence[Tensor]) -> bool:
     """Whether something besides `own` that needs a gradient took part: a leaf among the `nodes` of a history."""
     mine = set(own)
     return any(t.op is None and t not in mine for t in nodes)
+
+
+def _places(argnums: Any, count: int, what: str) -> list[int]:
+    """`argnums` as places of `count` arguments, counted from the front."""
+    try:
+        listed = [argnums] if isinstance(argnums, (int, np.integer)) else list(argnums)
+    except TypeError:
+        listed = [argnums]
+    if any(isinstance(n, bool) or not isinstance(n, (int, np.integer)) for n in listed):
+        raise TypeError(f"{what}: argnums is the place of an argument, or a tuple of places; received {argnums!r}")
+    if not all(-count <= n < count for n in listed):
+        given = f"{count} argument{'s' * (count != 1)}"
+        raise ValueError(f"{what}: argnums is {argnums}, but the function received {given} by place")
+    places = [int(n) % count for n in listed]
+    if len(set(places)) < len(places):
+        # The last of the variables would take the place of the others, whose gradients would be 0.
+        raise ValueError(f"{what}: argnums is {argnums}, which names an argument twice")
+    return places
 
 
 class _Call:
@@ -210,10 +231,7 @@ class _Call:
     ):
         self.what = what
         single = isinstance(argnums, (int, np.integer))
-        places: list[int] = [argnums] if isinstance(argnums, (int, np.integer)) else list(argnums)  # type: ignore[list-item]
-        for n in places:
-            if not -len(args) <= n < len(args):
-                raise ValueError(f"{what}: argnums is {argnums}, but the function received {len(args)} arguments")
+        places = _places(argnums, len(args), what)
         wanted = [args[n] for n in places]
         leaves, self.form = flatten(wanted[0] if single else tuple(wanted))
         self.xs = [_alias(leaf, what, self.form, place, single) for place, leaf in enumerate(leaves)]
@@ -458,7 +476,7 @@ def jvp(
         raise TypeError("jvp: primals and tangents are tuples with one entry per argument of the function")
     call = _Call(f, tuple(primals), {}, tuple(range(len(primals))), "jvp", allow_constant=allow_constant)
     directions = call.form.match(tuple(tangents), "jvp: tangents")
-    vs = [_seed(x, v, "jvp") for x, v in zip(call.xs, directions, strict=True)]
+    vs = [_seed(x, v, "jvp", "an argument", "tangent") for x, v in zip(call.xs, directions, strict=True)]
     graph = call.graph or any(v.requires_grad or v.is_symbolic for v in vs)
     for y in call.ys:
         _check_float(y, "jvp")
@@ -558,7 +576,7 @@ def hvp(f: Function, argnums: int = 0, *, allow_constant: bool = False) -> Funct
             directions = form.match(vector, "hvp: the vector")
             total = None
             for slope, v in zip(slopes, directions, strict=True):
-                term = sum_op(multiply(slope, _seed(slope, v, "hvp")))
+                term = sum_op(multiply(slope, _seed(slope, v, "hvp", "an argument", "vector")))
                 total = term if total is None else total + term
             return total
 

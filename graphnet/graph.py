@@ -17,7 +17,7 @@ from graphnet.computed import computed
 from graphnet.containers import flatten
 from graphnet.escape import identifier, line
 from graphnet.grad import gradients
-from graphnet.op import apply_prepared, as_tensor, described, holds_tensors, made
+from graphnet.op import apply_prepared, as_tensor, described, holds_tensors, made, stopped
 from graphnet.ops.products import trace as matrix_trace
 from graphnet.ops.shaping import astype, identity, snapshot, stop_gradient
 from graphnet.stepwise import Numbered, stepwise
@@ -445,7 +445,7 @@ def traced(f: Callable[..., Any], arguments: Arguments) -> Graph:
     collected = Trace()
     with mode(trace=collected, recording=True, region=None, raw=False, of=None):
         outputs, structure = flatten(f(*args, **kwargs))
-    result = structure([collected.read(t) if isinstance(t, Parameter) else t for t in outputs])
+    result = structure([stopped(collected.read(t)) if isinstance(t, Tensor) else t for t in outputs])
     named = getattr(f, "__name__", None)
     return Graph(inputs, result, collected.updates.items(), name=named if named and named.isidentifier() else None)
 

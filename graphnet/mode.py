@@ -59,10 +59,11 @@ class Derivative:
     nothing to wonder about.
     """
 
-    __slots__ = ("flat", "outer", "variables", "what")
+    __slots__ = ("flat", "outer", "thread", "variables", "what")
 
     def __init__(self, what: str, variables: Iterable[Tensor], outer: Derivative | None):
         self.what = what
+        self.thread = threading.get_ident()
         self.variables = frozenset(variables)
         self.outer = outer
         self.flat = False
@@ -143,6 +144,19 @@ def mode(**changes: Any) -> Iterator[Mode]:
         state.mode = before
 
 
+#: the derivatives whose functions run now, on any thread
+RUNNING: set[Derivative] = set()
+
+
+def reached_elsewhere(t: Tensor) -> Derivative | None:
+    """A derivative that another thread takes now with respect to something that `t` depends on."""
+    if not RUNNING:
+        return None
+    here = threading.get_ident()
+    found = (d.reached(t) for d in tuple(RUNNING) if d.thread != here)
+    return next((d for d in found if d is not None), None)
+
+
 @contextmanager
 def differentiating(what: str, variables: Iterable[Tensor]) -> Iterator[Derivative]:
     """Run a block that is the function of a derivative with respect to `variables`: ops record, and what depends on
@@ -150,14 +164,18 @@ def differentiating(what: str, variables: Iterable[Tensor]) -> Iterator[Derivati
     before = state.mode
     around = Derivative(what, variables, before.within)
     state.mode = before.replaced(recording=True, within=around)
+    RUNNING.add(around)
     try:
         yield around
     finally:
+        RUNNING.discard(around)
         state.mode = before
 
 
 class no_grad:
-    """A context, and a decorator, in which eager ops keep no history. Symbolic tensors keep theirs.
+    """A context, and a decorator, in which ops keep no history: no gradient flows through what they give.
+
+    That holds in functions that are traced or compiled too. Graphs built from `gn.input` keep their history.
 
     >>> import graphnet as gn
     >>> w = gn.Parameter([1.0, 2.0])

@@ -152,6 +152,17 @@ def _rot90(m: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Tensor:
     return ops.flip(ops.swapaxes(t, first, second), first) if turned % 2 else t
 
 
+def _rollaxis(a: Any, axis: int, start: int = 0) -> Tensor:
+    t = as_tensor(a)
+    (place,) = shaping.axes_of("rollaxis", t, axis)
+    before = operator.index(start)
+    if not -t.ndim <= before <= t.ndim:
+        raise IndexError(f"np.rollaxis: start is from {-t.ndim} to {t.ndim} for shape {t.shape}; received {start}")
+    before += t.ndim if before < 0 else 0
+    # `start` is counted with the axis still in its old place.
+    return shaping.moveaxis(t, place, before - 1 if place < before else before)
+
+
 def _broadcast_arrays(*args: Any) -> tuple[Any, ...]:
     if all(map(shaping.plain_data, args)) or any(a is None or isinstance(a, str) for a in args):
         # As `np.atleast_1d`: who asks goes on with arrays, of objects too.
@@ -200,6 +211,16 @@ def _ptp(a: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     return reduce.max(a, axis=axis, keepdims=keepdims) - reduce.min(a, axis=axis, keepdims=keepdims)
 
 
+def _vector_norm(x: Any, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Tensor:
+    """All numbers along `axis` are one vector, along several axes too: `ops.norm` would take two as a matrix."""
+    t = as_tensor(x)
+    axes = shaping.axes_of("vector_norm", t, axis)
+    rest = tuple(i for i in range(t.ndim) if i not in axes)
+    count = int(np.prod([t.shape[i] for i in axes], dtype=int))
+    y = ops.norm(ops.reshape(ops.transpose(t, rest + axes), (*(t.shape[i] for i in rest), count)), ord, -1)
+    return ops.reshape(y, tuple(1 if i in axes else n for i, n in enumerate(t.shape))) if keepdims else y
+
+
 def _average(a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: bool = False) -> Any:
     t = as_tensor(a)
     if weights is None:
@@ -241,7 +262,12 @@ def _quantile(
     high = np.minimum(low + 1, count - 1)
     ranked = ops.sort(flat, axis=-1)
     below, above = ranked[..., low], ranked[..., high]
-    y = below + (above - below) * (places - low).astype(t.dtype)
+    share = (places - low).astype(t.dtype)
+    # Beside an infinite number there is no line: what has no share does not count.
+    finite = e.isfinite(below) & e.isfinite(above)
+    first, last = ops.where(finite, below, 0.0), ops.where(finite, above, 0.0)
+    ends = e.multiply_no_nan(1 - share, below) + e.multiply_no_nan(share, above)
+    y = ops.where(finite, first + (last - first) * share, ends)
     lost = reduce.any(e.isnan(flat), axis=-1, keepdims=True)
     y = ops.where(ops.reshape(lost, (*lost.shape[:-1], *(1,) * shares.ndim)), np.nan, y)
     y = ops.transpose(y, (*range(len(rest), y.ndim), *range(len(rest))))
@@ -263,8 +289,8 @@ def _cumprod(a: Any, axis: int | None = None) -> Tensor:
     if axis is None:
         t, axis = ops.ravel(t), 0
     y = shaping.moveaxis(t, axis, 0)
-    if y.dtype.kind in "bi":
-        y = ops.astype(y, np.result_type(y.dtype, np.int_))
+    if y.dtype.kind in "biu":
+        y = ops.astype(y, np.cumprod(np.empty(0, y.dtype)).dtype)
     step = 1
     while step < y.shape[0]:
         y = ops.concatenate([y[:step], y[step:] * y[:-step]])
@@ -309,7 +335,8 @@ def _nanvar(a: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> 
         return reduce.var(t, axis=axis, ddof=ddof, keepdims=keepdims)
     count = reduce.sum(ops.astype(e.logical_not(e.isnan(t)), t.dtype), axis=axis, keepdims=keepdims)
     away = t - _nanmean(t, axis, True)
-    return _without_nan(reduce.sum, 0)(away * away, axis, keepdims) / (count - ddof)
+    # Left out is what was NaN in the input only: with an infinite number the spread is NaN, as `np.var` has it.
+    return reduce.sum(ops.where(e.isnan(t), 0.0, away * away), axis=axis, keepdims=keepdims) / (count - ddof)
 
 
 def _nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Tensor:
@@ -348,6 +375,10 @@ def _polyval(p: Any, x: Any) -> Tensor:
 
 def _vander(x: Any, N: int | None = None, increasing: bool = False) -> Tensor:
     t = as_tensor(x)
+    if t.ndim != 1:
+        raise ValueError(f"np.vander takes a vector; received shape {t.shape}")
+    if t.dtype.kind != "f":
+        t = ops.astype(t, np.result_type(t.dtype, np.int_))
     count = t.shape[0] if N is None else operator.index(N)
     columns = [t**n for n in range(count)]
     return ops.stack(columns if increasing else columns[::-1], axis=-1)
@@ -387,7 +418,7 @@ FUNCTIONS: dict[Any, Function] = {
     np.broadcast_arrays: _broadcast_arrays,
     np.meshgrid: _meshgrid,
     np.rot90: _rot90,
-    np.rollaxis: lambda a, axis, start=0: shaping.moveaxis(a, axis, start if axis % a.ndim > start else start - 1),
+    np.rollaxis: _rollaxis,
     np.fliplr: lambda m: ops.flip(m, 1),
     np.flipud: lambda m: ops.flip(m, 0),
     np.diagflat: lambda v, k=0: ops.diag(ops.ravel(v), k),
@@ -400,9 +431,7 @@ FUNCTIONS: dict[Any, Function] = {
     np.cross: _cross,
     np.linalg.cross: lambda x1, x2, axis=-1: _cross(x1, x2, axis=axis),
     np.linalg.vecdot: lambda x1, x2, axis=-1: reduce.sum(ops.conj(x1) * x2, axis=axis),
-    np.linalg.vector_norm: lambda x, axis=None, keepdims=False, ord=2: ops.norm(
-        ops.ravel(x) if axis is None else x, ord, axis, keepdims
-    ),
+    np.linalg.vector_norm: _vector_norm,
     np.ptp: _ptp,
     np.average: _average,
     np.median: _median,

@@ -33,6 +33,7 @@ from graphnet.apply import (
     holds_tensors,
     made,
     registered,
+    stopped,
 )
 from graphnet.dispatch import dispatching, fast
 from graphnet.tensor import KINDS, Spec, region, state
@@ -52,6 +53,7 @@ __all__ = [
     "made",
     "op",
     "reduction",
+    "stopped",
 ]
 
 

@@ -48,9 +48,9 @@ class _Recomputed(Call):
 
     def slopes(self, wanted: Sequence[int], gs: Sequence[Tensor], inputs: Sequence[Tensor], graph: bool) -> list[Any]:
         again = list(inputs)
-        for place in wanted:
-            again[place] = apply(identity.op, (inputs[place],)) if graph else variable(inputs[place]._value)
         with mode(recording=True):
+            for place in wanted:
+                again[place] = apply(identity.op, (inputs[place],)) if graph else variable(inputs[place]._value)
             ys = self.program.run(again)
         return list(_gradients(ys, [again[place] for place in wanted], gs, graph))
 

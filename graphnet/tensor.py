@@ -14,7 +14,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphnet.escape import line
-from graphnet.mode import _PACKAGE, NO_ATTRS, Region, caller_site, mode, no_grad, region, site_line, state, warn
+from graphnet.mode import (
+    _PACKAGE,
+    NO_ATTRS,
+    Region,
+    caller_site,
+    mode,
+    no_grad,
+    reached_elsewhere,
+    region,
+    site_line,
+    state,
+    warn,
+)
 
 if TYPE_CHECKING:
     from graphnet.op import Op
@@ -471,10 +483,14 @@ def leaving(t: Tensor, how: str) -> np.ndarray:
     """The array of `t` for code that knows nothing of graphs (`how` it is asked for), or an error where that is wrong.
 
     Inside of a function that is being differentiated, what depends on the variables stays in the graph: its gradient
-    would be lost.
+    would be lost. That holds on threads which the function uses, too.
     """
     m = state.mode
-    if m.within is not None and t.requires_grad and m.recording and (around := m.within.reached(t)) is not None:
+    if (
+        t.requires_grad
+        and m.recording
+        and (around := (m.within and m.within.reached(t)) or reached_elsewhere(t)) is not None
+    ):
         raise TypeError(
             f"{how} takes a tensor out of the graph, and its gradient would be lost: it depends on what "
             f"{around.what} differentiates for. Compute on with tensors (gn.sin instead of math.sin, gn.stack or "

@@ -384,3 +384,28 @@ def test_parameters_as_exponents():
         (np.array([3.0, 5.0]) ** w).sum().backward()
         slopes = np.array([3.0, 5.0]) ** np.array(exponent) * np.log([3.0, 5.0])
         np.testing.assert_allclose(w.grad.numpy(), slopes if w.ndim else slopes.sum())
+
+
+@pytest.mark.parametrize("derivative", [gn.grad, gn.value_and_grad, gn.jacobian, gn.hessian, gn.elementwise_grad])
+def test_places_of_arguments_are_checked(derivative):
+    def f(x, y):
+        return x * y * y
+
+    for twice in ((0, 0), (1, -1), [0, 1, 0]):
+        with pytest.raises(ValueError, match="names an argument twice"):
+            derivative(f, argnums=twice)(2.0, 3.0)
+    for wrong in (True, 1.0, "x", (0, 1.0), (0, True), None):
+        with pytest.raises(TypeError, match="argnums is the place of an argument, or a tuple of places; received"):
+            derivative(f, argnums=wrong)(2.0, 3.0)
+    with pytest.raises(ValueError, match="received 1 argument by place"):
+        derivative(f, argnums=1)(2.0, y=3.0)
+    assert gn.grad(f, argnums=(np.int64(1), 0))(2.0, 3.0) == (12, 9) and gn.grad(f, argnums=range(2))(2.0, 3.0)[1] == 12
+
+
+def test_errors_of_tangents_and_vectors_speak_of_arguments():
+    with pytest.raises(ValueError, match=r"jvp: an argument has shape \(3,\), its tangent \(\)"):
+        gn.jvp(lambda x: x.sum(), (np.ones(3),), (1.0,))
+    with pytest.raises(ValueError, match=r"hvp: an argument has shape \(3,\), its vector \(1, 3\)"):
+        gn.hvp(lambda x: (x**2).sum())(np.ones(3), np.ones((1, 3)))
+    with pytest.raises(ValueError, match=r"vjp: the output has shape \(3,\), its gradient \(\)"):
+        gn.vjp(lambda x: x * x, np.ones(3))[1](1.0)

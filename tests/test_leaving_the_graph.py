@@ -3,6 +3,7 @@
 import copy
 import math
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -140,6 +141,21 @@ def test_nested_derivatives_guard_every_variable():
     assert gn.grad(lambda x: x * float(gn.grad(lambda y: y * y)(2.0)))(3.0).item() == 4
     w = gn.Parameter(2.0)
     assert gn.grad(lambda x: x * float(w * w))(3.0).item() == 4
+
+
+@pytest.mark.parametrize("leave", [float, np.asarray, lambda y: y.item()], ids=["float", "asarray", "item"])
+def test_on_a_thread_that_the_function_uses(leave):
+    with ThreadPoolExecutor(1) as pool:
+        with pytest.raises(TypeError, match=r"gn\.stack"):
+            gn.grad(lambda x: x * pool.submit(lambda: leave(x * x)).result())(3.0)
+        assert gn.grad(lambda x: x * pool.submit(lambda: x * x).result())(3.0).item() == 27
+        assert gn.grad(lambda x: x * pool.submit(lambda: leave(gn.stop_gradient(x))).result())(3.0).item() == 3
+        # What another thread has of its own, and what is left when the derivative is taken, are free.
+        y = gn.Parameter(2.0) * 2
+        assert gn.grad(lambda x: x * pool.submit(lambda: leave(y)).result())(3.0).item() == 4
+        kept = []
+        gn.grad(lambda x: (kept.append(x * x), x)[1])(3.0)
+        assert pool.submit(lambda: leave(kept[0])).result() == 9
 
 
 def test_looking_and_comparing_is_free():

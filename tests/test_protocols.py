@@ -473,3 +473,62 @@ def test_histories_and_symbols_are_not_pickled():
     model = {"w": w, "again": w, "list": [w]}
     twin = copy.deepcopy(model)
     assert twin["w"] is twin["again"] is twin["list"][0] and twin["w"] is not w
+
+
+def test_rollaxis_takes_every_axis_to_every_place():
+    a = np.arange(24.0).reshape(2, 3, 4)
+    for axis in range(-3, 3):
+        agree(np.rollaxis(gn.tensor(a), axis), np.rollaxis(a, axis))
+        for start in range(-3, 4):
+            agree(np.rollaxis(gn.tensor(a), axis, start), np.rollaxis(a, axis, start))
+    for axis, start in ((3, 0), (0, 4), (0, -4)):
+        with pytest.raises(IndexError):
+            np.rollaxis(gn.tensor(a), axis, start)
+
+
+@pytest.mark.parametrize("order", [0, 1, 2, 3, 0.5, -1, np.inf, -np.inf])
+def test_a_vector_norm_takes_all_axes_as_one_vector(order):
+    a = np.arange(1.0, 25.0).reshape(2, 3, 4)
+    for axis in (None, 1, -1, (0, 1), (2, 0), (0, 1, 2)):
+        for keepdims in (False, True):
+            call = lambda v, **given: np.linalg.vector_norm(v, **given)  # noqa: E731
+            given = {"axis": axis, "keepdims": keepdims, "ord": order}
+            agree(call(gn.tensor(a), **given), call(a, **given))
+    gn.check_grads(lambda v: np.linalg.vector_norm(v, axis=(0, 2), ord=order), a)
+
+
+def test_the_error_of_a_norm_names_the_orders_of_its_kind():
+    with pytest.raises(ValueError, match=r"ord=2 for a matrix; known: None, 'fro', 1, -1, inf, -inf"):
+        np.linalg.norm(gn.tensor(A), 2)
+    with pytest.raises(ValueError, match=r"'fro' for a vector; known: None, 1, 2, inf, -inf, 0, any p"):
+        np.linalg.norm(gn.tensor(A[0]), "fro")
+
+
+def test_infinite_numbers_among_those_that_are_ranked():
+    inf = np.inf
+    for numbers in ([1.0, inf, inf], [-inf, 1.0, inf], [-inf, 1.0, 2.0, inf], [inf], [-inf, -inf, 3.0, 4.0]):
+        agree(np.median(gn.tensor(numbers)), np.median(numbers))
+    found = np.quantile(gn.tensor([-inf, 1.0, 3.0, inf]), [0, 0.2, 1 / 3, 0.5, 2 / 3, 0.9, 1])
+    assert found.tolist() == [-inf, -inf, 1, 2, 3, inf, inf]
+    assert np.isnan(np.median(gn.tensor([-inf, inf])).item())
+    with np.errstate(invalid="ignore"):
+        for name in ("nanvar", "nanstd"):
+            for numbers in ([1.0, inf], [np.nan, -inf, 1.0, inf], [np.nan, 1.0, 4.0]):
+                agree(getattr(np, name)(gn.tensor(numbers)), getattr(np, name)(numbers))
+    assert gn.grad(lambda v: np.median(v))(np.array([3.0, 1.0, inf])).tolist() == [1, 0, 0]
+
+
+def test_products_of_small_whole_numbers_do_not_wrap():
+    for dtype in ("uint8", "int8", "int32", "bool"):
+        a = np.array([1, 100, 100]).astype(dtype)
+        agree(np.cumprod(gn.tensor(a)), np.cumprod(a))
+        agree(np.vander(gn.tensor(a)), np.vander(a))
+    with pytest.raises(ValueError, match="takes a vector"):
+        np.vander(gn.tensor(A))
+
+
+def test_pythons_numbers_are_weak_as_bounds_of_linspace():
+    x = gn.Parameter([1.0, 2.0], dtype="float32")
+    assert gn.linspace(x, 3, 3).dtype == gn.linspace(0.0, x, 3).dtype == np.float32
+    assert gn.linspace(x, np.float64(3), 3).dtype == gn.linspace(np.zeros(2), x, 3).dtype == np.float64
+    np.testing.assert_allclose(gn.linspace(x, 3, 3).numpy(), [[1, 2], [2, 2.5], [3, 3]])

@@ -275,16 +275,16 @@ class Plan:
         return self.code.arena
 
     def __call__(self, *arrays: Any) -> Any:
-        graph, wanted = self.graph, self._wanted
+        graph, wanted, recording = self.graph, self._wanted, state.mode.recording
         if len(arrays) != len(wanted) or state.mode.trace is not None:
             return self.traced(*arrays)
         values = []
         for place, a in enumerate(arrays):
             value = a
-            if a.__class__ in KINDS and not a.requires_grad:
+            if a.__class__ in KINDS and not (a.requires_grad and recording):
                 value = a._value
             if value.__class__ is not ndarray or (value.shape, value.dtype) != wanted[place]:
-                value = graph.argument(place, a)
+                value = graph.argument(place, value if value.__class__ is ndarray else a)
                 if value.__class__ is not ndarray:
                     return self.joined(arrays)
             values.append(value)

@@ -14,7 +14,7 @@ from graphnet.graph import Trace
 from graphnet.loops.body import Body, interned, spec
 from graphnet.loops.derived import backward, kept
 from graphnet.loops.running import loop_of
-from graphnet.op import Joint, apply, apply_prepared, as_tensor, described, op
+from graphnet.op import Joint, apply, apply_prepared, as_tensor, described, op, stopped
 from graphnet.tensor import Parameter, Tensor, constant, mode, state, symbolic, tick
 
 
@@ -150,8 +150,8 @@ def scan(
         raise TypeError("scan: the step returns a pair, (new carry, output or None)")
     ends = carry_form.match(result[0], "scan: the new carry")
     ys, rebuild_y = flatten(result[1])
-    ends = [as_tensor(t) for t in ends]
-    ys = [as_tensor(t) for t in ys]
+    ends = [stopped(as_tensor(t)) for t in ends]
+    ys = [stopped(as_tensor(t)) for t in ys]
     _check(starts, ends, ys)
     if not ends and not ys:
         return result

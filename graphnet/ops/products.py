@@ -288,5 +288,6 @@ def norm(x, ord=None, axis=None, keepdims=False):
         extreme = reduce.max if ord in (1, np.inf) else reduce.min
         y = extreme(sums, axis=across, keepdims=True)
         return y if keepdims else reshape(y, shapes.reduced(x.shape, axes, False))
-    kind = "a vector" if len(axes) == 1 else f"{len(axes)} axes"
-    raise ValueError(f"norm: unknown ord={ord!r} for {kind}; known: None, 1, -1, 2, inf, -inf, 'fro', p")
+    kinds = {1: ("a vector", "None, 1, 2, inf, -inf, 0, any p"), 2: ("a matrix", "None, 'fro', 1, -1, inf, -inf")}
+    kind, orders = kinds.get(len(axes), (f"{len(axes)} axes", "None"))
+    raise ValueError(f"norm: unknown ord={ord!r} for {kind}; known: {orders}")

@@ -10,7 +10,7 @@ import numpy as np
 from graphnet import shapes
 from graphnet.op import as_tensor, composite, described, holds_tensors, op
 from graphnet.ops.elementwise import where
-from graphnet.tensor import Parameter, Tensor, as_array, constant, known, native
+from graphnet.tensor import WEAK, Parameter, Tensor, as_array, constant, known, native
 
 _tensor = as_tensor
 
@@ -490,9 +490,10 @@ def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis
     if plain_data(start) and plain_data(stop):
         y, step = np.linspace(_array(start), _array(stop), count, endpoint, True, dtype, axis)
         return (constant(as_array(y)), step) if retstep else constant(as_array(y))
-    start, stop = as_tensor(start), as_tensor(stop)
-    kind = np.result_type(start.dtype, stop.dtype)
+    # Python's numbers are weak.
+    kind = np.result_type(*(x if x.__class__ in WEAK else as_tensor(x).dtype for x in (start, stop)))
     kind = kind if kind.kind == "f" else np.dtype(np.float64)
+    start, stop = (astype(as_tensor(x), kind) for x in (start, stop))
     span = stop - start
     weights = (np.arange(count) / (parts or 1)).astype(kind).reshape((count,) + (1,) * span.ndim)
     # Weighted, so that the last number is `stop` to the bit.
