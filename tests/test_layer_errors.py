@@ -112,7 +112,7 @@ def test_wrong_kinds(call, text):
         (lambda: nn.BatchNormalization(momentum=1.5), "from 0 to 1; received 1.5"),
         (lambda: nn.BatchNormalization(epsilon=-1), "epsilon is a number, 0 or more; received -1"),
         (lambda: nn.BatchNormalization(renorm=True), "GroupNormalization"),
-        (lambda: nn.LayerNormalization(axis="last")(X), "normalises axis 'last'"),
+        (lambda: nn.LayerNormalization(axis="last")(X), "axis is the number of an axis, or several; received 'last'"),
         (lambda: nn.GroupNormalization(4)(X), "can't part 6 channels into 4 groups: groups=3 would fit"),
         (lambda: nn.GroupNormalization()(X), "groups=6 would fit"),
         (lambda: nn.GroupNormalization(0), "received 0"),
