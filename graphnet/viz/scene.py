@@ -135,7 +135,7 @@ class Scene:
             return scene_in(data)
         except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
             what = f"no {error}" if isinstance(error, KeyError) else str(error)
-            raise ValueError(f"this is not a picture that draw('....json') wrote: {what}") from None
+            raise ValueError(f"this is not a picture that draw('....json') wrote: {line(what, 500)}") from None
 
 
 #: kind: (meaning, shape, fill, border). Dark text on light fills is readable on any background.
