@@ -365,3 +365,19 @@ def test_sizes_in_a_configuration_are_in_proportion(tmp_path):
     """
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("dtype", ["(", "O", "S9", "V1000000000", "datetime64[s]", "longdouble", "c16", 5, "nonsense"])
+def test_a_dtype_is_one_of_numbers(dtype):
+    with pytest.raises(ValueError, match="dtype"):
+        nn.Dense(2, dtype=dtype)
+    tree = json.loads(network().to_json())
+    tree["config"]["layers"][1]["config"]["dtype"] = dtype
+    with pytest.raises(ValueError):
+        nn.model_from_json(json.dumps(tree))
+    nx = pytest.importorskip("networkx")
+    n = nx.MultiDiGraph()
+    n.add_node("x", kind="input", shape=(2,), dtype=dtype)
+    if dtype not in ("longdouble", "c16"):
+        with pytest.raises(ValueError, match="node 'x'"):
+            gn.Graph.from_networkx(n)

@@ -180,7 +180,7 @@ class Layer(Weighted):
     def _checked_dtype(self, dtype: Any) -> np.dtype:
         try:
             found = np.dtype(dtype)
-        except TypeError:
+        except (TypeError, ValueError, SyntaxError):  # NumPy reads some texts as Python
             found = None
         if found is None or found.kind not in "biuf" or found.itemsize > 8:
             raise ValueError(f"{type(self).__name__}: dtype is 'float32' or 'float64'; received {dtype!r:.100}")

@@ -64,7 +64,7 @@ class _Reader:
                 made[node] = self._op(node, data, own, regions, trace) if data.get("kind") == "op" else self._leaf(data)
                 if not isinstance(made[node], Parameter):
                     made[node].name = _text(data.get("name"), "name")
-            except (KeyError, TypeError, IndexError, AttributeError, OverflowError, ValueError) as error:
+            except (KeyError, TypeError, IndexError, AttributeError, OverflowError, SyntaxError, ValueError) as error:
                 missing = isinstance(error, KeyError)
                 reason = f"it has no {error.args[0]!r}" if missing and error.args else str(error)
                 told = reason[2:] if reason.startswith("it ") else f": {reason}"

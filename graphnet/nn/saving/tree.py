@@ -363,7 +363,7 @@ class Maker:
                 if kind.kind not in "biuf":
                     raise Refused(f"it holds an array of {kind}.")
                 return np.array(config.get("value"), kind)
-            except (TypeError, ValueError, OverflowError) as error:
+            except (TypeError, ValueError, OverflowError, SyntaxError) as error:
                 raise Refused(f"it holds an array that is none: {error}") from None
         raise Refused(f"it holds {name.strip('_')}, for which graphnet has no word.")
 
