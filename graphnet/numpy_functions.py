@@ -92,7 +92,9 @@ def _compress(condition: Any, a: Any, axis: int | None = None) -> Tensor:
 
 def _known(value: Any, what: str) -> np.ndarray:
     if isinstance(value, Tensor) and value.is_symbolic:
-        raise TypeError(f"{what}: the shape of the result would depend on values that are not known yet; use gn.where")
+        raise TypeError(
+            f"{what}: the result depends on values in a way that has to know them; here they are not known yet"
+        )
     return value._value if isinstance(value, Tensor) else np.asarray(value)
 
 
@@ -352,7 +354,8 @@ def _nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, n
 def _interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None) -> Tensor:
     if period is not None:
         raise TypeError("np.interp on tensors does not take period=")
-    x, xp, fp = as_tensor(x), as_tensor(xp), as_tensor(fp)
+    # Whole numbers are taken as floating-point ones, as in NumPy: differences of unsigned ones would wrap.
+    x, xp, fp = (t if t.dtype.kind == "f" else ops.astype(t, np.float64) for t in map(as_tensor, (x, xp, fp)))
     if xp.ndim != 1 or fp.shape != xp.shape or not xp.size:
         raise ValueError(f"np.interp: xp and fp are vectors of one length, 1 or more; received {xp.shape}, {fp.shape}")
     places = np.clip(np.searchsorted(_known(xp, "np.interp"), _known(x, "np.interp"), "right") - 1, 0, None)

@@ -168,3 +168,44 @@ def test_other_byte_orders_in_training():
         found.append(model.predict(x.astype(kind), verbose=0))
     np.testing.assert_allclose(found[1], found[0], rtol=1e-5)
     np.testing.assert_allclose(found[2], found[0], rtol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int8", "int64"])
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x, n: gn.arctan2(n, x),
+        lambda x, n: gn.arctan2(x, n),
+        lambda x, n: n**x,
+        lambda x, n: (n**x) ** 2,
+        lambda x, n: (x**n) ** 2,
+        lambda x, n: gn.hypot(n, x),
+        lambda x, n: gn.logaddexp(n, x),
+        lambda x, n: n / x,
+        lambda x, n: gn.fmod(x, n + 1),
+    ],
+)
+def test_gradients_beside_whole_numbers_are_those_beside_floating_point_ones(f, dtype):
+    x = np.array([1.5, 2.5, 0.5])
+    n = np.array([100, 5, 0]).astype(dtype)
+    if dtype != "bool":
+        n[2] = 3
+
+    def slopes(n):
+        first = gn.grad(lambda v: gn.sum(f(v, n)) / 100.0)
+        return first(x), gn.grad(lambda v: gn.sum(first(v) * np.arange(1.0, 4.0)))(x), gn.trace(first, x)(x)
+
+    for found, expected in zip(slopes(gn.tensor(n)), slopes(gn.tensor(n.astype("float64"))), strict=True):
+        np.testing.assert_allclose(found.numpy(), expected.numpy(), rtol=1e-12)
+
+
+def test_interpolation_takes_whole_numbers_as_floating_point_ones():
+    x, places, n = np.array([1.5, 2.5, 0.5]), np.array([0, 1, 3], np.uint8), np.array([100, 5, 3], np.uint8)
+    expected = np.interp(x, places, n)
+    for found in (
+        np.interp(gn.tensor(x), places, n),
+        np.interp(x, gn.tensor(places), n),
+        np.interp(x, places, gn.tensor(n)),
+    ):
+        np.testing.assert_allclose(found.numpy(), expected, rtol=1e-15)
+    assert gn.grad(lambda v: np.interp(v, places, n).sum())(x).tolist() == [-1, -1, -95]

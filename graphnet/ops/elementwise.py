@@ -159,8 +159,8 @@ def fmod(a, b):
 
 
 def _log(x):
-    # Declared in another room, which is built on this one.
-    return apply(OPS["log"], (x,))
+    # Declared in another room, which is built on this one. Of small whole numbers NumPy's is in half precision.
+    return apply(OPS["log"], (x * 1.0 if x.dtype.kind in "biu" else x,))
 
 
 def _power_of_constant(a, b):
@@ -285,7 +285,7 @@ def sqrt(x):
 # Where x is below 0, its root is no number, and so is the slope.
 SQUARED["sqrt"] = (lambda g, y, x: times(g, where(isnan(y), math.nan, 1)),)
 SQUARED["power"] = (
-    lambda g, y, a, b: times(times(g, 2 * b), where(isnan(y), math.nan, power(a, 2 * b - 1))),
+    lambda g, y, a, b: times(times(g, 2.0 * b), where(isnan(y), math.nan, power(a, 2.0 * b - 1))),
     lambda g, y, a, b: times(times(g, 2 * y * y), _log(where(equal(a, 0), 1, a))),
 )
 SQUARED["absolute"] = (lambda g, y, x: times(g, 2 * (conjugate(x) if x.dtype.kind == "c" else x)),)

@@ -254,7 +254,7 @@ _ORIGIN = ("both are 0: slopes 0", lambda y, a, b: np.equal(a, 0) & np.equal(b, 
     ufunc=np.arctan2,
     vjp=(
         lambda g, y, a, b: times(g, b / _length(hypot(a, b)) / _length(hypot(a, b))),
-        lambda g, y, a, b: times(g, -a / _length(hypot(a, b)) / _length(hypot(a, b))),
+        lambda g, y, a, b: times(g, -(a / _length(hypot(a, b)) / _length(hypot(a, b)))),
     ),
     kink=_ORIGIN,
 )
