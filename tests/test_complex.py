@@ -153,3 +153,22 @@ def test_compiled():
     for derivative in (gn.compile(gn.grad(f)), gn.grad(gn.compile(f))):
         with pytest.raises(TypeError, match="in a graph or a compiled function"):
             derivative(np.float64(1.0))
+
+
+@pytest.mark.parametrize("k", [1 + 0j, 0j, -1 + 0j, 2j, complex(0.0, -0.0)])
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x, k: gn.real(x * k),
+        lambda x, k: gn.abs(x + k),
+        lambda x, k: gn.abs(x - k),
+        lambda x, k: gn.abs(x ** (k + 1)),
+        lambda x, k: gn.angle(gn.tensor(np.array([k, -k, k.conjugate()])) * x),
+    ],
+)
+def test_complex_constants_in_graphs_and_plans(f, k):
+    x = np.array([1.0, 2.0, 3.0])
+    expected = f(gn.tensor(x), k).numpy()
+    for way in (gn.trace(f, x, k).simplify(), gn.trace(f, x, k).compile(backend="numpy")):
+        np.testing.assert_allclose(way(x).numpy(), expected, rtol=1e-12)
+    np.testing.assert_allclose(gn.compile(f, backend="numpy")(x, k).numpy(), expected, rtol=1e-12)

@@ -14,8 +14,8 @@ exact = Rules()
 
 
 def is_number(t: Tensor, number: float) -> bool:
-    """Whether `t` is a constant with `number` everywhere; a zero with its sign."""
-    if t.op is not None or t.nbytes > SMALL:
+    """Whether `t` is a real constant with `number` everywhere; a zero with its sign."""
+    if t.op is not None or t.nbytes > SMALL or t.dtype.kind == "c":
         return False
     found = the_number(t)
     return found is not None and bool(found == number) and bool(np.signbit(found) == np.signbit(number))

@@ -94,8 +94,8 @@ def the_number(t: Tensor) -> np.ndarray | None:
     value: np.ndarray = t._value
     if value.ndim == 0:
         return value
-    if value.size == 0:
-        return None
+    if value.size == 0 or value.dtype.kind == "c":
+        return None  # a complex zero has two signs
     first = value.flat[0]
     if value.dtype.kind != "f":
         same = bool((value == first).all())
