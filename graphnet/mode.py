@@ -209,7 +209,9 @@ def region(name: str, kind: str | None = None, **attrs: Any) -> Iterator[Region]
     """Label the ops of a block: they are drawn in one box and named in errors."""
     before = state.mode
     label = Region(name, kind or name, before.region, attrs)
-    state.mode = before.replaced(region=label)
+    # Written out: a layer's call has one.
+    b = before
+    state.mode = Mode(b.recording, label, b.debug, b.trace, b.raw, b.strict, b.of, b.within)
     try:
         yield label
     finally:

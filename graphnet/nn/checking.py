@@ -22,8 +22,8 @@ def checked_rows(
     model: Any, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None, what: str = ""
 ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
     """Data as checked arrays: x, y, weights of rows. Numbers of x that are not finite are 0 in rows of weight 0."""
-    xs: Any = x if isinstance(x, SparseRows) else as_array(x, f"{what}x", model.dtype)
-    ys = as_array(y, f"{what}y", model.dtype) if y is not None else None
+    xs: Any = x if isinstance(x, SparseRows) else as_array(x, f"{what}x", model._dtype)
+    ys = as_array(y, f"{what}y", model._dtype) if y is not None else None
     if sample_weight is not None and class_weight is not None:
         raise ValueError("class_weight and sample_weight can't both be given: multiply the one into the other.")
     ws = as_array(sample_weight, "sample_weight") if sample_weight is not None else None
@@ -82,8 +82,8 @@ def check_fit(
     """
     steps = model.steps
     key = (training, x.shape, x.dtype, None if y is None else (y.shape, y.dtype))
-    shape = steps.checked.get(key)
-    if shape is None:
+    known = steps.checked.get(key)
+    if known is None:
         try:
             shape = _shapes_fit(steps, x, y, training, what)
         except ValueError:
@@ -91,22 +91,29 @@ def check_fit(
                 check_finite(x, f"{what}x")
                 check_finite(y, f"{what}y")
             raise
+        known = shape, _value_checks(steps, training)
         if len(steps.checked) < 1000:
-            steps.checked[key] = shape
+            steps.checked[key] = known
+    shape, checks = known
     if finite:
         _check_numbers(steps, x, y, w, training, what)
-    if y is not None and steps.loss is not None and steps.uses_loss(training):
-        known = y if w is None or is_finite(y) else y[~weightless(w)]
-        with weighing(w if known is y else None):
-            steps.loss.check(known, shape)
-            if steps.uses_metrics(training):
-                for metric in (*steps.metrics, *steps.weighted):
-                    metric.check(known, shape)
+    if y is not None and checks:
+        counted = y if w is None or is_finite(y) else y[~weightless(w)]
+        with weighing(w if counted is y else None):
+            for check in checks:
+                check(counted, shape)
         if not steps.doubted:
             steps.doubted = True
             doubt = check_probabilities(steps, x)
             if doubt:
                 warn(doubt)
+
+
+def _value_checks(steps: Any, training: bool) -> list[Any]:
+    """What the loss, and metrics beside it, have to say about the numbers of targets."""
+    if steps.loss is None or not steps.uses_loss(training):
+        return []
+    return [steps.loss.check, *(m.check for m in (*steps.metrics, *steps.weighted) if steps.uses_metrics(training))]
 
 
 def _shapes_fit(steps: Any, x: np.ndarray, y: np.ndarray | None, training: bool, what: str) -> tuple[int, ...]:

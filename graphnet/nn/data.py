@@ -21,7 +21,9 @@ def as_array(value: Any, what: str, dtype: Any = "float32") -> np.ndarray:
 
     Raises `TypeError` for anything that is not numbers, naming what it was.
     """
-    if isinstance(value, gn.Tensor):
+    if value.__class__ is np.ndarray:
+        pass
+    elif isinstance(value, gn.Tensor):
         value = value.numpy()
     elif hasattr(value, "to_numpy"):
         value = value.to_numpy()
@@ -94,6 +96,8 @@ def is_finite(array: np.ndarray | None) -> bool:
         return is_finite(array.matrix.data)
     if array is None or array.dtype.kind != "f":
         return True
+    if array.flags.forc and np.isfinite(np.vdot(flat := array.ravel("K"), flat)):
+        return True  # one pass, without a copy, and without a warning
     with np.errstate(all="ignore"):
         return bool(np.isfinite(array.sum())) or bool(np.isfinite(array).all())
 

@@ -5,10 +5,16 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from types import FrameType
 from typing import Any
+
+try:
+    # The same functions without an enum made of what they give, which takes longer than a small step does.
+    from _signal import getsignal
+    from _signal import signal as set_handler
+except ImportError:
+    from signal import getsignal
+    from signal import signal as set_handler
 
 AGAIN = (
     "\nThe training step is finished first, so that the weights are those of a whole step; Ctrl-C once more stops at "
@@ -26,34 +32,27 @@ class Interruption:
 
     def __init__(self) -> None:
         self.asked = False
-        self._insisted = self._in_step = False
+        #: whether a training step runs now
+        self.in_step = False
+        self._insisted = False
         self._before: Any = None
 
     def __enter__(self) -> Interruption:
         main = threading.current_thread() is threading.main_thread()
-        if main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-            self._before = signal.signal(signal.SIGINT, self._noted)
+        if main and getsignal(signal.SIGINT) is signal.default_int_handler:
+            self._before = set_handler(signal.SIGINT, self._noted)
         return self
 
     def __exit__(self, *exc: object) -> None:
         if self._before is not None:
-            signal.signal(signal.SIGINT, self._before)
+            set_handler(signal.SIGINT, self._before)
         if exc[0] is None:
             self.check()
-
-    @contextmanager
-    def step(self) -> Iterator[None]:
-        """A training step."""
-        self._in_step = True
-        try:
-            yield
-        finally:
-            self._in_step = False
 
     def _noted(self, number: int, frame: FrameType | None) -> None:
         if not self.asked:
             self.asked = True
-        elif not self._in_step:
+        elif not self.in_step:
             raise KeyboardInterrupt
         elif not self._insisted:
             self._insisted = True

@@ -26,12 +26,13 @@ from graphnet.nn.ranges import check_unmasked
 from graphnet.nn.shapes import as_shape, each, has_rule, shapes_of, tensors_in, tried, with_shapes
 from graphnet.nn.sparse import is_sparse
 from graphnet.nn.weights import Weighted
-from graphnet.tensor import mode, state
+from graphnet.tensor import KINDS, mode, state
 
 __all__ = ["FLOAT", "Layer", "as_shape", "phase", "running", "unique_name"]
 
 FLOAT = "float32"
 _counts: Counter[str] = Counter()
+_NOTHING = nullcontext()
 
 
 def unique_name(kind: str) -> str:
@@ -65,8 +66,12 @@ def noting(build: Callable[..., Any]) -> Callable[..., Any]:
 def building(given: Any) -> Any:
     """The mode of a call on symbolic tensors outside of a trace: the graph reads parameters when it runs, states too,
     and nothing is assigned."""
-    if state.mode.trace is not None or not any(t.is_symbolic for t in tensors_in(given)):
-        return nullcontext()
+    if given.__class__ in KINDS:
+        symbolic = given.is_symbolic
+    else:
+        symbolic = any(t.is_symbolic for t in tensors_in(given))
+    if not symbolic or state.mode.trace is not None:
+        return _NOTHING
     return mode(trace=Trace(looking=True))
 
 

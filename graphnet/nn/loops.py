@@ -61,8 +61,11 @@ def train_epoch(
         interruption.check()
         if number % together == 0:
             listed.call("on_train_batch_begin", number, {})
-        with interruption.step():
+        interruption.in_step = True
+        try:
             steps.learn(xb, yb, wb)
+        finally:
+            interruption.in_step = False
         run.batch = number + 1
         waiting = (number + 1) % together != 0
         if not waiting:

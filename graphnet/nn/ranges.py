@@ -7,8 +7,6 @@ of 0 leaves out may hold anything.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -36,14 +34,23 @@ class _Weights(threading.local):
 _weights = _Weights()
 
 
-@contextmanager
-def weighing(sample_weight: Any) -> Iterator[None]:
+class weighing:
     """Within it, rows (or elements) whose weight is 0 are not looked at."""
-    before, _weights.now = _weights.now, sample_weight
-    try:
-        yield
-    finally:
-        _weights.now = before
+
+    __slots__ = ("before", "sample_weight")
+
+    def __init__(self, sample_weight: Any):
+        self.sample_weight = sample_weight
+
+    def __enter__(self) -> None:
+        self.before, _weights.now = _weights.now, self.sample_weight
+
+    def __exit__(self, *exc: object) -> None:
+        _weights.now = self.before
+
+
+#: for each kind of whole numbers, the one without a sign in which negative numbers are the largest
+_UNSIGNED = {np.dtype(f"i{n}"): np.dtype(f"u{n}") for n in (1, 2, 4, 8)}
 
 
 def _values(y: Any) -> np.ndarray | None:
@@ -94,6 +101,9 @@ def check_classes(
     """Raise `ValueError` unless `y` holds whole numbers from 0 to `classes - 1`, or `ignore_class`."""
     found = _values(y)
     if found is None or found.size == 0 or found.dtype.kind == "b":
+        return
+    unsigned = _UNSIGNED.get(found.dtype)
+    if unsigned is not None and classes > 0 and np.maximum.reduce(found.view(unsigned), axis=None) < classes:
         return
     whole = found.dtype.kind in "iu" or bool((found == np.floor(found)).all())
     if whole and found.min() >= 0 and found.max() < classes:

@@ -67,7 +67,8 @@ class Steps:
         self.params: list[gn.Parameter] = []
         self.constraints: dict[gn.Parameter, Any] = {}
         self.penalties: list[tuple[Any, gn.Parameter]] = []
-        self.checked: dict[Any, tuple[int, ...]] = {}
+        #: for a kind of batch that fits: the shape of the predictions, and the checks of the numbers of targets
+        self.checked: dict[Any, tuple[tuple[int, ...], list[Any]]] = {}
         self._connected = self.doubted = False
         self.train = self._repeated(self._train, self._eager)
         self.test = self._repeated(self._test, self._eager)

@@ -33,7 +33,7 @@ SHAPE_FIRST = (
 )
 
 
-#: what nothing is held in: asking a class with a metaclass takes longer
+#: what nothing is held in
 SIMPLE = frozenset({type(None), bool, int, float, str, np.ndarray, FunctionType})
 
 
@@ -44,9 +44,10 @@ def held(owner: Any, kind: type) -> list[Any]:
     waiting = [value for key, value in reversed(owner.__dict__.items()) if key != "_given"]
     while waiting:
         value = waiting.pop()
-        if type(value) in SIMPLE:
+        cls = type(value)
+        if cls in SIMPLE:
             continue
-        if isinstance(value, kind):
+        if kind in cls.__mro__:
             found.setdefault(id(value), value)
         elif isinstance(value, (dict, list, tuple)) and id(value) not in opened:
             opened.add(id(value))
