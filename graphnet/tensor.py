@@ -366,6 +366,8 @@ class Parameter(Tensor):
     """
 
     __slots__ = ("_changed", "_turn")
+    #: how many there have been: who has listed those of a model need not look again while there is no new one
+    _made = 0
     _changed: int
     _turn: Any
 
@@ -379,6 +381,7 @@ class Parameter(Tensor):
         self.requires_grad = bool(trainable)
         self._tick = tick()
         self._changed = 0
+        Parameter._made += 1
         self.op = None
         self.name = name
 

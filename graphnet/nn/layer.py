@@ -33,6 +33,8 @@ __all__ = ["FLOAT", "Layer", "as_shape", "phase", "running", "unique_name"]
 FLOAT = "float32"
 _counts: Counter[str] = Counter()
 _NOTHING = nullcontext()
+#: NumPy makes a name anew whenever it is asked for
+_dtype_name = functools.lru_cache(maxsize=64)(lambda dtype: dtype.name)
 
 
 def unique_name(kind: str) -> str:
@@ -204,7 +206,7 @@ class Layer(Weighted):
     @property
     def dtype(self) -> str:
         """The dtype of its weights, to which its inputs are cast."""
-        return self._dtype.name
+        return _dtype_name(self._dtype)
 
     compute_dtype = variable_dtype = dtype
 

@@ -57,6 +57,7 @@ class Steps:
         self.keys: dict[str, tuple[str, ...]] = {}
         self.latest: dict[str, Any] = {}
         self._mask: gn.Tensor | None = None
+        self._changes: tuple[int, list[gn.Parameter]] | None = None
         #: called with the arrays of each training batch, before its step
         self.watchers: list[Any] = []
         self.unsettle()
@@ -137,8 +138,11 @@ class Steps:
 
     def _changing(self) -> list[gn.Parameter]:
         """All that a step may change."""
-        drawn = [v.count for layer in self.model.walk() for v in vars(layer).values() if type(v) is Calls]
-        return [*self.model.weights, *self.optimizer.variables, *drawn, *self.kept_running]
+        if self._changes is None or self._changes[0] != gn.Parameter._made:
+            drawn = [v.count for layer in self.model.walk() for v in vars(layer).values() if type(v) is Calls]
+            found = [*self.model.weights, *self.optimizer.variables, *drawn, *self.kept_running]
+            self._changes = gn.Parameter._made, found
+        return self._changes[1]
 
     @property
     def measures(self) -> list[metrics.Metric]:
@@ -299,6 +303,7 @@ class Steps:
             if layer is self.model or not hasattr(layer, "steps"):
                 found.update(dict.fromkeys(held(layer, metrics.Metric)))
         self.held = [metric for metric in found if not any(metric is other for other in self.measures)]
+        self._changes = None
 
     @property
     def reported(self) -> list[metrics.Metric]:

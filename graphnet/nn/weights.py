@@ -41,17 +41,15 @@ def held(owner: Any, kind: type) -> list[Any]:
     """The objects of this kind among the attributes of `owner`, alone or in lists, tuples, dicts, in order, once."""
     found: dict[int, Any] = {}
     opened: set[int] = set()
-    waiting = [value for key, value in reversed(owner.__dict__.items()) if key != "_given"]
+    waiting = [v for k, v in reversed(owner.__dict__.items()) if type(v) not in SIMPLE and k != "_given"]
     while waiting:
         value = waiting.pop()
-        cls = type(value)
-        if cls in SIMPLE:
-            continue
-        if kind in cls.__mro__:
+        if kind in type(value).__mro__:
             found.setdefault(id(value), value)
-        elif isinstance(value, (dict, list, tuple)) and id(value) not in opened:
+        elif isinstance(value, (dict, list, tuple)) and value and id(value) not in opened:
             opened.add(id(value))
-            waiting.extend(reversed(value.values() if isinstance(value, dict) else value))
+            inside = value.values() if isinstance(value, dict) else value
+            waiting += [v for v in reversed(inside) if type(v) not in SIMPLE]
     return list(found.values())
 
 
