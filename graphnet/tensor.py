@@ -489,6 +489,8 @@ def leaving(t: Tensor, how: str) -> np.ndarray:
     would be lost. That holds on threads which the function uses, too.
     """
     m = state.mode
+    if not t.requires_grad and m.plain and t._value.__class__ is ndarray:
+        return t._value
     if (
         t.requires_grad
         and m.recording

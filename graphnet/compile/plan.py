@@ -113,12 +113,15 @@ class _Running(NamedTuple):
     parameters: list[Parameter]
     quiet: bool
     pace: Pace | None
+    #: whether calling it is all there is to do
+    direct: bool
 
     @staticmethod
     def of(code: Code, function: Callable[..., list[np.ndarray]]) -> _Running:
         products = any(t.op is not None and t.op.name in ("matmul", "gemm") for t in code.graph.nodes)
         several = products and blas.found() is not None and blas.threads() > 1
-        return _Running(code, function, code.parameters, code.quiet, Pace() if several else None)
+        pace = Pace() if several else None
+        return _Running(code, function, code.parameters, code.quiet, pace, code.quiet and pace is None)
 
     def run(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
         """The outputs; products use one thread while there is no room for more."""
@@ -305,7 +308,8 @@ class Plan:
             try:
                 begun = self._look_for_native() if self._waiting else None
                 running = self._running
-                results = running.run(self._taken(values, running))
+                arrays = self._taken(values, running)
+                results = running.function(*arrays) if running.direct else running.run(arrays)
             except Exception as error:
                 raise running.located(error).with_traceback(error.__traceback__) from error.__cause__
             finally:

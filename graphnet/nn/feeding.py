@@ -98,6 +98,11 @@ def predicted(model: Any, x: Any, batch_size: int | None, steps: int | None) -> 
     return Batches(rows, None, None, batch_size, steps=steps, anew=True)
 
 
+def rows(source: Source | None) -> tuple[Any, Any]:
+    """The rows and targets of arrays that are cut into batches; None for those of a stream."""
+    return (source.x, source.y) if isinstance(source, Batches) else (None, None)
+
+
 def fit_to(model: Any, source: Source, what: str = "x", *, training: bool = True, check_finite: bool = True) -> None:
     """Build the model for the source, and check that its data fits. Raises `ValueError` if it has no batch."""
     if isinstance(source, Batches):

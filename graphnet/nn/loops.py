@@ -57,9 +57,10 @@ def train_epoch(
     run = model.run
     assert run is not None
     together, number, waiting = steps.steps_per_execution, -1, False
+    begins, ends = listed.called("on_train_batch_begin"), listed.called("on_train_batch_end")
     for number, (xb, yb, wb) in enumerate(batches.epoch(run.batch), run.batch):
         interruption.check()
-        if number % together == 0:
+        if begins and number % together == 0:
             listed.call("on_train_batch_begin", number, {})
         interruption.in_step = True
         try:
@@ -68,7 +69,7 @@ def train_epoch(
             interruption.in_step = False
         run.batch = number + 1
         waiting = (number + 1) % together != 0
-        if not waiting:
+        if ends and not waiting:
             listed.call("on_train_batch_end", number, steps.logs() if every_batch or due(progress) else {})
         interruption.check()
         if model.stop_training:
@@ -88,15 +89,16 @@ def look_through(
     """Loss and metrics of all batches, as logs; none if there are no batches."""
     steps.reset()
     every_batch = listed.listens("on_test_batch_end", besides=progress)
+    begins, ends = listed.called("on_test_batch_begin"), listed.called("on_test_batch_end")
     model.stop_evaluating = False
     with listed.around("test") as told:
         together, number, waiting = steps.steps_per_execution, -1, False
         for number, (xb, yb, wb) in enumerate(batches.epoch()):
-            if number % together == 0:
+            if begins and number % together == 0:
                 listed.call("on_test_batch_begin", number, {})
             steps.look(xb, yb, wb)
             waiting = (number + 1) % together != 0
-            if not waiting:
+            if ends and not waiting:
                 listed.call("on_test_batch_end", number, steps.logs("test") if every_batch or due(progress) else {})
             if interruption is not None:
                 interruption.check()

@@ -49,8 +49,8 @@ class weighing:
         _weights.now = self.before
 
 
-#: for each kind of whole numbers, the one without a sign in which negative numbers are the largest
-_UNSIGNED = {np.dtype(f"i{n}"): np.dtype(f"u{n}") for n in (1, 2, 4, 8)}
+#: for each kind of whole numbers, the one without a sign in which negative numbers are those from a number on, and it
+_UNSIGNED = {np.dtype(f"i{n}"): (np.dtype(f"u{n}"), 1 << 8 * n - 1) for n in (1, 2, 4, 8)}
 
 
 def _values(y: Any) -> np.ndarray | None:
@@ -102,8 +102,8 @@ def check_classes(
     found = _values(y)
     if found is None or found.size == 0 or found.dtype.kind == "b":
         return
-    unsigned = _UNSIGNED.get(found.dtype)
-    if unsigned is not None and classes > 0 and np.maximum.reduce(found.view(unsigned), axis=None) < classes:
+    unsigned, negative = _UNSIGNED.get(found.dtype, (None, 0))
+    if 0 < classes <= negative and np.maximum.reduce(found.view(unsigned), axis=None) < classes:
         return
     whole = found.dtype.kind in "iu" or bool((found == np.floor(found)).all())
     if whole and found.min() >= 0 and found.max() < classes:

@@ -41,6 +41,7 @@ class Steps:
         self._eager, self._steady = run_eagerly, False
         self.loss_weight, self.steps_per_execution = loss_weight, steps_per_execution
         self.model, self.optimizer, self.loss, self.penalty = model, optimizer, loss, penalty
+        self.use = use_of(model)
         #: which layers learn: later changes count after the next compile
         self.trainable = {layer: layer._trainable for layer in model.walk()}
         self.loss_tracker = metrics.Mean(name="loss")
@@ -116,14 +117,14 @@ class Steps:
 
     def learn(self, *batch: Any) -> None:
         """Train on one batch of arrays."""
-        with use_of(self.model).step:
+        with self.use.step:
             for watch in self.watchers:
                 watch(batch)
             self._note("train", self.train(*batch))
 
     def look(self, *batch: Any) -> None:
         """Test on one batch of arrays."""
-        with use_of(self.model).step:
+        with self.use.step:
             self._note("test", self.test(*batch))
 
     def _note(self, which: str, values: Any) -> None:

@@ -372,7 +372,7 @@ class Model(Saveable, Showing, Layer):
                     "check_finite": check_finite,
                 }
                 validation = feeding.fed(self, *held, anew=True, what="validation ", **options)
-            with unchanged_on_error(self):
+            with unchanged_on_error(self, *feeding.rows(train if validation is None else None)):
                 feeding.fit_to(self, train, check_finite=check_finite)
                 if validation is not None:
                     feeding.fit_to(self, validation, "validation_data", training=False, check_finite=check_finite)
@@ -425,7 +425,7 @@ class Model(Saveable, Showing, Layer):
         with alone(self, "evaluate"):
             options: dict[str, Any] = {"training": False, "check_finite": check_finite}
             batches = feeding.fed(self, x, y, sample_weight, batch_size=batch_size, steps=steps, anew=True, **options)
-            with unchanged_on_error(self):
+            with unchanged_on_error(self, *feeding.rows(batches), training=False):
                 feeding.fit_to(self, batches, **options)
             compiled.gather()
             progress = shown(verbose, 1)
@@ -554,7 +554,7 @@ class Model(Saveable, Showing, Layer):
         steps = self._compiled()
         with alone(self, "train_on_batch"):
             rows = checked_rows(self, x, y, sample_weight, class_weight)
-            with unchanged_on_error(self):
+            with unchanged_on_error(self, *rows[:2]):
                 check_fit(self, *rows, finite=check_finite)
                 steps.prepare()
             steps.reset()
@@ -575,7 +575,7 @@ class Model(Saveable, Showing, Layer):
         steps = self._compiled()
         with alone(self, "test_on_batch"):
             rows = checked_rows(self, x, y, sample_weight)
-            with unchanged_on_error(self):
+            with unchanged_on_error(self, *rows[:2], training=False):
                 check_fit(self, *rows, training=False, finite=check_finite)
             steps.reset()
             steps.look(*rows)

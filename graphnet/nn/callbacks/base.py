@@ -95,6 +95,10 @@ class CallbackList:
         """Whether some callback, `besides` those, overrides `hook`."""
         return any(getattr(f, "__self__", None) not in besides for f in self._called[hook])
 
+    def called(self, hook: str) -> list[Callable[..., Any]]:
+        """What `call` calls, for loops that ask once."""
+        return self._called[hook]
+
     def call(self, hook: str, *args: Any) -> None:
         """Call `hook` of each."""
         for function in self._called[hook]:
