@@ -146,6 +146,9 @@ _SIGNS = {
 def array_ufunc(self: Tensor, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
     """A ufunc with a tensor among its inputs: our op of the same name, or a `TypeError` that says what is missing."""
     name = ufunc.__name__
+    function = _ufuncs().get(name)
+    if not kwargs and function is not None and method == "__call__" and name not in ("equal", "not_equal"):
+        return function(*inputs)
     if (out := kwargs.pop("out", None)) is not None:
         if any(isinstance(t, Tensor) for t in out):
             raise TypeError(f"np.{name} with out= cannot write into a tensor, which never changes: use the result")
@@ -171,7 +174,6 @@ def array_ufunc(self: Tensor, ufunc: np.ufunc, method: str, *inputs: Any, **kwar
     dtype = kwargs.pop("dtype", None)
     if kwargs:
         raise TypeError(f"np.{name} on tensors does not take {', '.join(kwargs)}")
-    function = _ufuncs().get(name)
     if name in ("equal", "not_equal") and not all(map(is_numbers, inputs)):
         # As in NumPy: what are no numbers are not equal to any.
         return constant(np.full(np.broadcast_shapes(*map(np.shape, inputs)), name == "not_equal"))

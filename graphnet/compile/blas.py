@@ -9,7 +9,6 @@ from __future__ import annotations
 import ctypes
 import os
 from functools import cache
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,12 +31,13 @@ class Blas(NamedTuple):
 @cache
 def found() -> Blas | None:
     """NumPy's BLAS, or None."""
-    home = Path(np.__file__).parent
-    folders = (home.parent / "numpy.libs", home / ".dylibs", home / ".libs")
-    for path in sorted(p for folder in folders if folder.is_dir() for p in folder.glob("*openblas*")):
+    home = os.path.dirname(np.__file__)
+    beside = [os.path.join(os.path.dirname(home), "numpy.libs"), *(os.path.join(home, d) for d in (".dylibs", ".libs"))]
+    folders = [folder for folder in beside if os.path.isdir(folder)]
+    for path in sorted(os.path.join(f, name) for f in folders for name in os.listdir(f) if "openblas" in name):
         try:
             # Loaded by `import numpy`; this only asks for its handle.
-            library = ctypes.CDLL(str(path))
+            library = ctypes.CDLL(path)
         except OSError:
             continue
         for prefix, suffix, integer in _NAMES:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import ast
 from functools import cache
-from importlib import resources
+from typing import Any
 
 import numpy as np
 
@@ -67,8 +67,9 @@ def resolve(name: str, dtype: np.dtype) -> str:
 def _blocks() -> dict[str, str]:
     """Name -> the text of that function. Only what is used is parsed: all would take longer than loading a kernel."""
     found: dict[str, str] = {}
-    for file in _FILES:
-        text = resources.files("graphnet.compile").joinpath(file + ".py").read_text(encoding="utf-8")
+    module: Any
+    for module in _FILES.values():
+        text = module.__spec__.loader.get_source(module.__name__)
         for block in text.split("\n\n\n"):
             if block.startswith("def "):
                 found[block[4 : block.index("(")]] = block

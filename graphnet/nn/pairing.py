@@ -45,7 +45,7 @@ def as_given(true: gn.Tensor, pred: gn.Tensor) -> tuple[gn.Tensor, gn.Tensor]:
 def is_own(thing: Any) -> bool:
     """Whether a function, or an object's class, is a user's rather than graphnet's."""
     module = getattr(thing, "__module__", None)
-    return not str(module).startswith("graphnet.")
+    return module.__class__ is not str or not module.startswith("graphnet.")
 
 
 def paired(owner: Any, f: Callable[..., Any], true: gn.Tensor, pred: gn.Tensor) -> tuple[gn.Tensor, gn.Tensor]:

@@ -102,7 +102,7 @@ def check_classes(
     found = _values(y)
     if found is None or found.size == 0 or found.dtype.kind == "b":
         return
-    unsigned, negative = _UNSIGNED.get(found.dtype, (None, 0))
+    unsigned, negative = _UNSIGNED.get(found.dtype, (found.dtype, 0))
     if 0 < classes <= negative and np.maximum.reduce(found.view(unsigned), axis=None) < classes:
         return
     whole = found.dtype.kind in "iu" or bool((found == np.floor(found)).all())
