@@ -18,6 +18,20 @@ EXPANSION, FLOOR = 100, 1 << 24
 _IDX_DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
 
+#: Keras' names of data that it downloads
+_DOWNLOADS = "mnist fashion_mnist cifar10 cifar100 imdb reuters california_housing boston_housing".split()
+
+
+def __getattr__(name: str) -> object:
+    hint = ""
+    if name in _DOWNLOADS:
+        hint = (
+            ": graphnet downloads nothing. load_digits() gives the digits that come with it, load_idx_folder(folder) "
+            "what the files of MNIST, Fashion-MNIST and EMNIST hold"
+        )
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}", name=name)
+
+
 class Split(NamedTuple):
     """Images and labels, for training and for testing."""
 

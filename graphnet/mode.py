@@ -158,13 +158,14 @@ def reached_elsewhere(t: Tensor) -> Derivative | None:
 
 
 @contextmanager
-def differentiating(what: str, variables: Iterable[Tensor]) -> Iterator[Derivative]:
+def differentiating(what: str, variables: Iterable[Tensor], everywhere: bool = True) -> Iterator[Derivative]:
     """Run a block that is the function of a derivative with respect to `variables`: ops record, and what depends on
-    the variables does not leave the graph without an error."""
+    the variables does not leave the graph without an error, on this thread or, `everywhere`, on any."""
     before = state.mode
     around = Derivative(what, variables, before.within)
     state.mode = before.replaced(recording=True, within=around)
-    RUNNING.add(around)
+    if everywhere:
+        RUNNING.add(around)
     try:
         yield around
     finally:

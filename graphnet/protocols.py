@@ -45,8 +45,10 @@ def array(self: Tensor, dtype: Any = None, copy: bool | None = None) -> np.ndarr
             return found
     if self.is_symbolic:
         raise TypeError(
-            f"the symbolic tensor {line(self.name or '')} {self.dtype}{list(self.shape)} cannot become an array: "
-            "its values are not known yet"
+            f"the symbolic tensor {f'{line(self.name)} ' if self.name else ''}{self.dtype}{list(self.shape)} cannot "
+            "become an array: its values are not known yet (np.array, np.asarray, an assignment into an array); "
+            "compute on with tensors: NumPy's functions take them, gn.stack or gn.tensor makes one of several, and "
+            "gn.set_at assigns"
         )
     value = leaving(self, "an array of NumPy's (np.array, np.asarray, an assignment into an array)").view()
     value.flags.writeable = False

@@ -19,6 +19,7 @@ from graphnet.mode import (
     NO_ATTRS,
     Region,
     caller_site,
+    differentiating,
     mode,
     no_grad,
     reached_elsewhere,
@@ -43,6 +44,7 @@ __all__ = [
     "as_array",
     "caller_site",
     "constant",
+    "differentiating",
     "input",
     "known",
     "leaving",
@@ -485,8 +487,8 @@ def known(t: Tensor) -> np.ndarray:
 def leaving(t: Tensor, how: str) -> np.ndarray:
     """The array of `t` for code that knows nothing of graphs (`how` it is asked for), or an error where that is wrong.
 
-    Inside of a function that is being differentiated, what depends on the variables stays in the graph: its gradient
-    would be lost. That holds on threads which the function uses, too.
+    Inside of a function that is being differentiated, and of the forward part of a training step, what depends on the
+    variables stays in the graph: its gradient would be lost. For functions that holds on threads which they use, too.
     """
     m = state.mode
     if not t.requires_grad and m.plain and t._value.__class__ is ndarray:

@@ -159,3 +159,21 @@ def test_without_scikit_learn_one_line_says_what_to_install():
     code = "import sys; sys.modules['sklearn'] = None\nimport graphnet as gn\ngn.nn.GraphnetClassifier"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert "pip install scikit-learn" in done.stderr.strip().splitlines()[-1]
+
+
+def test_a_grid_search_sets_arguments_of_the_model_one_by_one():
+    from sklearn.model_selection import GridSearchCV
+
+    def built(units=4, rate=0.1):
+        model = nn.Sequential([nn.Dense(units, activation="relu"), nn.Dense(2, activation="softmax")])
+        model.compile(nn.optimizers.SGD(rate), "sparse_categorical_crossentropy")
+        return model
+
+    x, y = np.random.default_rng(0).normal(size=(40, 3)), np.arange(40) % 2
+    clf = nn.GraphnetClassifier(built, epochs=2, random_state=0, model_params={"rate": 0.2})
+    search = GridSearchCV(clf, {"model__units": [3, 5]}, cv=2).fit(x, y)
+    assert search.best_estimator_.model_params == {"rate": 0.2, "units": search.best_params_["model__units"]}
+    assert search.best_estimator_.model_.layers[0].units == search.best_params_["model__units"]
+    assert clf.model_params == {"rate": 0.2}
+    with pytest.raises(ValueError, match="optimizer__learning_rate can't be set: write learning_rate="):
+        clf.set_params(optimizer__learning_rate=0.1)

@@ -257,8 +257,8 @@ def test_ranks_are_adjusted_as_keras_adjusts_them():
 @pytest.mark.parametrize(
     "layers, shape, text",
     [
-        ([Input((3,)), nn.Rescaling(1.0)], (3,), r"One row alone needs a batch axis: x\[None\]"),
-        ([Input((4, 4, 1)), nn.Flatten()], (4, 4), r"x\[None, ..., None\]"),
+        ([Input((3,)), nn.Rescaling(1.0)], (3,), r"One row alone needs a batch axis: np.asarray\(x\)\[None\]"),
+        ([Input((4, 4, 1)), nn.Flatten()], (4, 4), r"np.asarray\(x\)\[None, ..., None\]"),
         ([Input((28, 28, 3)), nn.Flatten()], (2, 28, 28), r"x\[..., None\] has one number there, the model takes 3"),
         ([Dense(1)], (5,), r"rows without features.*x\[:, None\]"),
         ([Input((3,)), Dense(1)], (5, 4), r"\(…, 3\) but got \(5, 4\)"),

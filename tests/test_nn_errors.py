@@ -68,7 +68,7 @@ MISTAKES = {
         r"Layer 0 'hidden' \(Dense\(5\)\) was built for inputs \(…, 4\) but got \(6, 5\): "
         r"the model's Input is \(None, 4\)",
     ),
-    "one row without a batch": (lambda m: m.predict(np.ones(4)), None, ValueError, r"x\[None\]"),
+    "one row without a batch": (lambda m: m.predict(np.ones(4)), None, ValueError, r"np.asarray\(x\)\[None\]"),
     "images not flattened": (lambda m: m.predict(np.ones((6, 2, 2))), None, ValueError, r"x\.reshape\(len\(x\), -1\)"),
     "different numbers of rows": (lambda m: m.fit(X, LABELS[:5], verbose=0), None, ValueError, "x has 6 rows, y has 5"),
     "weights of another length": (

@@ -106,7 +106,7 @@ def test_the_probes_gradient_is_that_of_the_loss():
 def test_a_probe_that_fails_says_why_and_training_goes_on(tmp_path):
     class Picky(gn.nn.Layer):
         def call(self, x, training=False):
-            return x * 2.0 if training and float(x[0, 0]) > 0 else x
+            return x * 2.0 if training and float(x[0, 0].detach()) > 0 else x
 
     m = gn.nn.Sequential([gn.nn.Input((4,)), gn.nn.Dense(3, activation="softmax")])
     m.compile("sgd", "sparse_categorical_crossentropy", run_eagerly=True)

@@ -16,6 +16,7 @@ from graphnet.nn import (
     utils,
 )
 from graphnet.nn.callbacks import Callback
+from graphnet.nn.gone import absent
 from graphnet.nn.history import History
 from graphnet.nn.layer import Layer
 from graphnet.nn.layers import *
@@ -24,6 +25,7 @@ from graphnet.nn.sequential import Sequential
 from graphnet.nn.training import Model
 from graphnet.nn.utils import set_random_seed, to_categorical
 from graphnet.optional import installed
+from graphnet.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from graphnet.nn import models, ops, saving
@@ -73,7 +75,9 @@ __all__ += layers.__all__
 _HOMES = {
     "backend": "",
     "config": "backend",
+    "datasets": "",
     "preprocessing": "",
+    "random": "",
     "GraphnetClassifier": "estimators",
     "GraphnetRegressor": "estimators",
     "Initializer": "initializers",
@@ -96,7 +100,9 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        raise absent(__name__, name)
+    if name == "datasets":
+        return import_module("graphnet.datasets")
     if name == "config":
         return import_module(f"{__name__}.backend")
     if not _HOMES[name]:

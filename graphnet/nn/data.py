@@ -16,7 +16,7 @@ from graphnet.nn.sparse import SparseRows, is_sparse
 Batch = tuple[np.ndarray, "np.ndarray | None", "np.ndarray | None"]
 
 
-def as_array(value: Any, what: str, dtype: Any = "float32") -> np.ndarray:
+def as_array(value: Any, what: str, dtype: Any = "float32", columns: Any = None) -> np.ndarray:
     """`value` as an array of numbers with a first axis of rows; floating-point numbers in `dtype`.
 
     Raises `TypeError` for anything that is not numbers, naming what it was.
@@ -26,11 +26,16 @@ def as_array(value: Any, what: str, dtype: Any = "float32") -> np.ndarray:
     elif isinstance(value, gn.Tensor):
         value = value.numpy()
     elif hasattr(value, "to_numpy"):
-        value = value.to_numpy()
+        columns, value = getattr(value, "columns", None), value.to_numpy()
     elif is_sparse(value):
         value = value.toarray()
     if value is None or isinstance(value, (str, bytes, dict)):
         raise TypeError(f"{what} is an array of numbers, one row per sample; received {type(value).__name__}.")
+    if callable(value) and not hasattr(value, "__array__"):
+        raise TypeError(
+            f"{what} is an array of numbers, or gives batches; received the function {value!r:.80}. For a generator, "
+            f"hand over what it gives: {what}(), not {what}."
+        )
     check_unmasked(value, what)
     try:
         array = np.asarray(value)
@@ -46,21 +51,20 @@ def as_array(value: Any, what: str, dtype: Any = "float32") -> np.ndarray:
                     "fill them."
                 )
             if isinstance(v, (str, bytes)):
-                hint = "Write numbers as numbers, as in x.astype(float)."
-                if array.ndim == 1 and not _reads_as_number(v):
-                    hint = "Number the classes first: classes, y = np.unique(y, return_inverse=True)."
-                elif not _reads_as_number(v):
-                    hint = "Give texts as numbers, for example a column of 0 and 1 for each (pandas.get_dummies)."
                 raise TypeError(
-                    f"{what} is an array of numbers; received objects, one of which is the text {v[:40]!r}. {hint}"
+                    f"{what} is an array of numbers; received objects, one of which is the text {v[:40]!r}"
+                    f"{_column(columns, place)}. {_for_text(columns, what, v, array.ndim)}"
                 )
         try:
             array = array.astype(np.float64)
         except (ValueError, TypeError) as error:
-            raise TypeError(f"{what} is an array of numbers; received objects that are not: {error}.") from None
+            raise TypeError(
+                f"{what} is an array of numbers; received objects that are not"
+                f"{_column(columns, _no_number(array))}: {str(error).rstrip('.')}."
+            ) from None
     if array.dtype.kind not in "biuf":
         kind = "text" if array.dtype.kind in "US" else str(array.dtype)
-        hint = " Number the classes first: classes, y = np.unique(y, return_inverse=True)." if kind == "text" else ""
+        hint = f" {_for_text(columns, what, array.flat[0], array.ndim)}" if kind == "text" and array.size else ""
         raise TypeError(f"{what} is an array of numbers; received {kind}.{hint}")
     if array.ndim == 0:
         raise TypeError(f"{what} is an array with one row per sample; received the single number {array}.")
@@ -88,6 +92,36 @@ def _differing(rows: Any) -> str:
         f"row 0 has {lengths[0]}, row {other} has {lengths[other]}. Fill them up, as in "
         "nn.utils.pad_sequences(x, dtype='float32') with Masking or mask_zero, or give batches of one length each"
     )
+
+
+def _column(columns: Any, place: tuple[int, ...]) -> str:
+    """The name of the column of a data frame in which `place` lies, as a part of a sentence."""
+    if columns is None or len(place) != 2:
+        return ""
+    return f" in the column {columns[place[1]]!r}"
+
+
+def _no_number(array: np.ndarray) -> tuple[int, ...]:
+    """Where the first object lies that is no number."""
+    for place, v in np.ndenumerate(array):
+        try:
+            float(v)
+        except (ValueError, TypeError):
+            return place
+    return ()
+
+
+def _for_text(columns: Any, what: str, text: Any, ndim: int) -> str:
+    """What to write where `text` was given."""
+    if _reads_as_number(text):
+        return f"Write numbers as numbers, as in {what}.astype(float)."
+    if what.endswith("y"):
+        return "Number the classes first: classes, y = np.unique(y, return_inverse=True)."
+    if columns is not None:
+        return "Leave that column out, or make numbers of it, as pandas.get_dummies(x) does."
+    if ndim > 1:
+        return "Give texts as numbers, for example a column of 0 and 1 for each (pandas.get_dummies)."
+    return "Number the words of each text; nn.utils.pad_sequences and an Embedding layer take the numbers."
 
 
 def is_finite(array: np.ndarray | None) -> bool:

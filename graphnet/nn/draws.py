@@ -15,7 +15,13 @@ APART = 0x9E3779B97F4A7C15
 KEYS = 1 << 62
 
 
-class Calls:
+class Draws:
+    """What counts its calls in a state, `count`, that a step which fails puts back."""
+
+    count: gn.Parameter
+
+
+class Calls(Draws):
     """How often a layer has drawn outside of training steps: a state that plans read and move, and no weight."""
 
     def __init__(self, count: int = 0):

@@ -86,6 +86,26 @@ class _Network(BaseEstimator):  # type: ignore[misc]
         self.verbose = verbose
         self.random_state = random_state
 
+    def set_params(self, **params: Any) -> Any:
+        """Set arguments; `model__units=8` is `units` of the function that makes the model, as in a grid search."""
+        own, more = {}, {}
+        for key, value in params.items():
+            head, _, tail = key.partition("__")
+            if tail and head == "optimizer":
+                word = "learning_rate=, which is an argument of its own" if tail == "learning_rate" else "an optimizer"
+                raise ValueError(
+                    f"{type(self).__name__}: {key} can't be set: write {word}, or let a function make and compile the "
+                    "model and give it model__... arguments"
+                )
+            if tail and head == "model" and not hasattr(params.get("model", self.model), "set_params"):
+                more[tail] = value
+            else:
+                own[key] = value
+        super().set_params(**own)
+        if more:
+            self.model_params = {**(self.model_params or {}), **more}
+        return self
+
     def _made(self, inputs: int, outputs: int, dtype: Any) -> Sequential:
         """A new model, compiled."""
         if self.model is None:
@@ -202,8 +222,9 @@ def gives(model: Sequential) -> str:
 _PARAMETERS = """
     `model` is None (a chain of Dense layers of `hidden_layer_sizes`, each followed by `dropout`, with an `l2` penalty
     on the kernels), a Sequential (each fit starts from a copy with new weights), or a function that returns one: it may
-    ask for `n_features` and `n_outputs`, and gets `model_params`. A model that is not compiled is, with `optimizer`,
-    `learning_rate` and `loss`. The dtype follows `X`: float64 stays float64, and float32 is faster.
+    ask for `n_features` and `n_outputs`, and gets `model_params`; a grid search sets them one by one, as in
+    `{"model__units": [8, 16]}`. A model that is not compiled is, with `optimizer`, `learning_rate` and `loss`. The
+    dtype follows `X`: float64 stays float64, and float32 is faster.
 
     `batch_size="auto"` is `min(200, rows)`. With `warm_start`, `fit` goes on from the weights of the last one.
     `random_state` fixes initial weights, dropout and the order of the rows.

@@ -20,6 +20,7 @@ import numpy as np
 import graphnet as gn
 from graphnet.graph import Trace
 from graphnet.nn import regularizers
+from graphnet.nn.gone import UP_TO, Gone
 from graphnet.nn.lookup import checked_name, snake
 from graphnet.nn.phase import phase, running
 from graphnet.nn.ranges import check_unmasked
@@ -122,6 +123,8 @@ class Layer(Weighted):
     built = False
     built_shape: Any = None
     output_shape: Any = None
+    input = Gone(UP_TO)
+    output = Gone(UP_TO)
     _takes_training = False
     _input_name = "inputs"
     _call_names: tuple[str, ...] = ()
@@ -201,6 +204,8 @@ class Layer(Weighted):
     @property
     def name(self) -> str:
         """Its name, in errors, pictures and the summary."""
+        if "_name" not in self.__dict__:
+            raise RuntimeError(f"{type(self).__name__}: its __init__ must call super().__init__() first.")
         return self._name
 
     @property

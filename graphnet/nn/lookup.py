@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from graphnet.escape import is_shown, line
+from graphnet.nn.gone import CHAINS
 from graphnet.nn.limits import guarded
 from graphnet.nn.registry import known_as, registered_name
 
@@ -97,6 +98,8 @@ GONE = {
     "weight_decay= shrinks the weights.",
     "weights": "Call set_weights(weights) on the layer once it is built.",
     "implementation": "It may be left out.",
+    "inputs": f"{CHAINS}.",
+    "outputs": f"{CHAINS}.",
 }
 
 

@@ -190,14 +190,17 @@ class EpochTable(Progress):
         self.line.write(self.grid.row(self.epoch, logs, self.starred) + "\n")
 
 
-def shown(verbose: Any, every: int) -> list[Progress]:
-    """The Progress for `verbose`, in a list; none if silent."""
+def shown(verbose: Any, every: int, callbacks: Any = None) -> list[Progress]:
+    """The Progress for `verbose`, in a list; none if silent, or if there is one among the callbacks already."""
     if isinstance(verbose, bool):
         verbose = int(verbose)
     if verbose not in (0, 1, 2, "auto", "table"):
         raise ValueError(
             f"verbose is 0 (silent), 1 (a bar), 2 (a line per epoch), 'table' or 'auto'; received {verbose!r}."
         )
+    given = callbacks if isinstance(callbacks, (list, tuple)) else [callbacks]
+    if any(isinstance(callback, Progress) for callback in given):
+        return []
     if verbose == "table":
         return [EpochTable(1, every)]
     return [Progress(2 if verbose == 2 else 1, every)] if verbose else []

@@ -17,6 +17,9 @@ import numpy as np
 import graphnet as gn
 
 _generator: list[np.random.Generator] = []
+#: what functions draw from that were given no seed of their own, and the seed that it begins with
+_shared: list[Any] = []
+_shared_seed: list[int] = []
 
 
 def set_random_seed(seed: int) -> None:
@@ -33,8 +36,21 @@ def set_random_seed(seed: int) -> None:
     True
     """
     _start(seed)
+    _shared.clear()
+    # Another one than a layer with this number as its seed has.
+    _shared_seed[:] = [int(seed) + 2**63]
     random.seed(int(seed))
     np.random.seed(int(seed) % 2**32)
+
+
+def shared(make: Any) -> Any:
+    """What all draw from that were given no seed: made at its first use, and anew after `set_random_seed`.
+
+    Its numbers follow from that seed, whenever the first use is: a training that is resumed draws them too.
+    """
+    if not _shared:
+        _shared.append(make(_shared_seed[0] if _shared_seed else None))
+    return _shared[0]
 
 
 def _start(seed: int) -> None:

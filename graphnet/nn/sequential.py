@@ -299,9 +299,9 @@ class Sequential(Model):
         free = ", ".join("None" if n is None else str(n) for n in wanted)
         hint = ""
         if len(shape) == len(wanted) - 1 and _fits(shape, wanted[1:]):
-            hint = " One row alone needs a batch axis: x[None]."
+            hint = " One row alone needs a batch axis: np.asarray(x)[None]."
         elif len(shape) == len(wanted) - 2 and wanted[-1] == 1 and _fits(shape, wanted[1:-1]):
-            hint = " One row alone needs a batch axis, and here one for the channel: x[None, ..., None]."
+            hint = " One row alone needs a batch axis, and here one for the channel: np.asarray(x)[None, ..., None]."
         elif len(shape) == len(wanted) - 1 and _fits(shape[1:], wanted[1:-1]):
             hint = f" The last axis is missing: x[..., None] has one number there, the model takes {wanted[-1]}."
         elif len(shape) > len(wanted) and int(np.prod(shape[1:])) == np.prod([n or 1 for n in wanted[1:]]):

@@ -7,6 +7,7 @@ traced into a graph whose updates are those assignments.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import graphnet as gn
@@ -20,7 +21,7 @@ from graphnet.nn.phase import phase, running
 from graphnet.nn.repeated import Repeated
 from graphnet.nn.using import use_of
 from graphnet.nn.weights import held
-from graphnet.tensor import warn
+from graphnet.tensor import differentiating, state, warn
 
 
 class Steps:
@@ -321,10 +322,20 @@ class Steps:
             found.update(result if isinstance(result, dict) else {metric.name: result})
         return found
 
+    def whole_gradient(self) -> AbstractContextManager[Any]:
+        """A block in which what depends on the weights that learn does not leave the graph without an error.
+
+        In a trace no value is known, so nothing can leave it. On other threads the model may be used meanwhile, and its
+        values read.
+        """
+        if state.mode.trace is not None:
+            return nullcontext()
+        return differentiating(f"the training of '{self.model.name}'", self.params, everywhere=False)
+
     def train_step(self, x: gn.Tensor, y: Any, sample_weight: gn.Tensor | None) -> Any:
         """One step: predictions, loss, gradients, new values of everything."""
         params, iteration = self.params, self.optimizer.count
-        with running(True, iteration, losses=[]):
+        with running(True, iteration, losses=[]), self.whole_gradient():
             y_pred = self.model(x, training=True)
             mask = masks.noted(self.model)
             loss = self.computed_loss(x, y, y_pred, sample_weight, True)

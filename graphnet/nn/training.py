@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import weakref
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
@@ -17,12 +18,14 @@ from graphnet.nn import metrics as metric_table
 from graphnet.nn.callbacks import CallbackList, as_list
 from graphnet.nn.checking import check_fit, checked_rows, unchanged_on_error
 from graphnet.nn.data import Batches, whole
+from graphnet.nn.gone import Gone
 from graphnet.nn.history import History
 from graphnet.nn.interrupt import Interruption
 from graphnet.nn.layer import Layer, running
 from graphnet.nn.lookup import unknown
 from graphnet.nn.loops import look_through, too_short, train_epochs
 from graphnet.nn.own import default, unpacked
+from graphnet.nn.phase import phase
 from graphnet.nn.progress import shown
 from graphnet.nn.repeated import Repeated
 from graphnet.nn.run import Run
@@ -40,6 +43,13 @@ PENALTIES = {"ridge": regularizers.Ridge, "lasso": regularizers.Lasso}
 
 class Model(Saveable, Showing, Layer):
     """A layer that can be compiled, fitted, evaluated and asked for predictions. `Sequential` is one."""
+
+    predict_classes = Gone("write predict(x).argmax(-1), or (predict(x) > 0.5).astype(int) after a sigmoid")
+    predict_proba = Gone("write predict(x); nn.GraphnetClassifier has it")
+    fit_generator = Gone("fit takes generators")
+    evaluate_generator = Gone("evaluate takes generators")
+    predict_generator = Gone("predict takes generators")
+    export = Gone("save(path) writes .keras and .graphnet; graph() gives its graph")
 
     steps: Steps | None = None
     _predictor: Repeated | None = None
@@ -380,7 +390,7 @@ class Model(Saveable, Showing, Layer):
 
             steps.gather()
             self.history = history = History()
-            progress = shown(verbose, every)
+            progress = shown(verbose, every, callbacks)
             params = {
                 "epochs": epochs,
                 "initial_epoch": initial_epoch,
@@ -428,7 +438,7 @@ class Model(Saveable, Showing, Layer):
             with unchanged_on_error(self, *feeding.rows(batches), training=False):
                 feeding.fit_to(self, batches, **options)
             compiled.gather()
-            progress = shown(verbose, 1)
+            progress = shown(verbose, 1, callbacks)
             listed = CallbackList([*as_list(callbacks), *progress], self, {"steps": batches.steps, "verbose": verbose})
             logs = look_through(self, compiled, batches, listed, progress)
             return _answer(logs, return_dict)
@@ -440,8 +450,13 @@ class Model(Saveable, Showing, Layer):
 
         `x` can also give batches of rows, alone or with targets, which are not looked at.
         """
+        if getattr(batch_size, "ndim", 0) or isinstance(batch_size, (list, tuple)):
+            raise TypeError(
+                f"predict takes x alone, and then a batch_size, which is a number; received "
+                f"{type(batch_size).__name__} of {len(batch_size)}. Targets are for evaluate(x, y)."  # type: ignore[arg-type]
+            )
         batches = feeding.predicted(self, x, batch_size, steps)
-        progress = shown(0 if verbose == "auto" else verbose, 1)
+        progress = shown(0 if verbose == "auto" else verbose, 1, callbacks)
         listed = CallbackList([*as_list(callbacks), *progress], self, {"steps": batches.steps, "verbose": verbose})
         if isinstance(batches, Batches) and len(batches.x) == 0:
             spec = self.predicted_spec(batches.x)
@@ -502,7 +517,9 @@ class Model(Saveable, Showing, Layer):
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
     ) -> gn.Tensor:
         """The loss of a batch, with penalties and what layers added. A subclass may have its own."""
-        return self._compiled().loss_of(y, y_pred, sample_weight, masks.noted(self))
+        steps = self._compiled()
+        with steps.whole_gradient() if phase.training else nullcontext():
+            return steps.loss_of(y, y_pred, sample_weight, masks.noted(self))
 
     @default
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:

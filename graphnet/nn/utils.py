@@ -9,6 +9,7 @@ import numpy as np
 import graphnet as gn
 from graphnet.nn import seeds
 from graphnet.nn.backend import clear_session
+from graphnet.nn.gone import absent
 from graphnet.nn.progbar import Progbar
 from graphnet.nn.ranges import check_unmasked
 from graphnet.nn.registry import custom_object_scope, register_keras_serializable
@@ -241,3 +242,7 @@ def plot_model(
         **options,
     }
     return model.draw(to_file, **chosen)
+
+
+def __getattr__(name: str) -> Any:
+    raise absent(__name__, name)

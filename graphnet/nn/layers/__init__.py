@@ -1,5 +1,8 @@
 """The layers, one file for each idea: each class states its formula and its shapes."""
 
+from typing import Any
+
+from graphnet.nn.gone import absent
 from graphnet.nn.layer import Layer
 from graphnet.nn.layers.activation import ELU, LeakyReLU, PReLU, ReLU, Softmax
 from graphnet.nn.layers.cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
@@ -204,3 +207,7 @@ __all__ = [
     "ZeroPadding2D",
     "ZeroPadding3D",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    raise absent(__name__, name)

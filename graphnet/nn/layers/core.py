@@ -10,6 +10,7 @@ from graphnet.nn import activations, constraints, initializers, regularizers, se
 from graphnet.nn.draws import Calls
 from graphnet.nn.layer import FLOAT, Layer, as_shape
 from graphnet.nn.lookup import Table
+from graphnet.tensor import warn
 
 table = Table("layer")
 
@@ -145,6 +146,11 @@ class Dense(Layer):
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         if len(input_shape) < 2:
             raise self.misfit(f"takes inputs of shape (batch, ..., in); it got {input_shape}: add an axis, x[:, None]")
+        if self.units == 1 and self.activation is gn.softmax:
+            warn(
+                f"Layer '{self.name}' ({self.described()}) is a softmax over one number, which is always 1: it learns "
+                "nothing. For one probability write activation='sigmoid'; for two classes, 2 units."
+            )
         self.kernel = self.add_weight(
             "kernel",
             (input_shape[-1], self.units),

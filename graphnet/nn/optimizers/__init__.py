@@ -1,5 +1,8 @@
 """Optimisers, one file for each idea, and the schedules of their learning rates."""
 
+from typing import Any
+
+from graphnet.nn.gone import absent
 from graphnet.nn.optimizers import schedules
 from graphnet.nn.optimizers.adam import Adam, Adamax, AdamW, Lamb, Nadam, ScheduleFreeAdamW
 from graphnet.nn.optimizers.adaptive import Adadelta, Adafactor, Adagrad, Ftrl, RMSprop
@@ -29,3 +32,7 @@ __all__ = [
     "schedules",
     "table",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    raise absent(__name__, name)

@@ -128,6 +128,16 @@ class Optimizer(Configured):
             raise ValueError(f"{self._word}: the learning rate follows a schedule; it can't be set to {value!r}")
         self._rate.assign(positive(number_of(value), f"{self._word}: learning_rate", zero=True))
 
+    @property
+    def lr(self) -> gn.Tensor:
+        """The name of the learning rate in older versions of Keras: raises `AttributeError`."""
+        raise AttributeError(f"{self._word} has no lr. It is called learning_rate now.")
+
+    @lr.setter
+    def lr(self, value: Any) -> None:
+        # An attribute of that name would change nothing.
+        raise AttributeError(f"{self._word} has no lr. It is called learning_rate now: write learning_rate = {value!r}")
+
     def _scheduled(self) -> gn.Tensor:
         """The schedule's rate at this step."""
         assert self.schedule is not None

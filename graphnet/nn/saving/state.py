@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 import graphnet as gn
-from graphnet.nn.draws import Calls
+from graphnet.nn.draws import Calls, Draws
 from graphnet.nn.saving.errors import Refused
 from graphnet.nn.saving.paths import places
 
@@ -21,11 +21,22 @@ MOST = 1 << 28
 def seeds_of(model: Any) -> dict[str, dict[str, int]]:
     """For each layer that draws random numbers, by its readable path, what decides the next ones."""
     found = {}
-    for place in places(model):
-        values = vars(place.holder)
+    for path, holder in _drawing(model).items():
+        values = vars(holder)
         numbers = {word: int(values[word]) for word in SEEDS if type(values.get(word)) in (int, Calls)}
         if numbers:
-            found[place.readable] = numbers
+            found[path] = numbers
+    return found
+
+
+def _drawing(model: Any) -> dict[str, Any]:
+    """What may draw random numbers, by readable path: layers, and the generators that they hold as attributes."""
+    found: dict[str, Any] = {}
+    for place in places(model):
+        found[place.readable] = place.holder
+        for word, value in vars(place.holder).items():
+            if isinstance(value, Draws) and not isinstance(value, Calls):
+                found[f"{place.readable}.{word}"] = value
     return found
 
 
@@ -36,7 +47,7 @@ def checked_seeds(model: Any, seeds: Any) -> list[tuple[Any, dict[str, int]]]:
     """
     if not isinstance(seeds, dict):
         raise Refused("its seeds are no dict.")
-    holders = {place.readable: place.holder for place in places(model)}
+    holders = _drawing(model)
     found = []
     for path, numbers in seeds.items():
         own = vars(holders[path]) if path in holders else {}
