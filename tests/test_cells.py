@@ -240,3 +240,35 @@ class Wrong(nn.Layer):
 def test_what_is_no_cell_says_so(make, error, text):
     with pytest.raises(error, match=text):
         make()
+
+
+@pytest.mark.parametrize(("cell", "layer", "more"), PAIRS)
+def test_a_cell_that_was_built_by_hand_keeps_its_weights(cell, layer, more):
+    made = cell(3, **more)
+    made.build((None, 4))
+    assert made.built
+    given = [np.full(w.shape, 0.25, "float32") for w in made.weights]
+    made.set_weights(given)
+    whole = layer(3, **more)
+    whole.build((None, 5, 4))
+    whole.set_weights(given)
+    y, _ = made(X[:, 0], made.get_initial_state(3))
+    assert [w.shape for w in made.weights] == [w.shape for w in given]
+    np.testing.assert_allclose(y.numpy(), whole(X[:, :1]).numpy(), rtol=1e-6)
+    np.testing.assert_allclose(nn.RNN(made)(X).numpy(), whole(X).numpy(), rtol=1e-6)
+
+
+def test_a_layer_whose_build_is_a_mix_ins_is_built_once():
+    class Scaled:
+        def build(self, input_shape):
+            self.scale = self.add_weight(name="scale", shape=(input_shape[-1],), initializer="ones")
+
+    class Scale(Scaled, nn.Layer):
+        def call(self, x):
+            return x * self.scale
+
+    layer = Scale()
+    layer.build((None, 2))
+    layer.set_weights([np.array([2.0, 3.0], "float32")])
+    assert layer([[1.0, 1.0]]).numpy().tolist() == [[2.0, 3.0]]
+    assert layer.built and len(layer.weights) == 1

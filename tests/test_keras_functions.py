@@ -178,6 +178,24 @@ def test_38_values_of_activations():
     assert far == pytest.approx([1e-4, 1e-30, 1e30], rel=1e-6)
 
 
+@pytest.mark.parametrize("kind", ["int8", "uint8", "int16", "int32", "int64", "uint64"])
+def test_sparse_sigmoid_of_the_largest_integers(kind):
+    limits = np.iinfo(kind)
+    y = activations.sparse_sigmoid(gn.tensor(np.array([limits.min, 0, limits.max], kind))).numpy()
+    assert y.tolist() == [0.0 if limits.min else 0.5, 0.5, 1.0]
+
+
+def test_reciprocal_and_identity_of_nn_ops_are_those_of_keras():
+    ops = gn.nn.ops
+    assert ops.reciprocal(np.array([4, -2])).numpy().tolist() == [0.25, -0.5]
+    assert ops.reciprocal(True).numpy() == 1.0 and ops.reciprocal(np.float64(8)).dtype == np.float64
+    assert gn.grad(lambda x: gn.sum(ops.reciprocal(x)))(gn.tensor([2.0])).numpy().tolist() == [-0.25]
+    assert ops.identity(2).numpy().tolist() == [[1.0, 0.0], [0.0, 1.0]] and ops.identity(2).dtype == np.float32
+    assert ops.identity(n=3, dtype="int32").dtype == np.int32
+    with pytest.raises(TypeError):
+        ops.identity(np.ones((2, 2)))
+
+
 def test_38_arguments_of_relu():
     x = gn.tensor([-3.0, 0.0, 0.5, 1.0, 5.0])
     assert activations.relu(x, negative_slope=0.1).numpy() == pytest.approx([-0.3, 0, 0.5, 1, 5])

@@ -63,6 +63,7 @@ def noting(build: Callable[..., Any]) -> Callable[..., Any]:
                 self.built_shape = shapes_of(input_shape)
         return result
 
+    noted.notes = True  # type: ignore[attr-defined]
     return noted
 
 
@@ -135,7 +136,8 @@ class Layer(Weighted):
         cls._takes_training = "training" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
         by_position = tuple(n for n, p in parameters.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.POSITIONAL_ONLY))
         cls._input_name, cls._call_names = (by_position[1:2] or ("inputs",))[0], by_position[2:]
-        if "build" in cls.__dict__:
+        # Also a `build` that a mix-in gives, which is no Layer itself and so was not wrapped.
+        if "build" in cls.__dict__ or not hasattr(cls.build, "notes"):
             cls.build = noting(cls.build)  # type: ignore[method-assign]
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:

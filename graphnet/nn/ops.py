@@ -57,6 +57,26 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> g
     return gn.norm(x, ord=ord, axis=axis, keepdims=keepdims)
 
 
+def identity(n: int, dtype: Any = None) -> gn.Tensor:
+    """The matrix of `n` rows and columns with 1 on its diagonal; `gn.identity` is another function.
+
+    >>> identity(2)
+    Tensor([[1., 0.],
+            [0., 1.]], dtype=float32)
+    """
+    return gn.eye(n, dtype=dtype or "float32")
+
+
+def reciprocal(x: Any) -> gn.Tensor:
+    """`1 / x`, for integers too, which `gn.reciprocal`, as NumPy, rounds to 0.
+
+    >>> reciprocal([4, 2])
+    Tensor([0.25, 0.5 ], dtype=float32)
+    """
+    t = convert_to_tensor(x)
+    return gn.reciprocal(t if t.dtype.kind in "fc" else t.astype("float32"))
+
+
 def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) -> gn.Tensor:
     """Evenly spaced numbers: integers as int32, others as float32, unless `dtype` is given."""
     first, last = (0, start) if stop is None else (start, stop)

@@ -171,7 +171,8 @@ def sparse_plus(x):
 @composite
 def sparse_sigmoid(x):
     """Elementwise `(x + 1) / 2`, cut to the interval from 0 to 1; the derivative at both ends is 1/2."""
-    return 0.5 * clip(x + 1, 0.0, 2.0)
+    # Cut first: the largest integer of a dtype plus 1 is its smallest.
+    return 0.5 * (clip(x, -1.0, 1.0) + 1)
 
 
 @composite
