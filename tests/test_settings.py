@@ -118,10 +118,12 @@ def test_each_can_be_made(cls):
 
 @pytest.mark.parametrize(("cls", "name", "default", "rule"), numeric())
 def test_numbers_are_numbers(cls, name, default, rule):
-    """No number of a setting is NaN, a boolean, a text or a list; NumPy's numbers are numbers."""
+    """Only the masked number may be NaN; none is a boolean, a text or a list; NumPy's numbers are numbers."""
     pytest.importorskip("tensorboardX") if cls.__name__ == "TensorBoard" else None
     allowed = {"Values"}  # any array
-    for bad in (math.nan, True, "x", []):
+    # A mask may stand where NaN is.
+    wrong = [True, "x", [], *([] if name == "mask_value" else [math.nan])]
+    for bad in wrong:
         if cls.__name__ in allowed:
             continue
         with pytest.raises((ValueError, TypeError)) as found:
@@ -168,7 +170,7 @@ def test_numbers_are_numbers(cls, name, default, rule):
         (lambda: layers.GaussianNoise(-1.0), "stddev"),
         (lambda: layers.Dense(3, use_bias="no"), "use_bias is True or False; received 'no'"),
         (lambda: layers.LSTM(3, return_sequences="False"), "return_sequences"),
-        (lambda: layers.Masking(math.nan), "mask_value"),
+        (lambda: layers.Masking("nan"), "mask_value"),
         (
             lambda: callbacks.EarlyStopping(patience=-1),
             "EarlyStopping: patience is a whole number, 0 or more; received -1",
@@ -281,3 +283,12 @@ def test_arguments_of_compile(given):
     with pytest.raises((ValueError, TypeError)):
         model.compile(**({"optimizer": "sgd", "loss": "mse"} | given))
     assert model.steps is None
+
+
+def test_a_mask_may_stand_where_nan_is():
+    x = np.ones((2, 3, 2), "float32")
+    x[0, 2] = x[1, 1:] = np.nan
+    layer = layers.Masking(math.nan)
+    np.testing.assert_array_equal(layer.compute_mask(x), [[True, True, False], [True, False, False]])
+    np.testing.assert_array_equal(layer(x), np.nan_to_num(x))
+    assert math.isnan(layers.Masking.from_config(layer.get_config()).mask_value)

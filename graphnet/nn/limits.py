@@ -169,7 +169,9 @@ RULES: dict[str, Any] = {
     "label_smoothing": FRACTION,
     "m_mul": POSITIVE,
     "margin": FINITE,
-    "mask_value": ANY,
+    "mask_value": Other(
+        lambda value: isinstance(value, (int, float)) and not isinstance(value, bool), "a number, NaN included"
+    ),
     "maxval": FINITE,
     "mean": FINITES,
     "min_delta": FINITE,
