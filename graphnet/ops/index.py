@@ -235,15 +235,27 @@ def _setitem(*inputs, index):
     return y
 
 
-def _in_dtype(value, x):
-    """A Python number in the dtype of `x`; whole ones that it does not hold raise `OverflowError`, as in NumPy."""
-    return np.asarray(value, x.dtype) if value.__class__ is int else value
+def _in_dtype(name, value, x):
+    """A Python number in the dtype of `x`; whole ones that it does not hold raise `OverflowError`, as in NumPy.
+
+    Raises `TypeError` for values of another kind, whose fractions or imaginary parts would be lost.
+    """
+    if value.__class__ is int:
+        return np.asarray(value, x.dtype)
+    value = value if hasattr(value, "dtype") else as_tensor(value)
+    if not np.can_cast(value.dtype, x.dtype, "same_kind"):
+        raise TypeError(
+            f"{name}: values of {value.dtype} do not fit in a tensor of {x.dtype}: convert one of them first, as in "
+            f"x.astype('{value.dtype}') or gn.astype(values, '{x.dtype}')"
+        )
+    return value
 
 
 def set_at(x, key, value):
     """A copy of `x` with `value` at `key`: what `x[key] = value` does to an array.
 
-    The gradient goes to `value` at `key` and to `x` elsewhere. Raises `ValueError` if `key` names a place twice.
+    The gradient goes to `value` at `key` and to `x` elsewhere. Raises `ValueError` if `key` names a place twice, and
+    `TypeError` for fractions in a tensor of whole numbers.
 
     >>> import graphnet as gn
     >>> gn.set_at(gn.tensor([1.0, 2.0, 3.0]), slice(1, None), 0.0)
@@ -251,18 +263,18 @@ def set_at(x, key, value):
     """
     x = x if hasattr(x, "shape") else as_tensor(x)
     index, arrays = _parted(_setitem, x, key)
-    return apply(_setitem.op, (x, _in_dtype(value, x), *arrays), {"index": index})
+    return apply(_setitem.op, (x, _in_dtype("set_at", value, x), *arrays), {"index": index})
 
 
 def add_at(x, key, value):
-    """A copy of `x` with `value` added at `key`; what is named twice adds up.
+    """A copy of `x` with `value` added at `key`; what is named twice adds up. Raises `TypeError` as `set_at` does.
 
     >>> import graphnet as gn
     >>> gn.add_at(gn.zeros(3), [0, 2, 2], 1.0)
     Tensor([1., 0., 2.])
     """
     x = as_tensor(x)
-    value = as_tensor(_in_dtype(value, x))
+    value = as_tensor(_in_dtype("add_at", value, x))
     index, arrays = _parted(_scatter_add, x, key)
     try:
         at = _shape_at(x, *arrays, index=index)
