@@ -8,7 +8,6 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -16,6 +15,7 @@ from backends import NEEDS_LLVM
 
 import graphnet as gn
 from graphnet.compile import background, native, plan
+from graphnet.nn.repeated import Repeated
 
 pytestmark = NEEDS_LLVM
 FORKS = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
@@ -58,6 +58,7 @@ def test_many_shapes_have_one_thread_and_right_values(at_once):
 def test_what_runs_shortly_is_not_compiled(monkeypatch):
     asked = []
     monkeypatch.setattr(background.Work, "begin", lambda work: asked.append(work))
+    monkeypatch.setattr(plan, "PAYS", 1e9)
     made = gn.trace(lambda x: gn.exp(x), np.ones(3)).compile()
     for _ in range(50):
         made(np.ones(3))
@@ -79,7 +80,9 @@ def test_plans_that_are_gone_or_not_called_any_more_are_not_compiled(at_once, mo
         make(self, beside)
 
     monkeypatch.setattr(plan.Plan, "_make_native", slowly)
-    monkeypatch.setattr(background, "STALE", 0.05)
+    now = [0.0]
+    for module in (background, plan):
+        monkeypatch.setattr(module, "clock", lambda: now[0])
 
     def called(times=4):
         one = gn.trace(lambda x: gn.exp(x) + 1.0, np.ones(3)).compile()
@@ -94,7 +97,7 @@ def test_plans_that_are_gone_or_not_called_any_more_are_not_compiled(at_once, mo
     used = called()
     del dropped
     gc.collect()
-    time.sleep(0.06)
+    now[0] += 10.0
     used(np.ones(3))
     go.set()
     done()
@@ -144,18 +147,33 @@ def test_a_plan_that_is_waited_for_is_made_at_once_whatever_is_in_the_queue(at_o
 
 
 def test_a_repeatable_plan_tells_before_it_waits_long(monkeypatch):
-    monkeypatch.setattr(background, "PATIENCE", 0.01)
-    make = plan.Plan._make_native
-    monkeypatch.setattr(plan.Plan, "_make_native", lambda self, beside: (time.sleep(0.1), make(self, beside)))
+    monkeypatch.setattr(background, "PATIENCE", 0.0)
+    make, said = plan.Plan._make_native, threading.Event()
+    monkeypatch.setattr(plan.Plan, "_make_native", lambda self, beside: (said.wait(60), make(self, beside)))
     gn.repeatable()
     made = gn.trace(lambda x: gn.exp(x) + 1.0, np.ones(3)).compile()
     gn.repeatable(False)
     monkeypatch.setattr(made, "_numpy_calls", 4)
     told = []
-    made.tells = lambda: told.append(made._calls)
+    made.tells = lambda: (told.append(made._calls), said.set())
     for _ in range(8):
         made(np.ones(3))
     assert told == [5] and made.backend == "native"
+
+
+@pytest.mark.parametrize("verbose", [0, 1, 2])
+def test_a_fit_with_a_seed_says_that_it_waits(verbose, monkeypatch, capsys):
+    monkeypatch.setattr(background, "PATIENCE", 0.0)
+    monkeypatch.setattr(plan, "TAKEOVER", 0.0)
+    make, said, waits = plan.Plan._make_native, threading.Event(), Repeated._waits
+    monkeypatch.setattr(plan.Plan, "_make_native", lambda self, beside: (said.wait(60), make(self, beside)))
+    monkeypatch.setattr(Repeated, "_waits", lambda self: (waits(self), said.set()))
+    gn.nn.set_random_seed(1)
+    model = gn.nn.Sequential([gn.nn.Input((3,)), gn.nn.Dense(2)])
+    model.compile("sgd", "mse")
+    model.fit(np.ones((60, 3)), np.ones((60, 2)), batch_size=2, epochs=2, verbose=verbose)
+    assert model.steps.train.compiled.plan.backend == "native"
+    assert capsys.readouterr().out.count("Waiting for native code") == (1 if verbose else 0)
 
 
 def script(body, *, timeout=60, code=0, **env):

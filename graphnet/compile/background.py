@@ -45,12 +45,12 @@ class Work:
         """Whether it is made, or cannot be."""
         return self._over.is_set()
 
-    def do(self, tells: Callable[[], None] | None = None) -> None:
-        """Make it now, or wait until it is made. `tells` is called if that may take a while."""
+    def do(self, tells: Callable[[], None] | None = None, seconds: float = 0.0) -> None:
+        """Make it now, or wait until it is made. `tells` is called if that takes a while, or is expected to."""
         if self.over:
             return
         if self._claim.acquire(blocking=False):
-            self._make(tells)
+            self._make(tells if seconds > PATIENCE else None)
         elif not self._over.wait(PATIENCE) and tells is not None:
             tells()
         self._over.wait()

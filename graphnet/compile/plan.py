@@ -44,6 +44,14 @@ class _Repeatable:
     on = False
 
 
+class _Spent:
+    """Seconds that all plans ran on NumPy, and whether native code was made: the first is made early, as LLVM is slow
+    to begin."""
+
+    seconds = 0.0
+    begun = False
+
+
 def repeatable(on: bool = True) -> bool:
     """Ask for the same numbers, bit for bit, from the same program on one machine; gives whether that was so before.
 
@@ -318,7 +326,7 @@ class Plan:
             for p in self.updated:
                 p._changed = now
             if begun is not None:
-                self._seconds += clock() - begun
+                self._spent(begun)
         return results
 
     def _run_open(self, values: list[np.ndarray]) -> list[np.ndarray]:
@@ -349,7 +357,7 @@ class Plan:
         for p in self.updated:
             p._changed = now
         if begun is not None:
-            self._seconds += clock() - begun
+            self._spent(begun)
         return results
 
     def _taken(self, values: list[np.ndarray], running: _Running) -> list[np.ndarray]:
@@ -386,7 +394,8 @@ class Plan:
             self._take_over()
             return None
         if work is None:
-            if done >= (int(last * BEGUN_AFTER) if last else NATIVE_AFTER) and (last or self._seconds >= PAYS):
+            pays = last or self._seconds >= PAYS or (_Spent.seconds >= PAYS and not _Spent.begun)
+            if pays and done >= (int(last * BEGUN_AFTER) if last else NATIVE_AFTER):
                 self._work = Work(self)
                 self._work.begin()
             return clock()
@@ -395,8 +404,15 @@ class Plan:
             self._waiting = False
         return None
 
+    def _spent(self, begun: float) -> None:
+        """Calls on NumPy are over that began at this time."""
+        seconds = clock() - begun
+        self._seconds += seconds
+        _Spent.seconds += seconds
+
     def _make_native(self, beside: bool) -> None:
         start = time.perf_counter()
+        _Spent.begun = True
         if not native.available():
             log.info("native code for %r is not made: %s", self, native.missing())
             return
@@ -425,7 +441,7 @@ class Plan:
         work = self._work
         if work is None:
             work = self._work = Work(self)
-        work.do(self.tells)
+        work.do(self.tells, _making(self.graph))
         self._waiting = False
         # Taken out once: another thread may wait as well.
         made = self._made

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from graphnet.compile.pace import clock
 from graphnet.compile.plan import Plan
 from graphnet.graph import Graph
 from graphnet.loops.body import Body
@@ -123,7 +122,7 @@ class Loop(Plan):
 
         running._replace(function=steps).run([])
         if begun is not None:
-            self._seconds += clock() - begun
+            self._spent(begun)
 
 
 def _alternating(pair: tuple[np.ndarray, np.ndarray], times: int) -> Iterator[np.ndarray]:

@@ -19,7 +19,7 @@ def train_epochs(
     names, counted from 1. `told` has the logs of the last one."""
     run = model.run
     train, validation, listed = run.train, run.validation, run.callbacks
-    with Interruption() as interruption:
+    with steps.waits_told(progress), Interruption() as interruption:
         for epoch in range(run.epoch, epochs.stop):
             if model.stop_training:
                 break

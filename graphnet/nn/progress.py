@@ -43,6 +43,11 @@ class Progress(Callback):
         """Whether its line is rewritten as work goes on."""
         return self.line.live
 
+    def notice(self, text: str) -> None:
+        """Write a line of its own."""
+        self.line.end()
+        self.line.write(text + "\n")
+
     def due(self) -> bool:
         """Whether it is time to rewrite the line."""
         return self.live and time.monotonic() - self.last_drawn >= INTERVAL

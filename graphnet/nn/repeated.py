@@ -33,6 +33,8 @@ class Repeated:
         changes: Callable[[], list[gn.Parameter]] | None = None,
     ):
         self.f, self.name, self.eager, self.steady, self.changes = f, name, eager, steady, changes
+        #: called without arguments before a call waits for native code, if that takes long
+        self.tells: Callable[[], None] | None = None
         self.compiled = gn.compile(self._call, limit=limit)
         self._seen: dict[Any, int] = {}
         self._last: Any = None
@@ -77,6 +79,7 @@ class Repeated:
             self._plans.clear()
         try:
             plan = self._plans[key] = self.compiled.lower(*batch)
+            plan.tells = self._waits
             if self.steady:
                 plan.wait()
         except MemoryError:
@@ -89,6 +92,10 @@ class Repeated:
             )
             return None
         return plan
+
+    def _waits(self) -> None:
+        if self.tells is not None:
+            self.tells()
 
     def __getstate__(self) -> dict[str, Any]:
         # A copy has plans of its own, for the copies of the parameters that `f` uses.

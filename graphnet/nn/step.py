@@ -7,7 +7,8 @@ traced into a graph whose updates are those assignments.
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import graphnet as gn
@@ -22,6 +23,11 @@ from graphnet.nn.repeated import Repeated
 from graphnet.nn.using import use_of
 from graphnet.nn.weights import held
 from graphnet.tensor import differentiating, state, warn
+
+WAITING = (
+    "Waiting for native code: with a fixed seed it takes over at the same step in every run. "
+    "gn.repeatable(False) after set_random_seed lets it take over when it is ready."
+)
 
 
 class Steps:
@@ -84,6 +90,23 @@ class Steps:
         self._steady = True
         self.train = self._repeated(self._train, self.train.eager)
         self.test = self._repeated(self._test, self.test.eager)
+
+    @contextmanager
+    def waits_told(self, progress: list[Any]) -> Iterator[None]:
+        """Within it the display says so, once, if a step waits for native code for long."""
+        shown = list(progress)
+
+        def say() -> None:
+            if shown:
+                shown.pop().notice(WAITING)
+
+        for repeated in (self.train, self.test):
+            repeated.tells = say
+        try:
+            yield
+        finally:
+            for repeated in (self.train, self.test):
+                repeated.tells = None
 
     def _train(self, *batch: Any) -> Any:
         if not self.owns("train_step"):
