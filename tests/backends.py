@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from graphnet.compile import native
+from graphnet.compile import background, native
 
 NEEDS_LLVM = pytest.mark.skipif(not native.available(), reason="LLVM comes with llvmlite, the `fast` extra")
 BACKENDS = ("numpy", pytest.param("native", marks=NEEDS_LLVM))
@@ -17,3 +17,9 @@ def everywhere(request, monkeypatch):
     """The word of a backend, which is also the one of plans that are made without a word."""
     monkeypatch.setenv("GRAPHNET_NATIVE", "1" if request.param == "native" else "0")
     return request.param
+
+
+def settled():
+    """Returns when nothing that other tests have left is being compiled beside, which takes memory and time."""
+    while (compiler := background._thread) is not None:
+        compiler.join()

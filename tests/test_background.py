@@ -11,7 +11,7 @@ import threading
 
 import numpy as np
 import pytest
-from backends import NEEDS_LLVM
+from backends import NEEDS_LLVM, settled
 
 import graphnet as gn
 from graphnet.compile import background, native, plan
@@ -35,11 +35,6 @@ def at_once(monkeypatch):
     monkeypatch.setattr(plan, "PAYS", 0.0)
 
 
-def done():
-    while (compiler := background._thread) is not None:
-        compiler.join()
-
-
 def compilers():
     return [t for t in threading.enumerate() if t.name == "graphnet compiler"]
 
@@ -52,7 +47,7 @@ def test_many_shapes_have_one_thread_and_right_values(at_once):
             np.testing.assert_allclose(f(np.zeros(n)).numpy(), np.full(n, 2.0))
         most = max(most, len(compilers()))
     assert most <= 1
-    done()
+    settled()
 
 
 def test_what_runs_shortly_is_not_compiled(monkeypatch):
@@ -90,7 +85,7 @@ def test_plans_that_are_gone_or_not_called_any_more_are_not_compiled(at_once, mo
             one(np.ones(3))
         return one
 
-    done()
+    settled()
     first = called()
     assert begun.wait(60)
     dropped, idle = called(), called()
@@ -100,18 +95,18 @@ def test_plans_that_are_gone_or_not_called_any_more_are_not_compiled(at_once, mo
     now[0] += 10.0
     used(np.ones(3))
     go.set()
-    done()
+    settled()
     assert made == [id(first), id(used)]
     used(np.ones(3))
     assert used.backend == "native" and idle.backend == "numpy"
     # When it is called again it asks again.
     idle(np.ones(3))
-    done()
+    settled()
     assert made[2:] == [id(idle)]
 
 
 def test_a_thread_that_cannot_start_is_no_error(at_once, monkeypatch):
-    done()
+    settled()
 
     def refuse(self):
         raise RuntimeError("can't start new thread")
@@ -135,7 +130,7 @@ def test_a_plan_that_is_waited_for_is_made_at_once_whatever_is_in_the_queue(at_o
             assert go.wait(60)
         make(self, beside)
 
-    done()
+    settled()
     monkeypatch.setattr(plan.Plan, "_make_native", slowly)
     first, second = (gn.trace(lambda x, n=n: gn.exp(x) + n, np.ones(3)).compile() for n in (1.0, 2.0))
     for _ in range(4):

@@ -6,7 +6,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from backends import each_backend
+from backends import each_backend, settled
 from samples import COMPOSITES, ROWS, Row, Sample
 
 import graphnet as gn
@@ -178,6 +178,7 @@ def test_a_step_allocates_nothing_of_size(backend):
     plan = gn.trace(step, np.ones((50, 300), "float32")).compile(backend=backend)
     x = np.ones((50, 300), "float32")
     plan(x)
+    settled()
     tracemalloc.start()
     for _ in range(5):
         plan(x)

@@ -10,6 +10,7 @@ from collections import OrderedDict
 from pathlib import Path
 
 import numpy as np
+from backends import settled
 
 import graphnet as gn
 
@@ -154,6 +155,7 @@ def peaks():
     for name, call in calls.items():
         found = []
         for times in (2, 20):
+            settled()
             tracemalloc.start()
             for _ in range(times):
                 call()

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from backends import settled
 from hypothesis import given
 from hypothesis import strategies as st
 
 import graphnet as gn
-from graphnet.compile import background
 from graphnet.compile.passes import algebra, fold, share
 from graphnet.op import OPS, made
 
@@ -261,8 +261,7 @@ def test_a_training_loop_does_not_grow():
         w.grad = None
 
     # What other tests have left to compile in the background takes memory too.
-    while (compiler := background._thread) is not None:
-        compiler.join()
+    settled()
     for _ in range(20):
         step()
     tracemalloc.start()

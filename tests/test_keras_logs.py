@@ -8,6 +8,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from backends import settled
 
 import graphnet as gn
 from graphnet import nn
@@ -255,6 +256,7 @@ def test_t9_a_thousand_predictions_are_silent_and_take_no_memory(capsys):
         model.predict(rows)
     model._predictor.compiled.plan.wait()
     gc.collect()
+    settled()
     tracemalloc.start()
     for _ in range(1000):
         model.predict(rows)

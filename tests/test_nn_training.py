@@ -8,6 +8,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from backends import settled
 
 import graphnet as gn
 from graphnet import nn
@@ -346,6 +347,7 @@ def test_memory_is_flat_over_many_steps():
     model.steps.train.compiled.plan.wait()
     model._predictor.compiled.plan.wait()
     gc.collect()
+    settled()
     tracemalloc.start()
     for _ in range(300):
         model.train_on_batch(x, y)

@@ -6,7 +6,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from backends import BACKENDS, NEEDS_LLVM, each_backend
+from backends import BACKENDS, NEEDS_LLVM, each_backend, settled
 
 import graphnet as gn
 from graphnet import nn
@@ -129,6 +129,7 @@ def test_a_training_step_allocates_nothing_of_size(backend, monkeypatch):
     steps = model.steps
     values = x, y, None
     steps.train(*values)
+    settled()
     tracemalloc.start()
     for _ in range(5):
         steps.train(*values)
