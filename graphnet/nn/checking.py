@@ -45,14 +45,12 @@ def kind_of(x: np.ndarray, y: np.ndarray | None, training: bool) -> tuple[Any, .
 
 
 @contextmanager
-def unchanged_on_error(
-    model: Any, x: np.ndarray | None = None, y: np.ndarray | None = None, training: bool = True
-) -> Iterator[None]:
+def unchanged_on_error(model: Any, *kinds: tuple[Any, ...] | None) -> Iterator[None]:
     """If the block fails, a model that it built is not built after, and what `compile` fixed is not settled.
 
-    For batches like `x` and `y` that were found to fit before, there is nothing that the block would build.
+    For batches of `kinds` that were found to fit before, there is nothing that the block would build.
     """
-    if x is not None and kind_of(x, y, training) in model.steps.checked:
+    if kinds and all(kind in model.steps.checked for kind in kinds):
         yield
         return
     fresh = [

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from graphnet.nn import data
-from graphnet.nn.checking import check_fit, checked_rows
+from graphnet.nn.checking import check_fit, checked_rows, kind_of
 from graphnet.nn.data import Batch, Batches, Source
 from graphnet.nn.sparse import SparseRows, is_sparse, rows_of
 from graphnet.nn.streams import Stream, is_stream
@@ -98,9 +98,9 @@ def predicted(model: Any, x: Any, batch_size: int | None, steps: int | None) -> 
     return Batches(rows, None, None, batch_size, steps=steps, anew=True)
 
 
-def rows(source: Source | None) -> tuple[Any, Any]:
-    """The rows and targets of arrays that are cut into batches; None for those of a stream."""
-    return (source.x, source.y) if isinstance(source, Batches) else (None, None)
+def kind(source: Source, training: bool) -> tuple[Any, ...] | None:
+    """What `check_fit` knows the rows of arrays by; None for a stream."""
+    return kind_of(source.x, source.y, training) if isinstance(source, Batches) else None
 
 
 def fit_to(model: Any, source: Source, what: str = "x", *, training: bool = True, check_finite: bool = True) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import graphnet as gn
 from graphnet.nn import losses, masks, metrics
 from graphnet.nn.draws import Calls
+from graphnet.nn.lookup import Configured
 from graphnet.nn.losses import Loss
 from graphnet.nn.metrics.base import logged
 from graphnet.nn.optimizers import Optimizer
@@ -21,7 +22,7 @@ from graphnet.nn.own import handed, has_own, packed
 from graphnet.nn.phase import phase, running
 from graphnet.nn.repeated import Repeated
 from graphnet.nn.using import use_of
-from graphnet.nn.weights import held
+from graphnet.nn.weights import Weighted, held
 from graphnet.tensor import differentiating, state, warn
 
 WAITING = (
@@ -324,9 +325,18 @@ class Steps:
     def gather(self) -> None:
         """Note the metrics among the attributes of the model and of its layers, those of inner models excepted."""
         found: dict[metrics.Metric, None] = {}
-        for layer in self.model.walk():
+        seen: set[int] = set()
+        waiting: list[Any] = [self.model]
+        while waiting:
+            layer = waiting.pop()
+            if id(layer) in seen:
+                continue
+            seen.add(id(layer))
+            # Layers and metrics at once: both are what can be configured.
+            parts = held(layer, Configured)
             if layer is self.model or not hasattr(layer, "steps"):
-                found.update(dict.fromkeys(held(layer, metrics.Metric)))
+                found.update((part, None) for part in parts if metrics.Metric in type(part).__mro__)
+            waiting += [part for part in reversed(parts) if Weighted in type(part).__mro__]
         self.held = [metric for metric in found if not any(metric is other for other in self.measures)]
         self._changes = None
 

@@ -16,7 +16,7 @@ import graphnet as gn
 from graphnet.nn import data, feeding, losses, masks, optimizers, regularizers, seeds
 from graphnet.nn import metrics as metric_table
 from graphnet.nn.callbacks import CallbackList, as_list
-from graphnet.nn.checking import check_fit, checked_rows, unchanged_on_error
+from graphnet.nn.checking import check_fit, checked_rows, kind_of, unchanged_on_error
 from graphnet.nn.data import Batches, whole
 from graphnet.nn.gone import Gone
 from graphnet.nn.history import History
@@ -382,7 +382,10 @@ class Model(Saveable, Showing, Layer):
                     "check_finite": check_finite,
                 }
                 validation = feeding.fed(self, *held, anew=True, what="validation ", **options)
-            with unchanged_on_error(self, *feeding.rows(train if validation is None else None)):
+            kinds = [feeding.kind(train, True)]
+            if validation is not None:
+                kinds.append(feeding.kind(validation, False))
+            with unchanged_on_error(self, *kinds):
                 feeding.fit_to(self, train, check_finite=check_finite)
                 if validation is not None:
                     feeding.fit_to(self, validation, "validation_data", training=False, check_finite=check_finite)
@@ -435,7 +438,7 @@ class Model(Saveable, Showing, Layer):
         with alone(self, "evaluate"):
             options: dict[str, Any] = {"training": False, "check_finite": check_finite}
             batches = feeding.fed(self, x, y, sample_weight, batch_size=batch_size, steps=steps, anew=True, **options)
-            with unchanged_on_error(self, *feeding.rows(batches), training=False):
+            with unchanged_on_error(self, feeding.kind(batches, False)):
                 feeding.fit_to(self, batches, **options)
             compiled.gather()
             progress = shown(verbose, 1, callbacks)
@@ -463,11 +466,14 @@ class Model(Saveable, Showing, Layer):
             return np.zeros((0, *spec.shape[1:]), spec.dtype)
         outputs = []
         self.stop_predicting = False
+        begins, ends = listed.called("on_predict_batch_begin"), listed.called("on_predict_batch_end")
         with listed.around("predict"):
             for number, (xb, _, _) in enumerate(batches.epoch()):
-                listed.call("on_predict_batch_begin", number, {})
+                if begins:
+                    listed.call("on_predict_batch_begin", number, {})
                 outputs.append(self._predicted(xb))
-                listed.call("on_predict_batch_end", number, {"outputs": outputs[-1]})
+                if ends:
+                    listed.call("on_predict_batch_end", number, {"outputs": outputs[-1]})
                 if self.stop_predicting:
                     break
         if not outputs:
@@ -571,7 +577,7 @@ class Model(Saveable, Showing, Layer):
         steps = self._compiled()
         with alone(self, "train_on_batch"):
             rows = checked_rows(self, x, y, sample_weight, class_weight)
-            with unchanged_on_error(self, *rows[:2]):
+            with unchanged_on_error(self, kind_of(*rows[:2], training=True)):
                 check_fit(self, *rows, finite=check_finite)
                 steps.prepare()
             steps.reset()
@@ -592,7 +598,7 @@ class Model(Saveable, Showing, Layer):
         steps = self._compiled()
         with alone(self, "test_on_batch"):
             rows = checked_rows(self, x, y, sample_weight)
-            with unchanged_on_error(self, *rows[:2], training=False):
+            with unchanged_on_error(self, kind_of(*rows[:2], training=False)):
                 check_fit(self, *rows, training=False, finite=check_finite)
             steps.reset()
             steps.look(*rows)
