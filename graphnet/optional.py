@@ -27,7 +27,7 @@ class _Installed(threading.local):
         if not self.depth or path is not None:
             return None
         for finder in sys.meta_path:
-            if finder is self:
+            if finder is self or not hasattr(finder, "find_spec"):
                 continue
             if finder is PathFinder:
                 spec = PathFinder.find_spec(name, elsewhere(), target)
