@@ -410,3 +410,31 @@ def test_a_kill_during_save_leaves_a_whole_file(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert zipfile.is_zipfile(tmp_path / "m.graphnet")
+
+
+@pytest.mark.parametrize("ending", MODELS)
+@pytest.mark.parametrize("after", [(False, True), (False, False), (True, False)])
+def test_trainable_that_changed_since_compile_gives_a_file_without_slots_of_other_weights(tmp_path, ending, after):
+    needs(ending)
+    model = gn.nn.Sequential([gn.nn.Input((3,)), gn.nn.Dense(3), gn.nn.Dense(3), gn.nn.Dense(3)])
+    first, second = model.layers[:2]
+    second.trainable = False
+    model.compile("adam", "mse")
+    x = np.ones((4, 3), "float32")
+    model.fit(x, x, epochs=2, verbose=0)
+    # (False, True) has weights of the same shapes as before, whose slots are other numbers
+    first.trainable, second.trainable = after
+    same = after == (True, False)
+    path = tmp_path / f"m{ending}"
+    if same:
+        model.save(path)
+    else:
+        with pytest.warns(UserWarning, match="before `compile`, or compile again"):
+            model.save(path)
+    loaded = gn.nn.load_model(path)
+    np.testing.assert_array_equal(loaded.predict(x, verbose=0), model.predict(x, verbose=0))
+    assert int(loaded.optimizer.iterations.numpy()) == 2
+    slots = [v.numpy() for v in loaded.optimizer.variables if v.shape]
+    assert len(slots) == 2 * len(loaded.trainable_weights)
+    assert any(s.any() for s in slots) == same
+    loaded.fit(x, x, verbose=0)

@@ -8,7 +8,7 @@ from typing import Any
 from graphnet.nn.regularizers import Regularizer
 from graphnet.nn.saving import keras_words as keras
 from graphnet.nn.saving.errors import Refused
-from graphnet.nn.saving.state import fitting, optimizer_variables
+from graphnet.nn.saving.state import fitting, optimizer_variables, without_slots
 from graphnet.nn.saving.tree import OWN, Maker, NoWord, written
 from graphnet.nn.training import Model
 from graphnet.tensor import warn
@@ -100,11 +100,11 @@ def set_optimizer(optimizer: Any, arrays: list[Any], exact: dict[str, Any] | Non
     A file of a model that has not been trained has the count of steps and the learning rate only.
     """
     variables = optimizer_variables(optimizer)
-    first = 1 if optimizer.schedule else 2
+    first = without_slots(optimizer)
     if len(arrays) not in (0, first, len(variables)):
         raise Refused(
             f"it has {len(arrays)} arrays of state for the optimizer {type(optimizer).__name__}, which has "
-            f"{len(variables)}."
+            f"{len(variables)}: other weights were trainable. load_model(..., compile=False) leaves it out."
         )
     values = []
     for number, (variable, array) in enumerate(zip(variables, arrays, strict=False)):

@@ -27,7 +27,7 @@ from graphnet.nn.saving.compiled import compile_config, compile_from, set_optimi
 from graphnet.nn.saving.errors import Refused, reading, told
 from graphnet.nn.saving.hdf5 import from_hdf5, to_hdf5
 from graphnet.nn.saving.paths import keras_paths, places, readable_paths
-from graphnet.nn.saving.state import Budget, matched, optimizer_variables, seeds_of, set_seeds
+from graphnet.nn.saving.state import Budget, matched, optimizer_state, seeds_of, set_seeds
 from graphnet.nn.saving.tree import OWN, Maker, NoWord, written
 from graphnet.nn.training import Model
 from graphnet.tensor import warn
@@ -91,7 +91,7 @@ def _to_keras(model: Any) -> bytes:
     exact = {}
     if model.optimizer is not None:
         state = []
-        for number, variable in enumerate(optimizer_variables(model.optimizer)):
+        for number, variable in enumerate(optimizer_state(model)):
             value = variable.numpy()
             kind = {"int64": np.int32, "float64": np.float32}.get(value.dtype.name) if value.shape == () else None
             if kind is not None:
@@ -127,7 +127,7 @@ def _to_graphnet(model: Any) -> bytes:
         OWN_WEIGHTS: to_safetensors({path: w.numpy() for path, w in readable_paths(model).items()}),
     }
     if model.optimizer is not None:
-        state = optimizer_variables(model.optimizer)
+        state = optimizer_state(model)
         members[OWN_OPTIMIZER] = to_safetensors({str(n): v.numpy() for n, v in enumerate(state)})
     return packed(members)
 

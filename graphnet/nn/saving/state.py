@@ -11,6 +11,7 @@ import graphnet as gn
 from graphnet.nn.draws import Calls, Draws
 from graphnet.nn.saving.errors import Refused
 from graphnet.nn.saving.paths import places
+from graphnet.tensor import warn
 
 #: numbers of layers that decide which random numbers come next, and that no constructor is given
 SEEDS = ("key", "_calls")
@@ -83,6 +84,29 @@ def optimizer_variables(optimizer: Any) -> list[gn.Parameter]:
     """The optimizer's state in Keras' order: a learning rate that a schedule gives is none of it."""
     hidden = optimizer._rate if optimizer.schedule else None
     return [v for v in optimizer.variables if v is not hidden]
+
+
+def without_slots(optimizer: Any) -> int:
+    """How many of the optimizer's variables are no slots of weights: the count of steps, and the learning rate."""
+    return 1 if optimizer.schedule else 2
+
+
+def optimizer_state(model: Any) -> list[gn.Parameter]:
+    """What a file holds of the optimizer: its variables, without the slots where they are not the trainable weights'.
+
+    A model that is loaded is compiled for the weights that are trainable then: slots of others would not fit, or,
+    where the shapes are the same, be taken for those of the wrong weights.
+    """
+    optimizer = model.optimizer
+    variables = optimizer_variables(optimizer)
+    if not optimizer.params or [id(p) for p in optimizer.params] == [id(w) for w in model.trainable_weights]:
+        return variables
+    warn(
+        f"the weights that the optimizer {type(optimizer).__name__} trains are not those of '{model.name}' that are "
+        "trainable now: the file has its count of steps and learning rate, and no state for each weight. Set "
+        "`trainable` before `compile`, or compile again."
+    )
+    return variables[: without_slots(optimizer)]
 
 
 def fitting(w: gn.Parameter, value: np.ndarray, what: str) -> np.ndarray:
