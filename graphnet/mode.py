@@ -118,9 +118,12 @@ class Mode:
         self.plain = debug is None and trace is None and of is None
 
     def replaced(self, **changes: Any) -> Mode:
-        values = {slot: getattr(self, slot) for slot in Mode.__slots__ if slot != "plain"}
-        values.update(changes)
-        return Mode(**values)
+        # Written out: a call of grad has several.
+        m = Mode(self.recording, self.region, self.debug, self.trace, self.raw, self.strict, self.of, self.within)
+        for slot, value in changes.items():
+            setattr(m, slot, value)
+        m.plain = m.debug is None and m.trace is None and m.of is None
+        return m
 
 
 PLAIN = Mode()

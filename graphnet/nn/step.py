@@ -66,7 +66,6 @@ class Steps:
         self.keys: dict[str, tuple[str, ...]] = {}
         self.latest: dict[str, Any] = {}
         self._mask: gn.Tensor | None = None
-        self._changes: tuple[int, list[gn.Parameter]] | None = None
         #: called with the arrays of each training batch, before its step
         self.watchers: list[Any] = []
         self.unsettle()
@@ -74,6 +73,7 @@ class Steps:
     def unsettle(self) -> None:
         """Forget the model's weights: it changed, and `settle` will look again."""
         self.settled = False
+        self._changes: tuple[int, list[gn.Parameter]] | None = None
         self.params: list[gn.Parameter] = []
         self.constraints: dict[gn.Parameter, Any] = {}
         self.penalties: list[tuple[Any, gn.Parameter]] = []
@@ -337,8 +337,9 @@ class Steps:
             if layer is self.model or not hasattr(layer, "steps"):
                 found.update((part, None) for part in parts if metrics.Metric in type(part).__mro__)
             waiting += [part for part in reversed(parts) if Weighted in type(part).__mro__]
-        self.held = [metric for metric in found if not any(metric is other for other in self.measures)]
-        self._changes = None
+        now = [metric for metric in found if not any(metric is other for other in self.measures)]
+        if now != self.held:
+            self.held, self._changes = now, None
 
     @property
     def reported(self) -> list[metrics.Metric]:
