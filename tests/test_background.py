@@ -54,6 +54,7 @@ def test_what_runs_shortly_is_not_compiled(monkeypatch):
     asked = []
     monkeypatch.setattr(background.Work, "begin", lambda work: asked.append(work))
     monkeypatch.setattr(plan, "PAYS", 1e9)
+    monkeypatch.setattr(plan._Spent, "begun", True)
     made = gn.trace(lambda x: gn.exp(x), np.ones(3)).compile()
     for _ in range(50):
         made(np.ones(3))

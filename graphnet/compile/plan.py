@@ -31,6 +31,8 @@ ndarray = np.ndarray
 
 #: calls and seconds on NumPy before native code is made beside them: what runs for less does not pay for it
 NATIVE_AFTER, PAYS = 2, 0.1
+#: seconds that all plans together ran on NumPy before the first native code of the process is made: LLVM begins slowly
+EARLY = 0.02
 #: seconds on NumPy after which native code takes over where runs are repeatable: making it should be over by then
 TAKEOVER = 0.4
 #: the part of those calls after which it is begun
@@ -45,8 +47,7 @@ class _Repeatable:
 
 
 class _Spent:
-    """Seconds that all plans ran on NumPy, and whether native code was made: the first is made early, as LLVM is slow
-    to begin."""
+    """Seconds that all plans ran on NumPy, and whether native code was begun."""
 
     seconds = 0.0
     begun = False
@@ -394,7 +395,7 @@ class Plan:
             self._take_over()
             return None
         if work is None:
-            pays = last or self._seconds >= PAYS or (_Spent.seconds >= PAYS and not _Spent.begun)
+            pays = last or self._seconds >= PAYS or (_Spent.seconds >= EARLY and not _Spent.begun)
             if pays and done >= (int(last * BEGUN_AFTER) if last else NATIVE_AFTER):
                 self._work = Work(self)
                 self._work.begin()

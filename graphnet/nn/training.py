@@ -581,7 +581,8 @@ class Model(Saveable, Showing, Layer):
                 check_fit(self, *rows, finite=check_finite)
                 steps.prepare()
             steps.reset()
-            with Interruption():
+            with Interruption() as interruption:
+                interruption.in_step = True
                 steps.learn(*rows)
             return _answer(steps.logs(), return_dict)
 
