@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphnet.containers import flatten
+from graphnet.functions import function
 from graphnet.grad import jvp, vjp
 from graphnet.op import described
 from graphnet.tensor import Tensor, as_array, constant
@@ -47,6 +48,7 @@ def check_grads(
     ...
     AssertionError: the vjp of <lambda> (order 1) gives ... along a random direction; differences give ...
     """
+    function(f, "check_grads")
     rng = np.random.default_rng(seed)
     leaves, rebuild = flatten(args)
     xs = [np.array(as_array(leaf), dtype=np.float64) for leaf in leaves]

@@ -16,6 +16,7 @@ import numpy as np
 
 from graphnet.carried import Call, attached, custom, is_array
 from graphnet.containers import Structure, flatten, is_numbers
+from graphnet.functions import function
 from graphnet.op import apply, as_tensor
 from graphnet.ops.shaping import snapshot
 from graphnet.parts import Packing
@@ -269,6 +270,7 @@ def custom_gradient(f: Function) -> Function:
     >>> gn.grad(lambda x: clipped(x) * 5.0)(2.0)
     Tensor(1.)
     """
+    function(f, "custom_gradient")
     name = getattr(f, "__name__", "a function")
 
     @wraps(f)

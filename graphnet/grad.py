@@ -15,6 +15,7 @@ import numpy as np
 from graphnet import sweep
 from graphnet.containers import Structure, flatten
 from graphnet.escape import line
+from graphnet.functions import function
 from graphnet.mode import differentiating
 from graphnet.named import made
 from graphnet.op import apply, as_tensor, described
@@ -448,6 +449,7 @@ def vjp(f: Function, *args: Any, has_aux: bool = False, allow_constant: bool = F
     >>> pullback([1.0, 10.0])
     (Tensor([ 2., 40.]),)
     """
+    function(f, "vjp")
     call = _Call(f, args, {}, tuple(range(len(args))), "vjp", has_aux, allow_constant)
 
     def pullback(gradient: Any) -> Any:
@@ -472,6 +474,7 @@ def jvp(
     >>> gn.jvp(lambda x: x**2, (gn.tensor([1.0, 2.0]),), (gn.tensor([1.0, 0.5]),))
     (Tensor([1., 4.]), Tensor([2., 2.]))
     """
+    function(f, "jvp")
     if not isinstance(primals, (tuple, list)) or not isinstance(tangents, (tuple, list)):
         raise TypeError("jvp: primals and tangents are tuples with one entry per argument of the function")
     call = _Call(f, tuple(primals), {}, tuple(range(len(primals))), "jvp", allow_constant=allow_constant)

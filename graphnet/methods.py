@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from graphnet import ops, protocols
+from graphnet.escape import line
 from graphnet.foreign import Strange, strange
 from graphnet.grad import backward
-from graphnet.op import fast
+from graphnet.op import described, fast
 from graphnet.ops import elementwise, index, products, shaping
 from graphnet.protocols import booleans_only
 from graphnet.tensor import Parameter, Tensor, known, leaving, settled, state
@@ -28,6 +29,19 @@ _BINARY = {
     "and": elementwise.logical_and,
     "or": elementwise.logical_or,
     "xor": elementwise.logical_xor,
+}
+_IN_PLACE = {
+    "add": "+",
+    "sub": "-",
+    "mul": "*",
+    "truediv": "/",
+    "floordiv": "//",
+    "mod": "%",
+    "pow": "**",
+    "matmul": "@",
+    "and": "&",
+    "or": "|",
+    "xor": "^",
 }
 _COMPARISONS = {
     "eq": elementwise.equal,
@@ -46,6 +60,19 @@ def _booleans(function: Any, sign: str, ask: Strange) -> Any:
     def operator(self: Tensor, other: Any) -> Any:
         found = None if isinstance(other, Tensor) else ask(function.op, self, other, other)
         return checked(self, other) if found is None else found
+
+    return operator
+
+
+def _in_place(sign: str) -> Any:
+    """An operator in place, which Python would carry out as one that makes a new tensor and changes no parameter."""
+
+    def operator(self: Parameter, other: Any) -> Any:
+        raise TypeError(
+            f"{sign}= on the Parameter {line(self.name or described(self))} would make a new tensor, and the parameter "
+            f"would stay as it is: write w.assign(w {sign} value) to change the parameter, or y = w {sign} value for a "
+            "new tensor"
+        )
 
     return operator
 
@@ -73,6 +100,8 @@ def _install_operators() -> None:
     }
     for name, function in others.items():
         setattr(Tensor, name, function)
+    for name, sign in _IN_PLACE.items():
+        setattr(Parameter, f"__i{name}__", _in_place(sign))
 
 
 def _setitem(self: Tensor, key: Any, value: Any) -> None:

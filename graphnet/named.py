@@ -7,6 +7,8 @@ from functools import update_wrapper
 from types import MethodType
 from typing import Any
 
+from graphnet.functions import function
+
 
 class Made:
     """`call`, under the name, signature and docstring of `f`, and with `what` it is of `f` when it is shown."""
@@ -30,4 +32,5 @@ class Made:
 
 def made(f: Callable[..., Any], what: str) -> Callable[[Callable[..., Any]], Made]:
     """A decorator for what is `what` of `f`."""
+    function(f, what)
     return lambda call: Made(call, f, what)

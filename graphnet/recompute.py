@@ -9,6 +9,7 @@ from typing import Any
 
 from graphnet.carried import Call, attached, custom, is_array
 from graphnet.containers import flatten
+from graphnet.functions import function
 from graphnet.grad import _gradients
 from graphnet.op import apply
 from graphnet.ops.shaping import identity
@@ -72,6 +73,7 @@ def checkpoint(f: Function) -> Function:
     >>> gn.grad(lambda x: block(x).sum())(gn.tensor([0.0])).round(6)
     Tensor([0.419974])
     """
+    function(f, "checkpoint")
     name = getattr(f, "__name__", "a function")
 
     @wraps(f)

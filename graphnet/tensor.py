@@ -7,6 +7,7 @@ here: every method that computes is added by `graphnet.methods`.
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from types import CodeType
 from typing import TYPE_CHECKING, Any
@@ -181,6 +182,13 @@ class Tensor:
 
     def __getattr__(self, attribute: str) -> Any:
         # A slot that was never set answers with its default, so that making a node sets only what it has.
+        if attribute == "grad" and self.op is not None:
+            warnings.warn(
+                f"the grad of a result ({self.op.name}) is None: backward leaves gradients in leaves, a Parameter or "
+                "gn.tensor(..., requires_grad=True). To learn, change a Parameter, w.assign(w - rate * w.grad), "
+                "instead of making a new tensor of it; gn.gradients(loss, y) is the gradient for a result y",
+                stacklevel=2,
+            )
         try:
             return _DEFAULTS[attribute]
         except KeyError:

@@ -32,7 +32,7 @@ OPTIONAL = {
 DOORS = {"nn/estimators.py": "sklearn"}
 
 #: what everybody may import
-EVERYWHERE = {"computed", "escape", "forks", "optional"}
+EVERYWHERE = {"computed", "escape", "forks", "functions", "optional"}
 
 #: what each room may import from this package, at the top of its files
 ALLOWED = {
@@ -49,6 +49,7 @@ ALLOWED = {
     "extras": set(),
     "optional": set(),
     "files": set(),
+    "functions": set(),
     "named": set(),
     "apply": {"tensor"},
     "dispatch": {"tensor", "apply"},

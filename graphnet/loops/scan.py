@@ -10,6 +10,7 @@ import numpy as np
 
 from graphnet import parts
 from graphnet.containers import flatten
+from graphnet.functions import function
 from graphnet.graph import Trace
 from graphnet.loops.body import Body, interned, spec
 from graphnet.loops.derived import backward, kept
@@ -127,6 +128,7 @@ def scan(
     >>> gn.scan(step, gn.tensor(0.0), gn.tensor([1.0, 2.0, 3.0]))
     (Tensor(6.), Tensor([10., 30., 60.]))
     """
+    function(f, "scan")
     if reverse not in (True, False):
         raise TypeError(f"scan: reverse is True or False; received {reverse!r}")
     starts, carry_form = flatten(init)

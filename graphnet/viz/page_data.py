@@ -216,7 +216,7 @@ def _add_values(nodes: list[dict[str, Any]], tensors: Sequence[Tensor | None], g
     """Statistics of what is known: of all nodes after a run, else of parameters, constants and eager nodes."""
     if values is None or values is True:
         known = {t: t._value for t in graph.nodes if not t.is_symbolic and t.size <= LARGEST}
-        slopes = {t: t.grad._value for t in known if t.grad is not None}
+        slopes = {t: t.grad._value for t in known if t.op is None and t.grad is not None}
         bad = None
     else:
         run = Run(graph, values)

@@ -30,7 +30,7 @@ class Run:
         known = arguments is True
         if known:
             self.values = {t: t._value for t in graph.nodes if not t.is_symbolic}
-            self.gradients = {t: t.grad._value for t in graph.nodes if t.grad is not None}
+            self.gradients = {t: t.grad._value for t in graph.nodes if t.op is None and t.grad is not None}
             if not self.values:
                 raise ValueError("values=True shows what is known already, and nothing is: give values=[an array, ...]")
         else:
