@@ -101,3 +101,14 @@ def test_the_result_of_a_function_is_not_taken_for_the_function(what, wrong, rig
         wrong(gn.sin(1.0))
     assert f"gn.{what} takes a function; received Tensor: write " in str(error.value)
     assert right in str(error.value)
+
+
+def test_the_profile_of_a_plan_says_which_arrays_it_takes():
+    step = gn.compile(lambda batch: gn.sum(batch["x"] * batch["y"]))
+    batch = {"x": np.ones(2), "y": np.ones((3, 2))}
+    assert step(batch).item() == 6
+    with pytest.raises(
+        ValueError, match=r"2 arrays, one by one, .*x: float64\[2\], .*y: float64\[3, 2\]\); received 1"
+    ):
+        step.plan.profile(batch)
+    assert step.plan.profile(*batch.values()).rows

@@ -14,6 +14,7 @@ from graphnet.compile.convolutions import OPS as CONVOLUTIONS
 from graphnet.compile.fuse import Group, Step
 from graphnet.compile.schedule import members, read_by
 from graphnet.escape import line
+from graphnet.op import described
 from graphnet.tensor import Tensor, known
 
 if TYPE_CHECKING:
@@ -127,7 +128,11 @@ def profiled(plan: Plan, arrays: Sequence[Any], repeat: int) -> Profile:
     """The profile of a plan as its backend is now. Its parameters are not changed: the runs work on copies."""
     graph = plan.graph
     if arrays and len(arrays) != len(graph.inputs):
-        raise ValueError(f"the plan takes {len(graph.inputs)} arguments; received {len(arrays)}")
+        listed = ", ".join(f"{graph.names[t]}: {described(t)}" for t in graph.inputs)
+        raise ValueError(
+            f"the plan takes {len(graph.inputs)} arrays, one by one, also where the function takes containers of them "
+            f"({listed}); received {len(arrays)}"
+        )
     if arrays:
         values = [np.ascontiguousarray(known_array(graph.argument(i, a))) for i, a in enumerate(arrays)]
     else:
