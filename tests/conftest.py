@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import tempfile
 
 import hypothesis
@@ -21,6 +22,9 @@ _made = []
 
 
 def pytest_configure():
+    # A shell starts what runs beside it with Ctrl-C turned off; tests press it.
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     # Workers, and the processes that tests start, inherit the variable.
     if "GRAPHNET_CACHE_DIR" not in os.environ:
         _made.append(tempfile.mkdtemp(prefix="graphnet-tests-"))
