@@ -137,7 +137,8 @@ steps.train(x, y, None)
 tracemalloc.start()
 for _ in range(5):
     steps.train(x, y, None)
-print(model.plan.backend, tracemalloc.get_traced_memory()[1])
+peak = tracemalloc.get_traced_memory()[1]
+print(model.plan.backend, peak)
 """
 
 
