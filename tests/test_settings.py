@@ -292,3 +292,18 @@ def test_a_mask_may_stand_where_nan_is():
     np.testing.assert_array_equal(layer.compute_mask(x), [[True, True, False], [True, False, False]])
     np.testing.assert_array_equal(layer(x), np.nan_to_num(x))
     assert math.isnan(layers.Masking.from_config(layer.get_config()).mask_value)
+
+
+def test_what_may_be_none_by_its_type_may_be_none():
+    """A setting without a limit, whatever its default."""
+    found = [
+        (cls, p.name)
+        for cls in classes()
+        for p in parameters(cls)
+        if "None" in str(p.annotation) and p.default is not p.empty and p.default is not None
+    ]
+    names = {(cls.__name__, name) for cls, name in found}
+    assert {("Muon", "rms_rate"), ("Muon", "weight_decay"), ("AdamW", "weight_decay")} <= names
+    for cls, name in found:
+        made(cls, **{name: None})
+    assert optimizers.Muon.from_config(optimizers.Muon(rms_rate=None).get_config()).rms_rate is None

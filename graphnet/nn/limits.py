@@ -283,8 +283,9 @@ def guarded(cls: str, init: Callable[..., None]) -> Callable[..., None]:
             rules[name] = rule
     if not rules:
         return init
-    # What has no default is a class' to say, where it takes None.
-    optional = {name for name in rules if defaults.get(name) is None}
+    # What has no default is a class' to say, where it takes None; the others are optional by their default or type.
+    types = getattr(init, "__annotations__", {})
+    optional = {name for name in rules if defaults.get(name) is None or "None" in str(types.get(name, ""))}
 
     def ask(self: Any, given: dict[str, Any]) -> None:
         for name, rule in rules.items():
