@@ -278,7 +278,7 @@ def test_a_profile_has_a_row_for_each_step(backend, rng):
         assert {"kernel", "product"} <= kinds or blas.found() is None
 
     assert len(plan.profile(repeat=1).rows) == len(found.rows)
-    with pytest.raises(ValueError, match="takes 2 arrays, one by one.*received 1"):
+    with pytest.raises(ValueError, match=r"takes 2 arrays, one by one.*received 1"):
         plan.profile(x)
 
 
