@@ -16,20 +16,20 @@ from typing import TYPE_CHECKING, Any
 from graphnet import methods, ops
 from graphnet.check import check_grads
 from graphnet.custom import custom_gradient
-from graphnet.debug import ConventionWarning, debug
-from graphnet.grad import elementwise_grad, grad, gradients, hessian, hvp, jacobian, jvp, value_and_grad, vjp
-from graphnet.op import OPS, Op, composite, elementwise, op, reduction
+from graphnet.declare import OPS, Op, composite, elementwise, op, reduction
+from graphnet.derivatives import elementwise_grad, grad, gradients, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+from graphnet.node import Parameter, Region, Tensor, input, no_grad, region, toposort
 from graphnet.ops import *
 from graphnet.ops.shaping import tensor
 from graphnet.recompute import checkpoint
 from graphnet.results import ConstantWarning
-from graphnet.tensor import Parameter, Region, Tensor, input, no_grad, region, toposort
 from graphnet.version import __version__
+from graphnet.watch import ConventionWarning, debug
 
 # These use the names above.
 from graphnet.graph import Graph, trace  # isort: skip
-from graphnet.compile.jit import compile  # isort: skip
-from graphnet.compile.plan import repeatable  # isort: skip
+from graphnet.plans.jit import compile  # isort: skip
+from graphnet.plans.plan import repeatable  # isort: skip
 from graphnet.loops import scan  # isort: skip
 from graphnet import viz  # isort: skip
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from graphnet.escape import line
-from graphnet.tensor import (
+from graphnet.node import (
     _PACKAGE,
     KINDS,
     NO_ATTRS,

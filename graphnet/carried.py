@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from graphnet.containers import is_numbers
-from graphnet.op import Joint, op
+from graphnet.declare import Joint, op
+from graphnet.node import Spec, Tensor, constant, mode, symbolic
 from graphnet.parts import Packing
-from graphnet.tensor import Spec, Tensor, constant, mode, symbolic
 
 
 def _custom_slopes(wanted: Sequence[int], g: Any, y: Any, *inputs: Any, call: Any) -> list[Any]:

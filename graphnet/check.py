@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from graphnet.containers import flatten
+from graphnet.declare import described
+from graphnet.derivatives import jvp, vjp
 from graphnet.functions import function
-from graphnet.grad import jvp, vjp
-from graphnet.op import described
-from graphnet.tensor import Tensor, as_array, constant
+from graphnet.node import Tensor, as_array, constant
 
 
 def _difference(f: Callable[..., list[np.ndarray]], xs: list[np.ndarray], vs: list[np.ndarray], eps: float) -> Any:

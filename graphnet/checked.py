@@ -14,7 +14,7 @@ import numpy as np
 from graphnet import shapes
 from graphnet.apply import KEPT, Joint, Op, Rule, described
 from graphnet.escape import line
-from graphnet.tensor import KINDS, Spec, state
+from graphnet.node import KINDS, Spec, state
 
 ndarray = np.ndarray
 

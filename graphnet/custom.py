@@ -16,12 +16,12 @@ import numpy as np
 
 from graphnet.carried import Call, attached, custom, is_array
 from graphnet.containers import Structure, flatten, is_numbers
+from graphnet.declare import apply, as_tensor
 from graphnet.functions import function
-from graphnet.op import apply, as_tensor
+from graphnet.node import Parameter, Tensor, as_array, constant, mode, state, symbolic, tick
 from graphnet.ops.shaping import snapshot
 from graphnet.parts import Packing
 from graphnet.replay import Program, captured
-from graphnet.tensor import Parameter, Tensor, as_array, constant, mode, state, symbolic, tick
 
 Function = Callable[..., Any]
 _NUMBERS = (float, int, np.generic)

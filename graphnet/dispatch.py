@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from graphnet.apply import Op, apply
-from graphnet.tensor import _PACKAGE, KINDS, NO_ATTRS, WEAK, Spec, Tensor, new, state, tick
+from graphnet.node import _PACKAGE, KINDS, NO_ATTRS, WEAK, Spec, Tensor, new, state, tick
 
 ndarray = np.ndarray
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from graphnet.op import Op, apply, as_tensor
+from graphnet.declare import Op, apply, as_tensor
+from graphnet.node import Tensor
 from graphnet.ops import elementwise, index, products, shaping
-from graphnet.tensor import Tensor
 
 _PLAIN = (list, tuple, np.ndarray, np.generic, int, float, complex)
 _NEVER = (str, bytes, type(None))

@@ -15,13 +15,10 @@ import numpy as np
 from graphnet.arguments import Arguments, Signature
 from graphnet.computed import computed
 from graphnet.containers import flatten
+from graphnet.declare import apply_prepared, as_tensor, described, holds_tensors, made, stopped
+from graphnet.derivatives import gradients
 from graphnet.escape import identifier, line
-from graphnet.grad import gradients
-from graphnet.op import apply_prepared, as_tensor, described, holds_tensors, made, stopped
-from graphnet.ops.products import trace as matrix_trace
-from graphnet.ops.shaping import astype, identity, snapshot, stop_gradient
-from graphnet.stepwise import Numbered, stepwise
-from graphnet.tensor import (
+from graphnet.node import (
     NO_ATTRS,
     Parameter,
     Spec,
@@ -33,6 +30,9 @@ from graphnet.tensor import (
     symbolic,
     toposort,
 )
+from graphnet.ops.products import trace as matrix_trace
+from graphnet.ops.shaping import astype, identity, snapshot, stop_gradient
+from graphnet.stepwise import Numbered, stepwise
 
 #: characters of a tensor's own name that its name in a graph has at most
 LONGEST_NAME = 100
@@ -294,7 +294,7 @@ class Graph:
 
     def simplify(self) -> Graph:
         """A smaller graph with the same values: no dead code, equal nodes shared, constants computed, algebra done."""
-        from graphnet.compile.passes import simplify
+        from graphnet.plans.passes import simplify
 
         return simplify(self)
 
@@ -304,7 +304,7 @@ class Graph:
         `backend` is "auto" (NumPy at first, native code as soon as it is ready), "numpy" or "native". Without it the
         environment variable `GRAPHNET_NATIVE` decides: "0" is "numpy", "1" is "native", else it is "auto".
         """
-        from graphnet.compile.plan import Plan
+        from graphnet.plans.plan import Plan
 
         return Plan(self, backend)
 

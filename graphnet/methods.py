@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from graphnet import ops, protocols
+from graphnet.declare import described, fast
+from graphnet.derivatives import backward
 from graphnet.escape import line
 from graphnet.foreign import Strange, strange
-from graphnet.grad import backward
-from graphnet.op import described, fast
+from graphnet.node import Parameter, Tensor, known, leaving, settled, state
 from graphnet.ops import elementwise, index, products, shaping
 from graphnet.protocols import booleans_only
-from graphnet.tensor import Parameter, Tensor, known, leaving, settled, state
 
 _BINARY = {
     "add": elementwise.add,
@@ -380,7 +380,7 @@ def _repr_html(self: Tensor) -> str | None:
 def _draw(self: Tensor, path: Any = None, **options: Any) -> Any:
     """A picture of what the tensor was computed from, written to `path` if that is given."""
     from graphnet.graph import Graph
-    from graphnet.tensor import toposort
+    from graphnet.node import toposort
 
     leaves = [t for t in toposort([self]) if t.op is None and (t.is_symbolic or t.requires_grad)]
     return Graph([t for t in leaves if not isinstance(t, Parameter)], self).draw(path, **options)

@@ -11,7 +11,7 @@ from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from graphnet.tensor import Tensor
+    from graphnet.node import Tensor
 
 NO_ATTRS: dict[str, Any] = {}
 

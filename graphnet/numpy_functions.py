@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from graphnet import ops
-from graphnet.op import as_tensor
+from graphnet.declare import as_tensor
+from graphnet.node import Tensor, leaving
 from graphnet.ops import elementwise as e
 from graphnet.ops import reduce, shaping
-from graphnet.tensor import Tensor, leaving
 
 Function = Callable[..., Any]
 

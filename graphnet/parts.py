@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from graphnet.op import apply
+from graphnet.declare import apply
+from graphnet.node import Spec, Tensor, constant
 from graphnet.ops.index import _getitem, _scatter_add
 from graphnet.ops.shaping import astype, concatenate, reshape
-from graphnet.tensor import Spec, Tensor, constant
 
 
 class Block(NamedTuple):

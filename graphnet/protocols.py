@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 
 from graphnet import ops
+from graphnet.declare import OPS, as_tensor
 from graphnet.escape import line
 from graphnet.foreign import handed, is_numbers
-from graphnet.op import OPS, as_tensor
+from graphnet.node import Tensor, constant, leaving, settled, state
 from graphnet.ops import elementwise, products, reduce, shaping
-from graphnet.tensor import Tensor, constant, leaving, settled, state
 
 Function = Callable[..., Any]
 

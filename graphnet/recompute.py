@@ -9,13 +9,13 @@ from typing import Any
 
 from graphnet.carried import Call, attached, custom, is_array
 from graphnet.containers import flatten
+from graphnet.declare import apply
+from graphnet.derivatives import _gradients
 from graphnet.functions import function
-from graphnet.grad import _gradients
-from graphnet.op import apply
+from graphnet.node import Tensor, as_array, constant, mode, tick, variable
 from graphnet.ops.shaping import identity
 from graphnet.parts import Packing
 from graphnet.replay import Program, captured
-from graphnet.tensor import Tensor, as_array, constant, mode, tick, variable
 
 Function = Callable[..., Any]
 

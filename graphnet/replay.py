@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from graphnet.op import apply_prepared
-from graphnet.tensor import Parameter, Tensor, constant, state
+from graphnet.declare import apply_prepared
+from graphnet.node import Parameter, Tensor, constant, state
 
 #: bytes of the largest constants that are compared by content
 COMPARED = 4096
@@ -55,7 +55,7 @@ class Program:
         return self._content
 
     def _compared(self) -> Any:
-        from graphnet.compile.passes import frozen
+        from graphnet.plans.passes import frozen
 
         constants = [
             (c.shape, c.dtype, c._value.tobytes() if c.nbytes <= COMPARED else id(c._value)) for c in self.constants

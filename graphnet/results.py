@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from graphnet.declare import as_tensor
 from graphnet.mode import warn
-from graphnet.op import as_tensor
+from graphnet.node import Tensor
 from graphnet.ops.shaping import astype
-from graphnet.tensor import Tensor
 
 
 class ConstantWarning(UserWarning):

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from graphnet.tensor import Parameter, Tensor, mode, state, warn
+from graphnet.node import Parameter, Tensor, mode, state, warn
 
 #: of each file, the warnings that were shown
 _shown: dict[str, dict[Any, Any]] = {}

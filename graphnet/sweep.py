@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 
 from graphnet.apply import COMPLEX
-from graphnet.op import Joint, as_tensor, described
+from graphnet.declare import Joint, as_tensor, described
+from graphnet.node import KINDS, Parameter, Region, Spec, Tensor, mode, state
 from graphnet.ops import shaping
 from graphnet.ops.complexes import real
 from graphnet.ops.reduce import sum as sum_op
-from graphnet.tensor import KINDS, Parameter, Region, Spec, Tensor, mode, state
 
 ndarray = np.ndarray
 _age = attrgetter("_tick")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from graphnet.compile import background, native
+from graphnet.plans import background, native
 
 NEEDS_LLVM = pytest.mark.skipif(not native.available(), reason="LLVM comes with llvmlite, the `fast` extra")
 BACKENDS = ("numpy", pytest.param("native", marks=NEEDS_LLVM))

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from backends import everywhere  # noqa: F401
 
-from graphnet.compile import blas
 from graphnet.loops import body
 from graphnet.loops.running import Loop
+from graphnet.plans import blas
 
 hypothesis.settings.register_profile("default", max_examples=25, deadline=None, derandomize=True)
 hypothesis.settings.register_profile("deep", max_examples=500, deadline=None)

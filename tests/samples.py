@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 import graphnet as gn
-from graphnet.op import OPS
+from graphnet.declare import OPS
 from graphnet.ops import convolution, pooling, products, reduce
 from graphnet.ops.index import getitem
 

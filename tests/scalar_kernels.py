@@ -10,8 +10,8 @@ from unittest import mock
 
 import numpy as np
 
-from graphnet.compile import native
-from graphnet.compile.scalar_ir import Emitter, Library, memory_type
+from graphnet.plans import native
+from graphnet.plans.scalar_ir import Emitter, Library, memory_type
 
 DTYPES = ("float32", "float64")
 # Where long double is no wider than double, the reference itself is off by up to a unit.

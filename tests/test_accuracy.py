@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import graphnet as gn
-from graphnet.compile import native
+from graphnet.plans import native
 from tests.backends import BACKENDS
 
 FAR = np.array([-80.0, -40.0, -20.0, -9.0, -3.0, -0.5, -1e-3, 0.0, 1e-3, 0.5, 3.0, 9.0, 20.0, 40.0, 80.0])

@@ -14,7 +14,7 @@ from programs import Program
 from samples import COMPOSITES, ROWS, Row, Sample
 
 import graphnet as gn
-from graphnet.compile import native
+from graphnet.plans import native
 
 TABLE = {**ROWS, **{f"{name} (composite)": r for name, r in COMPOSITES.items()}}
 

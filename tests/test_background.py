@@ -14,8 +14,8 @@ import pytest
 from backends import NEEDS_LLVM, settled
 
 import graphnet as gn
-from graphnet.compile import background, native, plan
 from graphnet.nn.repeated import Repeated
+from graphnet.plans import background, native, plan
 
 pytestmark = NEEDS_LLVM
 FORKS = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
@@ -191,7 +191,7 @@ LONG = """
     import os, sys, threading, time, types
     import numpy as np
     import graphnet as gn
-    from graphnet.compile import native, plan
+    from graphnet.plans import native, plan
 
     plan.PAYS = 0.0
     begun = threading.Event()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from graphnet.compile import native
+from graphnet.plans import native
 from graphnet.viz.metrics import text_width
 
 DOCS = Path(__file__).parent.parent / "docs"

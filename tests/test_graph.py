@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import graphnet as gn
-from graphnet.compile.passes import algebra, fold, share
-from graphnet.op import OPS, made
+from graphnet.declare import OPS, made
+from graphnet.plans.passes import algebra, fold, share
 
 
 def names(graph):

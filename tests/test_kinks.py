@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import graphnet as gn
-from graphnet.compile import native
+from graphnet.plans import native
 
 INF, NAN = np.inf, np.nan
 

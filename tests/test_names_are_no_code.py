@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import graphnet as gn
-from graphnet.compile.code import Code
-from graphnet.compile.native_code import NativeCode
 from graphnet.escape import identifier
+from graphnet.plans.code import Code
+from graphnet.plans.native_code import NativeCode
 
 PLANTED = "__import__('builtins').planted.append(1)"
 HOSTILE = [

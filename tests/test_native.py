@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from graphnet.compile import native, objects
+from graphnet.plans import native, objects
 
 pytestmark = pytest.mark.skipif(not native.available(), reason="LLVM comes with llvmlite, the `fast` extra")
 
@@ -142,7 +142,7 @@ def test_the_oldest_files_go_when_there_are_too_many(directory, monkeypatch):
 
 def test_processes_that_compile_the_same_at_once(directory):
     program = (
-        "import ctypes, sys; from graphnet.compile import native\n"
+        "import ctypes, sys; from graphnet.plans import native\n"
         "m = native.compile_ir(sys.stdin.read(), ['kernel'])\n"
         "print(ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(m.address['kernel'])(1))"
     )

@@ -12,7 +12,7 @@ import sys
 import pytest
 
 import graphnet
-from graphnet.compile import native, objects
+from graphnet.plans import native, objects
 
 pytestmark = [
     pytest.mark.skipif(not native.available(), reason="LLVM comes with llvmlite, the `fast` extra"),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import graphnet as gn
-from graphnet.compile import blas, pace, plan
+from graphnet.plans import blas, pace, plan
 
 
 def test_slow_runs_make_room_and_room_is_looked_for_again(monkeypatch):

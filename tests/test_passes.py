@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from samples import COMPOSITES, ROWS, Row, Sample
 
 import graphnet as gn
-from graphnet.compile import passes
-from graphnet.compile.passes import algebra, fold, layout, optimise, rewritten, share, simplify, stabilise
-from graphnet.op import OPS, made
+from graphnet.declare import OPS, made
 from graphnet.ops.elementwise import over, times
+from graphnet.plans import passes
+from graphnet.plans.passes import algebra, fold, layout, optimise, rewritten, share, simplify, stabilise
 
 pytestmark = pytest.mark.usefixtures("loops_on_numpy")
 

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import graphnet as gn
-from graphnet.compile import blas, native, plan, rows
-from graphnet.compile.arena import LINE, Life, arranged
+from graphnet.plans import blas, native, plan, rows
+from graphnet.plans.arena import LINE, Life, arranged
 
 # One element of each row.
 

@@ -17,8 +17,8 @@ import pytest
 from backends import NEEDS_LLVM
 
 import graphnet as gn
-from graphnet.compile import blas, crew, native, native_code
-from graphnet.compile.native_code import NativeCode
+from graphnet.plans import blas, crew, native, native_code
+from graphnet.plans.native_code import NativeCode
 
 pytestmark = NEEDS_LLVM
 

@@ -13,8 +13,8 @@ from backends import BACKENDS, NEEDS_LLVM, each_backend
 
 import graphnet as gn
 from graphnet import nn
-from graphnet.compile import plan as plans
 from graphnet.nn.layers.core import dropped
+from graphnet.plans import plan as plans
 
 
 class Normalised(nn.Layer):

@@ -9,9 +9,9 @@ import pytest
 from backends import NEEDS_LLVM, each_backend
 
 import graphnet as gn
-from graphnet.compile import plan, turns
-from graphnet.op import Op, made
-from graphnet.tensor import Spec
+from graphnet.declare import Op, made
+from graphnet.node import Spec
+from graphnet.plans import plan, turns
 
 SOON, LATE = 0.05, 20
 

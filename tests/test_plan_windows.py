@@ -7,9 +7,9 @@ import pytest
 from backends import NEEDS_LLVM, each_backend
 
 import graphnet as gn
-from graphnet.compile import blas, crew, ir_text
-from graphnet.compile.native_code import NativeCode
 from graphnet.ops import pooling
+from graphnet.plans import blas, crew, ir_text
+from graphnet.plans.native_code import NativeCode
 
 #: batch, sizes, window, strides, padding, dilation, channels in and out
 CONVOLUTIONS = {

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import graphnet as gn
-from graphnet.op import OPS
+from graphnet.declare import OPS
 from graphnet.protocols import _functions, _ufuncs
 
 A = np.array([[0.5, -1.5, 2.5], [3.25, 0.125, -0.75]])

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from scalar_kernels import DTYPES, arguments, assembly, kernel, loop_text
 
-from graphnet.compile import native
-from graphnet.compile.scalar_ir import (
+from graphnet.declare import OPS
+from graphnet.plans import native
+from graphnet.plans.scalar_ir import (
     DIRECT,
     Emitter,
     Library,
@@ -22,7 +23,6 @@ from graphnet.compile.scalar_ir import (
     llvm_type,
     memory_type,
 )
-from graphnet.op import OPS
 
 needs_llvm = pytest.mark.skipif(not native.available(), reason="LLVM comes with llvmlite, the `fast` extra")
 
@@ -249,7 +249,7 @@ def test_a_library_defines_each_function_once_in_an_order_of_its_own():
 
 def test_writing_text_needs_no_llvm():
     program = (
-        "import sys; from graphnet.compile.scalar_ir import *; Library().call('exp', 'float32'); "
+        "import sys; from graphnet.plans.scalar_ir import *; Library().call('exp', 'float32'); "
         "print(sorted({'llvmlite', 'numba'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

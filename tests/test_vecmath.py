@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scalar_kernels import DTYPES, arguments, assembly, assert_close, kernel, loop_text, reference, special
 
-from graphnet.compile import native, vecmath
+from graphnet.plans import native, vecmath
 
 pytestmark = pytest.mark.skipif(not native.available(), reason="LLVM comes with llvmlite, the `fast` extra")
 

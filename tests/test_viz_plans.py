@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import graphnet as gn
-from graphnet.compile import native
+from graphnet.plans import native
 
 needs_native = pytest.mark.skipif(not native.available(), reason="llvmlite is not installed")
 

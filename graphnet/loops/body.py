@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 
 from graphnet import forks, shapes
-from graphnet.compile.passes import frozen
 from graphnet.computed import computed
+from graphnet.declare import made
 from graphnet.graph import Graph
-from graphnet.op import made
+from graphnet.node import Spec, Tensor, symbolic
 from graphnet.parts import Block
-from graphnet.tensor import Spec, Tensor, symbolic
+from graphnet.plans.passes import frozen
 
 #: bodies that are remembered; what is in use is kept by those who use it
 REMEMBERED = 256

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from graphnet.grad import _gradients
+from graphnet.derivatives import _gradients
 from graphnet.loops.body import Body, interned
+from graphnet.node import Tensor, mode, symbolic
 from graphnet.ops.shaping import astype
-from graphnet.tensor import Tensor, mode, symbolic
 
 #: ops that only look at their input
 VIEWS = frozenset({"reshape", "transpose", "broadcast_to", "getitem", "identity", "stop_gradient", "positive"})

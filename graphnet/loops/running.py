@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from graphnet.compile.plan import Plan
 from graphnet.graph import Graph
 from graphnet.loops.body import Body
+from graphnet.node import Parameter, state
+from graphnet.plans.plan import Plan
 from graphnet.stepwise import stepwise
-from graphnet.tensor import Parameter, state
 
 
 class Loop(Plan):

@@ -10,13 +10,13 @@ import numpy as np
 
 from graphnet import parts
 from graphnet.containers import flatten
+from graphnet.declare import Joint, apply, apply_prepared, as_tensor, described, op, stopped
 from graphnet.functions import function
 from graphnet.graph import Trace
 from graphnet.loops.body import Body, interned, spec
 from graphnet.loops.derived import backward, kept
 from graphnet.loops.running import loop_of
-from graphnet.op import Joint, apply, apply_prepared, as_tensor, described, op, stopped
-from graphnet.tensor import Parameter, Tensor, constant, mode, state, symbolic, tick
+from graphnet.node import Parameter, Tensor, constant, mode, state, symbolic, tick
 
 
 def _loop_slopes(

@@ -15,7 +15,7 @@ from graphnet.nn.layer import Layer
 from graphnet.nn.ranges import weighing
 from graphnet.nn.sparse import SparseRows
 from graphnet.nn.tried import ROWS, check_probabilities, copes
-from graphnet.tensor import warn
+from graphnet.node import warn
 
 
 def checked_rows(

@@ -27,7 +27,7 @@ from graphnet.nn.ranges import check_unmasked
 from graphnet.nn.shapes import as_shape, each, has_rule, shapes_of, tensors_in, tried, with_shapes
 from graphnet.nn.sparse import is_sparse
 from graphnet.nn.weights import Weighted
-from graphnet.tensor import KINDS, mode, state
+from graphnet.node import KINDS, mode, state
 
 __all__ = ["FLOAT", "Layer", "as_shape", "phase", "running", "unique_name"]
 

@@ -9,7 +9,7 @@ from graphnet.nn.callbacks.base import CallbackList, Told
 from graphnet.nn.data import Source
 from graphnet.nn.interrupt import Interruption
 from graphnet.nn.step import Steps
-from graphnet.tensor import warn
+from graphnet.node import warn
 
 
 def train_epochs(

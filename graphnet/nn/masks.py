@@ -11,7 +11,7 @@ from typing import Any
 import graphnet as gn
 from graphnet.nn.losses import SUM, weights_like
 from graphnet.nn.phase import phase
-from graphnet.tensor import warn
+from graphnet.node import warn
 
 
 def called(layer: Any, x: Any, mask: Any, training: bool) -> tuple[Any, Any]:

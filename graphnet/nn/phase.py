@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 import graphnet as gn
-from graphnet.tensor import state
+from graphnet.node import state
 
 
 class Phase(threading.local):

@@ -23,7 +23,7 @@ from graphnet.nn.phase import phase, running
 from graphnet.nn.repeated import Repeated
 from graphnet.nn.using import use_of
 from graphnet.nn.weights import Weighted, held
-from graphnet.tensor import differentiating, state, warn
+from graphnet.node import differentiating, state, warn
 
 WAITING = (
     "Waiting for native code: with a fixed seed it takes over at the same step in every run. "

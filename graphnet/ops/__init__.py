@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 # What only plans make is registered too: its names are taken.
-from graphnet.op import OPS
+from graphnet.declare import OPS
 from graphnet.ops import planned as planned
 from graphnet.ops.activation import (
     celu,

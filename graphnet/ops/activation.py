@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from graphnet.op import composite, elementwise
+from graphnet.declare import composite, elementwise
 from graphnet.ops.elementwise import absolute, clip, clip_high, greater, greater_equal, less, square, times, where
 from graphnet.ops.shaping import split
 from graphnet.ops.special import erfc

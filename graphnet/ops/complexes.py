@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from graphnet.op import as_tensor, elementwise
+from graphnet.declare import as_tensor, elementwise
 from graphnet.ops.elementwise import conjugate
 from graphnet.ops.transcendental import arctan2, degrees
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from graphnet.op import OPS, apply, elementwise
-from graphnet.tensor import KINDS, Tensor, state
+from graphnet.declare import OPS, apply, elementwise
+from graphnet.node import KINDS, Tensor, state
 
 
 @elementwise(

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from graphnet import shapes
-from graphnet.op import apply, as_tensor, holds_tensors, op
+from graphnet.declare import apply, as_tensor, holds_tensors, op
+from graphnet.node import Tensor, as_array, constant, known
 from graphnet.ops.elementwise import clip, equal, remainder
 from graphnet.ops.shaping import astype, axes_of, broadcast_to, expand_dims, moveaxis, ravel
-from graphnet.tensor import Tensor, as_array, constant, known
 
 
 class _Slot:

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from graphnet.node import Tensor, as_array, constant, known
 from graphnet.ops import elementwise as e
 from graphnet.ops import index, reduce, shaping
 from graphnet.ops.products import trace as trace
-from graphnet.tensor import Tensor, as_array, constant, known
 
 __all__ = [
     "append",

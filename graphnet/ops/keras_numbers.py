@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from graphnet.node import Tensor, constant
 from graphnet.ops import elementwise as e
 from graphnet.ops import index, reduce, shaping
 from graphnet.ops.keras_names import cast, convert_to_tensor
 from graphnet.ops.transcendental import arctan2
-from graphnet.tensor import Tensor, constant
 
 __all__ = [
     "allclose",

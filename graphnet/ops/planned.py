@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from graphnet.apply import registered
-from graphnet.op import OPS, Op
-from graphnet.tensor import Spec
+from graphnet.declare import OPS, Op
+from graphnet.node import Spec
 
 
 def _in_range(places: np.ndarray, size: int) -> np.ndarray:

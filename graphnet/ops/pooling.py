@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from graphnet.op import op
+from graphnet.declare import op
 from graphnet.ops import window as windows
 
 

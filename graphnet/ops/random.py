@@ -13,7 +13,7 @@ import threading
 
 import numpy as np
 
-from graphnet.op import op
+from graphnet.declare import op
 
 GAMMA = 0x9E3779B97F4A7C15
 MIX = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB), (31, 1))

@@ -8,10 +8,10 @@ import math
 import numpy as np
 
 from graphnet import shapes
-from graphnet.op import OPS, op, reduction
+from graphnet.declare import OPS, op, reduction
+from graphnet.node import KINDS
 from graphnet.ops.elementwise import ROOTS, SQUARED, equal, isinf, sqrt, times, where
 from graphnet.ops.transcendental import exp
-from graphnet.tensor import KINDS
 
 
 def _count(x, axis):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from graphnet.apply import registered
-from graphnet.op import Op, apply, op
+from graphnet.declare import Op, apply, op
+from graphnet.node import Spec
 from graphnet.ops.shaping import _tensor as as_tensor
-from graphnet.tensor import Spec
 
 
 def _checked(places: np.ndarray, count: int, what: str) -> np.ndarray:

@@ -8,9 +8,9 @@ from itertools import accumulate, pairwise
 import numpy as np
 
 from graphnet import shapes
-from graphnet.op import as_tensor, composite, described, holds_tensors, op
+from graphnet.declare import as_tensor, composite, described, holds_tensors, op
+from graphnet.node import WEAK, Parameter, Tensor, as_array, constant, known, native
 from graphnet.ops.elementwise import where
-from graphnet.tensor import WEAK, Parameter, Tensor, as_array, constant, known, native
 
 _tensor = as_tensor
 

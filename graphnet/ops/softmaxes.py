@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from graphnet import shapes
-from graphnet.op import composite, op
+from graphnet.declare import composite, op
 from graphnet.ops import reduce
 from graphnet.ops.elementwise import greater, where
 from graphnet.ops.index import sort

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from graphnet.op import composite, elementwise
+from graphnet.declare import composite, elementwise
 from graphnet.ops.elementwise import absolute, divide, less, times, where
 from graphnet.ops.transcendental import sin
 

@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
-from graphnet.op import elementwise
+from graphnet.declare import elementwise
+from graphnet.node import state
 from graphnet.ops.elementwise import SQUARED, equal, isinf, isnan, logical_and, multiply, over, sqrt, times, where
-from graphnet.tensor import state
 
 _LN2 = math.log(2.0)
 _LN10 = math.log(10.0)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from graphnet.op import described
-from graphnet.tensor import Parameter, Region, Tensor
+from graphnet.declare import described
+from graphnet.node import Parameter, Region, Tensor
 from graphnet.viz.scene import Box, Edge, Node, Scene, one_line
 from graphnet.viz.visible import Builder, Path
 from graphnet.viz.words import closed_node, count, plural, region_label, tensor_node

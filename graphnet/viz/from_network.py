@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from graphnet.declare import OPS, Op, apply
 from graphnet.escape import line
 from graphnet.graph import Graph, Trace, flatten
-from graphnet.op import OPS, Op, apply
+from graphnet.node import Parameter, Region, Spec, Tensor, constant, mode, symbolic
 from graphnet.optional import optional
-from graphnet.tensor import Parameter, Region, Spec, Tensor, constant, mode, symbolic
 
 #: bytes that constants computed while a graph is read may have together, and how many times what the graph holds
 FLOOR, GROWTH = 1 << 24, 16

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from graphnet.tensor import Tensor
+from graphnet.node import Tensor
 from graphnet.viz.scene import Node, Scene
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import Any
 
 from graphnet.files import write_whole
 from graphnet.graph import Graph
-from graphnet.tensor import Parameter, Tensor, toposort
+from graphnet.node import Parameter, Tensor, toposort
 from graphnet.viz.page_data import page_data
 from graphnet.viz.scene import LOOKS
 from graphnet.viz.scenes import with_gradient

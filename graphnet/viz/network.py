@@ -6,10 +6,10 @@ import linecache
 import math
 from typing import TYPE_CHECKING, Any
 
+from graphnet.declare import OPS
 from graphnet.escape import line
-from graphnet.op import OPS
+from graphnet.node import Parameter, Region, Tensor
 from graphnet.optional import optional
-from graphnet.tensor import Parameter, Region, Tensor
 
 if TYPE_CHECKING:
     import networkx

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from graphnet.op import described
-from graphnet.tensor import Parameter, Region, Tensor
+from graphnet.declare import described
+from graphnet.node import Parameter, Region, Tensor
 from graphnet.viz.scene import one_line
 from graphnet.viz.visible import Builder
 from graphnet.viz.words import plural, region_label

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from graphnet.declare import OPS, described
 from graphnet.graph import Graph
-from graphnet.op import OPS, described
-from graphnet.tensor import Parameter, Region, Tensor
+from graphnet.node import Parameter, Region, Tensor
 from graphnet.viz.build import build
 from graphnet.viz.layout import Arranger
 from graphnet.viz.scene import LOOKS, Scene, one_line

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphnet.tensor import Region, Tensor
+from graphnet.node import Region, Tensor
 from graphnet.viz.render import STILL, drawn
 from graphnet.viz.scene import Node, Scene
 from graphnet.viz.scenes import scene_of
 from graphnet.viz.words import plural
 
 if TYPE_CHECKING:
-    from graphnet.compile.plan import Plan
+    from graphnet.plans.plan import Plan
 
 #: lines of code that a tooltip has at most
 _LINES = 60
@@ -21,7 +21,7 @@ _LINES = 60
 
 def plan_scene(plan: Plan, kernels: bool = True, heat: str | None = None, profile: Any = None, **options: Any) -> Scene:
     """The scene of a plan; options as for `draw`."""
-    from graphnet.compile.schedule import members
+    from graphnet.plans.schedule import members
 
     if heat is not None and profile is None:
         profile = plan.profile()

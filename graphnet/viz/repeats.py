@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from graphnet.tensor import Parameter, Region, Tensor
+from graphnet.node import Parameter, Region, Tensor
 
 #: how many boxes and ops one group of a run has at most, and how many groups make a run
 _PERIOD, _LEAST = 8, 3

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from graphnet.graph import Graph, gradients
-from graphnet.tensor import constant, mode
+from graphnet.node import constant, mode
 from graphnet.viz.build import build
 from graphnet.viz.heat import Heat, heat_of
 from graphnet.viz.scene import Scene

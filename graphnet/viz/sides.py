@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from graphnet.graph import Graph
-from graphnet.tensor import Parameter, Tensor
+from graphnet.node import Parameter, Tensor
 from graphnet.viz.render import Picture, drawn
 from graphnet.viz.repeats import frozen
 from graphnet.viz.scene import Box, Edge, Node, Scene, one_line

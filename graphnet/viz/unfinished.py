@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Any
 
+from graphnet.declare import described
 from graphnet.graph import Graph
-from graphnet.op import described
-from graphnet.tensor import Parameter, Region, Tensor, toposort
+from graphnet.node import Parameter, Region, Tensor, toposort
 from graphnet.viz.render import Picture, drawn
 from graphnet.viz.scene import Box, Edge, Node, Scene, one_line
 from graphnet.viz.scenes import scene_of

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphnet.tensor import Tensor
+from graphnet.node import Tensor
 from graphnet.viz.scene import Node, Scene
 from graphnet.viz.statistics import statistics
 

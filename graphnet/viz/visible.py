@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from graphnet.op import described
-from graphnet.tensor import Parameter, Region, Tensor
+from graphnet.declare import described
+from graphnet.node import Parameter, Region, Tensor
 from graphnet.viz.repeats import Repeats
 from graphnet.viz.scene import one_line
 

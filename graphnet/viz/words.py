@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphnet.op import described
-from graphnet.tensor import Parameter, Region, Tensor
+from graphnet.declare import described
+from graphnet.node import Parameter, Region, Tensor
 from graphnet.viz.scene import Node, one_line
 
 if TYPE_CHECKING:

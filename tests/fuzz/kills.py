@@ -14,9 +14,9 @@ import numpy as np
 
 import graphnet as gn
 from graphnet import nn
-from graphnet.compile import native
 from graphnet.nn import callbacks
 from graphnet.nn.saving import archives, arrays
+from graphnet.plans import native
 
 X = np.random.default_rng(0).normal(size=(24, 4)).astype("float32")
 Y = X[:, :1]

@@ -12,7 +12,7 @@ from graphnet.escape import cell
 from graphnet.files import write_whole
 from graphnet.nn.callbacks.base import Callback, Logs
 from graphnet.nn.lookup import plain
-from graphnet.tensor import warn
+from graphnet.node import warn
 
 
 class CSVLogger(Callback):

@@ -15,8 +15,8 @@ from graphnet.extras import install
 from graphnet.nn.callbacks.base import Callback, Logs
 from graphnet.nn.data import whole
 from graphnet.nn.probe import Probe
+from graphnet.node import warn
 from graphnet.optional import optional
-from graphnet.tensor import warn
 
 _number = itertools.count()
 

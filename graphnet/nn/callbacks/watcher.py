@@ -6,7 +6,7 @@ import math
 from typing import Any, ClassVar
 
 from graphnet.nn.callbacks.base import Callback, Logs
-from graphnet.tensor import warn
+from graphnet.node import warn
 
 
 class Watcher(Callback):

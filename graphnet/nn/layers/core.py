@@ -10,7 +10,7 @@ from graphnet.nn import activations, constraints, initializers, regularizers, se
 from graphnet.nn.draws import Calls
 from graphnet.nn.layer import FLOAT, Layer, as_shape
 from graphnet.nn.lookup import Table
-from graphnet.tensor import warn
+from graphnet.node import warn
 
 table = Table("layer")
 

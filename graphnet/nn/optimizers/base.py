@@ -18,8 +18,8 @@ import graphnet as gn
 from graphnet.nn.lookup import Configured, Table, checked_name, constructor_of, plain
 from graphnet.nn.optimizers import schedules
 from graphnet.nn.optimizers.settings import count_of, fraction, number_of, positive, schedule_of, takes_step
-from graphnet.tensor import state as thread
-from graphnet.tensor import warn
+from graphnet.node import state as thread
+from graphnet.node import warn
 
 table = Table("optimizer")
 

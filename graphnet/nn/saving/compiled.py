@@ -11,7 +11,7 @@ from graphnet.nn.saving.errors import Refused
 from graphnet.nn.saving.state import fitting, optimizer_variables, without_slots
 from graphnet.nn.saving.tree import OWN, Maker, NoWord, written
 from graphnet.nn.training import Model
-from graphnet.tensor import warn
+from graphnet.node import warn
 
 
 def compile_config(model: Any, dialect: str) -> dict[str, Any] | None:

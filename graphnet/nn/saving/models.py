@@ -30,7 +30,7 @@ from graphnet.nn.saving.paths import keras_paths, places, readable_paths
 from graphnet.nn.saving.state import Budget, matched, optimizer_state, seeds_of, set_seeds
 from graphnet.nn.saving.tree import OWN, Maker, NoWord, written
 from graphnet.nn.training import Model
-from graphnet.tensor import warn
+from graphnet.node import warn
 
 MODEL_ENDINGS = (".keras", ".graphnet")
 #: the version of the layout of `.graphnet` files

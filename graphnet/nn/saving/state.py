@@ -11,7 +11,7 @@ import graphnet as gn
 from graphnet.nn.draws import Calls, Draws
 from graphnet.nn.saving.errors import Refused
 from graphnet.nn.saving.paths import places
-from graphnet.tensor import warn
+from graphnet.node import warn
 
 #: numbers of layers that decide which random numbers come next, and that no constructor is given
 SEEDS = ("key", "_calls")

@@ -16,7 +16,7 @@ from graphnet.nn.saving.errors import Refused, reading
 from graphnet.nn.saving.hdf5 import from_hdf5, to_hdf5
 from graphnet.nn.saving.paths import keras_paths, places, readable_paths
 from graphnet.nn.saving.state import matched
-from graphnet.tensor import warn
+from graphnet.node import warn
 
 WEIGHT_ENDINGS = (".weights.h5", ".safetensors", ".npz")
 
