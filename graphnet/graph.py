@@ -294,7 +294,7 @@ class Graph:
 
     def simplify(self) -> Graph:
         """A smaller graph with the same values: no dead code, equal nodes shared, constants computed, algebra done."""
-        from graphnet.plans.passes import simplify
+        from graphnet.plans.rewrite import simplify
 
         return simplify(self)
 

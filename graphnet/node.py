@@ -80,7 +80,7 @@ _DEFAULTS: dict[str, Any] = {
     "region": None,
     "gradient_of": None,
     "_tick": 0,
-    "_turn": None,
+    "_lock": None,
     "_code": None,
     "_lasti": -1,
 }
@@ -375,11 +375,11 @@ class Parameter(Tensor):
     Parameter([[3., 4.]], name='w')
     """
 
-    __slots__ = ("_changed", "_turn")
+    __slots__ = ("_changed", "_lock")
     #: how many there have been: who has listed those of a model need not look again while there is no new one
     _made = 0
     _changed: int
-    _turn: Any
+    _lock: Any
 
     def __init__(self, data: Any, dtype: Any = None, name: str | None = None, trainable: bool = True):
         value = as_array(data, dtype, copy=True)

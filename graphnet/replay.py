@@ -55,7 +55,7 @@ class Program:
         return self._content
 
     def _compared(self) -> Any:
-        from graphnet.plans.passes import frozen
+        from graphnet.plans.rewrite import frozen
 
         constants = [
             (c.shape, c.dtype, c._value.tobytes() if c.nbytes <= COMPARED else id(c._value)) for c in self.constants

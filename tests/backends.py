@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from graphnet.plans import background, native
+from graphnet.plans import compiler_thread
+from graphnet.plans.code import compiler
 
-NEEDS_LLVM = pytest.mark.skipif(not native.available(), reason="LLVM comes with llvmlite, the `fast` extra")
+NEEDS_LLVM = pytest.mark.skipif(not compiler.available(), reason="LLVM comes with llvmlite, the `fast` extra")
 BACKENDS = ("numpy", pytest.param("native", marks=NEEDS_LLVM))
 
 each_backend = pytest.mark.parametrize("backend", BACKENDS)
@@ -21,5 +22,5 @@ def everywhere(request, monkeypatch):
 
 def settled():
     """Returns when nothing that other tests have left is being compiled beside, which takes memory and time."""
-    while (compiler := background._thread) is not None:
+    while (compiler := compiler_thread._thread) is not None:
         compiler.join()

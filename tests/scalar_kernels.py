@@ -10,7 +10,7 @@ from unittest import mock
 
 import numpy as np
 
-from graphnet.plans import native
+from graphnet.plans.code import compiler
 from graphnet.plans.scalar_ir import Emitter, Library, memory_type
 
 DTYPES = ("float32", "float64")
@@ -68,7 +68,7 @@ def kernel(expression, inputs, dtype, contract=True):
     """A function of arrays, one for each of `inputs`, compiled without the cache on disk."""
     text, kind = loop_text(expression, inputs, dtype, contract)
     with mock.patch.dict(os.environ, GRAPHNET_CACHE_DIR="0"):
-        module = native.compile_ir(text, ["kernel"])
+        module = compiler.compile_ir(text, ["kernel"])
     call = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * (len(inputs) + 1), ctypes.c_int64)(module.address["kernel"])
 
     def run(*arrays):
@@ -83,8 +83,8 @@ def kernel(expression, inputs, dtype, contract=True):
 
 def assembly(text):
     """What LLVM makes of a module for this processor."""
-    machine = native.target_machine()
-    return machine.emit_assembly(native.optimised(text, machine))
+    machine = compiler.target_machine()
+    return machine.emit_assembly(compiler.optimised(text, machine))
 
 
 def special(dtype):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import graphnet as gn
-from graphnet.plans import native
+from graphnet.plans.code import compiler
 from tests.backends import BACKENDS
 
 FAR = np.array([-80.0, -40.0, -20.0, -9.0, -3.0, -0.5, -1e-3, 0.0, 1e-3, 0.5, 3.0, 9.0, 20.0, 40.0, 80.0])
@@ -84,7 +84,7 @@ def ways(f, x, many=True):
     if many:
         yield "many", f(gn.tensor(np.tile(x, 1000))).numpy()[: x.size]
     yield "graph", gn.trace(f, x)(x).numpy()
-    for backend in ("numpy", "native") if native.available() else ("numpy",):
+    for backend in ("numpy", "native") if compiler.available() else ("numpy",):
         yield backend, gn.compile(f, backend=backend)(x).numpy()
 
 

@@ -14,7 +14,7 @@ from programs import Program
 from samples import COMPOSITES, ROWS, Row, Sample
 
 import graphnet as gn
-from graphnet.plans import native
+from graphnet.plans.code import compiler
 
 TABLE = {**ROWS, **{f"{name} (composite)": r for name, r in COMPOSITES.items()}}
 
@@ -108,7 +108,7 @@ def test_every_sample_in_every_layout_and_way_of_running(row: Row, sample: Sampl
         graph = gn.trace(call, *arrays)
         runs = [call, graph, graph.compile(backend="numpy")]
         # One native dtype is enough: what is tried here is how an input is read, not the arithmetic.
-        if narrow and native.available():
+        if narrow and compiler.available():
             runs.append(graph.compile(backend="native"))
         for layout in LAYOUTS:
             moved = laid_out(layout, arrays)
@@ -144,7 +144,7 @@ def test_programs_agree_in_every_way_of_running(seed, length, exact, layout):
         expected = graph(*arrays)
         moved = laid_out(layout, arrays)
         plans = [graph.compile(backend="numpy")]
-        if native.available():
+        if compiler.available():
             plans.append(graph.compile(backend="native"))
         for run in [graph, *plans]:
             for found, right in zip(run(*moved), expected, strict=True):

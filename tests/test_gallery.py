@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from graphnet.plans import native
+from graphnet.plans.code import compiler
 from graphnet.viz.metrics import text_width
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(not (DOCS / "make_gallery.py").is_file(), reason
 def drawn(tmp_path_factory):
     """Two runs of the script, with hashes of strings that differ."""
     folders = [tmp_path_factory.mktemp("gallery") for _ in range(2)]
-    names = [*QUICK, *(["plan"] if native.available() else [])]
+    names = [*QUICK, *(["plan"] if compiler.available() else [])]
     for seed, folder in enumerate(folders):
         subprocess.run(
             [sys.executable, DOCS / "make_gallery.py", "--out", folder, *names],

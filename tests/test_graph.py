@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import graphnet as gn
 from graphnet.declare import OPS, made
-from graphnet.plans.passes import algebra, fold, share
+from graphnet.plans.rewrite import algebra, fold, share
 
 
 def names(graph):

@@ -9,8 +9,8 @@ import pytest
 
 import graphnet as gn
 from graphnet.escape import identifier
-from graphnet.plans.code import Code
-from graphnet.plans.native_code import NativeCode
+from graphnet.plans.code.function import Code
+from graphnet.plans.code.native_lines import NativeCode
 
 PLANTED = "__import__('builtins').planted.append(1)"
 HOSTILE = [

@@ -10,9 +10,9 @@ import time
 
 import pytest
 
-from graphnet.plans import native, objects
+from graphnet.plans.code import compiler, object_cache
 
-pytestmark = pytest.mark.skipif(not native.available(), reason="LLVM comes with llvmlite, the `fast` extra")
+pytestmark = pytest.mark.skipif(not compiler.available(), reason="LLVM comes with llvmlite, the `fast` extra")
 
 
 def text(number):
@@ -33,8 +33,8 @@ def directory(tmp_path, monkeypatch):
 def compilations(monkeypatch):
     """A list that grows by one with each compilation."""
     done = []
-    compile_text = native._compile
-    monkeypatch.setattr(native, "_compile", lambda text: (done.append(text), compile_text(text))[1])
+    compile_text = compiler._compile
+    monkeypatch.setattr(compiler, "_compile", lambda text: (done.append(text), compile_text(text))[1])
     return done
 
 
@@ -44,30 +44,30 @@ def kept(directory):
 
 
 def test_the_second_time_is_from_the_disk(directory, compilations):
-    assert result(native.compile_ir(text(4), ["kernel"])) == 5
-    assert result(native.compile_ir(text(4), ["kernel"])) == 5
+    assert result(compiler.compile_ir(text(4), ["kernel"])) == 5
+    assert result(compiler.compile_ir(text(4), ["kernel"])) == 5
     assert len(compilations) == 1
     assert len(kept(directory)) == 1
 
 
 def test_another_constant_is_another_file(directory, compilations):
-    assert result(native.compile_ir(text(4), ["kernel"])) == 5
-    assert result(native.compile_ir(text(5), ["kernel"])) == 6
+    assert result(compiler.compile_ir(text(4), ["kernel"])) == 5
+    assert result(compiler.compile_ir(text(5), ["kernel"])) == 6
     assert len(compilations) == 2
     assert len(kept(directory)) == 2
 
 
 def test_another_processor_is_another_file(directory, compilations, monkeypatch):
-    native.compile_ir(text(4), ["kernel"])
-    features = native._host()[1]
-    monkeypatch.setattr(native, "_about", lambda text, about=native._about: about(text) + features + ",+more")
-    native.compile_ir(text(4), ["kernel"])
+    compiler.compile_ir(text(4), ["kernel"])
+    features = compiler._host()[1]
+    monkeypatch.setattr(compiler, "_about", lambda text, about=compiler._about: about(text) + features + ",+more")
+    compiler.compile_ir(text(4), ["kernel"])
     assert len(compilations) == len(kept(directory)) == 2
 
 
 @pytest.mark.parametrize("damage", ["truncated", "changed", "empty", "foreign"])
 def test_a_damaged_file_is_replaced(directory, compilations, damage):
-    native.compile_ir(text(4), ["kernel"])
+    compiler.compile_ir(text(4), ["kernel"])
     (file,) = kept(directory)
     good = file.read_bytes()
     middle = len(good) // 2
@@ -78,7 +78,7 @@ def test_a_damaged_file_is_replaced(directory, compilations, damage):
         "foreign": b"something else" * 100,
     }
     file.write_bytes(bad[damage])
-    assert result(native.compile_ir(text(4), ["kernel"])) == 5
+    assert result(compiler.compile_ir(text(4), ["kernel"])) == 5
     assert len(compilations) == 2
     assert file.read_bytes() == good
 
@@ -88,7 +88,7 @@ def test_the_cache_can_be_turned_off(tmp_path, monkeypatch, compilations, value)
     monkeypatch.setenv("GRAPHNET_CACHE_DIR", value)
     monkeypatch.chdir(tmp_path)
     for _ in range(2):
-        assert result(native.compile_ir(text(4), ["kernel"])) == 5
+        assert result(compiler.compile_ir(text(4), ["kernel"])) == 5
     assert len(compilations) == 2
     assert not list(tmp_path.iterdir())
 
@@ -97,7 +97,7 @@ def test_a_directory_that_cannot_be_made_is_no_error(tmp_path, monkeypatch, comp
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("GRAPHNET_CACHE_DIR", str(tmp_path / "file" / "objects"))
     for _ in range(2):
-        assert result(native.compile_ir(text(4), ["kernel"])) == 5
+        assert result(compiler.compile_ir(text(4), ["kernel"])) == 5
     assert len(compilations) == 2
 
 
@@ -108,8 +108,8 @@ def test_a_directory_that_is_read_only_is_no_error(directory, compilations, monk
         raise PermissionError(13, "Permission denied")
 
     # Whoever may write everywhere is refused as well.
-    monkeypatch.setattr(objects.Folder, "open", refused)
-    assert result(native.compile_ir(text(4), ["kernel"])) == 5
+    monkeypatch.setattr(object_cache.Folder, "open", refused)
+    assert result(compiler.compile_ir(text(4), ["kernel"])) == 5
     directory.chmod(0o700)
     assert not list(directory.iterdir())
 
@@ -118,32 +118,32 @@ def test_a_full_disk_is_no_error_and_leaves_nothing(directory, monkeypatch):
     def full(self, old, new):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(objects.Folder, "replace", full)
-    assert result(native.compile_ir(text(4), ["kernel"])) == 5
+    monkeypatch.setattr(object_cache.Folder, "replace", full)
+    assert result(compiler.compile_ir(text(4), ["kernel"])) == 5
     assert [file.name for file in directory.iterdir()] == ["secret"]
 
 
 def test_the_oldest_files_go_when_there_are_too_many(directory, monkeypatch):
-    monkeypatch.setattr(objects, "PRUNE_EVERY", 1)
+    monkeypatch.setattr(object_cache, "PRUNE_EVERY", 1)
     files = []
     for number in range(3):
-        native.compile_ir(text(number), ["kernel"])
+        compiler.compile_ir(text(number), ["kernel"])
         files += [file for file in kept(directory) if file not in files]
         os.utime(files[-1], (time.time() - 1000 + number,) * 2)
     size = files[0].stat().st_size
     left = directory / "killed.tmp"
     left.write_bytes(b"half")
     os.utime(left, (0, 0))
-    monkeypatch.setattr(objects, "LIMIT", 2 * size + 10)
-    native.compile_ir(text(3), ["kernel"])
+    monkeypatch.setattr(object_cache, "LIMIT", 2 * size + 10)
+    compiler.compile_ir(text(3), ["kernel"])
     assert [file.exists() for file in files] == [False, True, True] and len(kept(directory)) == 3
     assert not left.exists()
 
 
 def test_processes_that_compile_the_same_at_once(directory):
     program = (
-        "import ctypes, sys; from graphnet.plans import native\n"
-        "m = native.compile_ir(sys.stdin.read(), ['kernel'])\n"
+        "import ctypes, sys; from graphnet.plans.code import compiler\n"
+        "m = compiler.compile_ir(sys.stdin.read(), ['kernel'])\n"
         "print(ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(m.address['kernel'])(1))"
     )
     command = [sys.executable, "-c", program]
@@ -164,7 +164,7 @@ def test_generated_calls_of_memcpy_and_memset_resolve(directory):
     }
     """
     for _ in range(2):
-        module = native.compile_ir(source, ["copy"])
+        module = compiler.compile_ir(source, ["copy"])
         to, source_bytes = ctypes.create_string_buffer(b"x" * 9999), ctypes.create_string_buffer(b"y" * 9999)
         call = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)(module.address["copy"])
         call(ctypes.addressof(to), ctypes.addressof(source_bytes), 10_000)
@@ -173,6 +173,6 @@ def test_generated_calls_of_memcpy_and_memset_resolve(directory):
 
 def test_a_wrong_text_and_a_missing_name_are_errors(directory):
     with pytest.raises(RuntimeError):
-        native.compile_ir("define nonsense", ["kernel"])
+        compiler.compile_ir("define nonsense", ["kernel"])
     with pytest.raises(KeyError, match="other"):
-        native.compile_ir(text(4), ["kernel", "other"])
+        compiler.compile_ir(text(4), ["kernel", "other"])

@@ -12,10 +12,10 @@ import sys
 import pytest
 
 import graphnet
-from graphnet.plans import native, objects
+from graphnet.plans.code import compiler, object_cache
 
 pytestmark = [
-    pytest.mark.skipif(not native.available(), reason="LLVM comes with llvmlite, the `fast` extra"),
+    pytest.mark.skipif(not compiler.available(), reason="LLVM comes with llvmlite, the `fast` extra"),
     pytest.mark.skipif(not hasattr(os, "geteuid"), reason="there are no modes here"),
 ]
 
@@ -23,22 +23,22 @@ TEXT = "define i64 @kernel(i64 %x) {\n  %y = add i64 %x, 4\n  ret i64 %y\n}\n"
 
 
 def value(exports=("kernel",), text=TEXT):
-    module = native.compile_ir(text, exports)
+    module = compiler.compile_ir(text, exports)
     return ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(module.address["kernel"])(1)
 
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.setenv("GRAPHNET_CACHE_DIR", str(tmp_path / "objects"))
-    monkeypatch.setattr(objects, "_said", set())
+    monkeypatch.setattr(object_cache, "_said", set())
     return tmp_path / "objects"
 
 
 @pytest.fixture
 def compilations(monkeypatch):
     done = []
-    compile_text = native._compile
-    monkeypatch.setattr(native, "_compile", lambda text: (done.append(text), compile_text(text))[1])
+    compile_text = compiler._compile
+    monkeypatch.setattr(compiler, "_compile", lambda text: (done.append(text), compile_text(text))[1])
     return done
 
 
@@ -93,7 +93,7 @@ def test_a_folder_that_others_could_only_read_is_closed_to_them(folder, compilat
 def test_a_folder_or_file_of_somebody_else_is_not_used(folder, compilations, monkeypatch, caplog):
     value()
     user = os.geteuid()
-    monkeypatch.setattr(objects.os, "geteuid", lambda: user + 1)
+    monkeypatch.setattr(object_cache.os, "geteuid", lambda: user + 1)
     with caplog.at_level(logging.WARNING, "graphnet"):
         assert value() == 5
     assert len(compilations) == 2 and f"it belongs to user {user}" in caplog.text
@@ -165,10 +165,10 @@ def test_a_link_or_a_file_in_place_of_the_folder(folder, compilations, tmp_path,
 
 def sealed(folder, about, code):
     """A file for a text whose seal is right, whatever is in it."""
-    with objects.opened(folder) as found:
+    with object_cache.opened(folder) as found:
         secret = found.secret()
-        name = objects._name(secret, about)
-        found.write(name, objects.MAGIC + objects._seal(secret, name, code) + code)
+        name = object_cache._name(secret, about)
+        found.write(name, object_cache.MAGIC + object_cache._seal(secret, name, code) + code)
 
 
 def garbage(good):
@@ -189,7 +189,7 @@ def garbage(good):
 )
 def test_no_object_file_of_this_machine_is_compiled_anew_even_under_a_right_seal(folder, compilations, damage):
     value()
-    sealed(folder, native._about(TEXT), damage(native._compile(TEXT)))
+    sealed(folder, compiler._about(TEXT), damage(compiler._compile(TEXT)))
     del compilations[:]
     assert value() == 5
     assert len(compilations) == 1
@@ -199,7 +199,7 @@ def test_no_object_file_of_this_machine_is_compiled_anew_even_under_a_right_seal
 
 def test_a_function_that_is_missing_is_compiled_anew(folder, compilations, caplog):
     value()
-    sealed(folder, native._about(TEXT), native._compile(TEXT.replace("@kernel", "@other")))
+    sealed(folder, compiler._about(TEXT), compiler._compile(TEXT.replace("@kernel", "@other")))
     del compilations[:]
     with caplog.at_level(logging.WARNING, "graphnet"):
         assert value() == 5
@@ -232,19 +232,19 @@ def test_where_it_is(monkeypatch, tmp_path):
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     for given, found in (("~/objects", tmp_path / "objects"), ("~", tmp_path), ("0", None), ("", None)):
         monkeypatch.setenv("GRAPHNET_CACHE_DIR", given)
-        assert objects.directory() == found
+        assert object_cache.directory() == found
     monkeypatch.setenv("GRAPHNET_CACHE_DIR", "~nobody-has-this-name/objects")
-    assert objects.directory() is None
+    assert object_cache.directory() is None
     monkeypatch.delenv("GRAPHNET_CACHE_DIR")
-    assert objects.directory() == tmp_path / ".cache" / "graphnet"
+    assert object_cache.directory() == tmp_path / ".cache" / "graphnet"
     for relative in ("", "here"):
         monkeypatch.setenv("HOME", relative)
-        found = objects.directory()
+        found = object_cache.directory()
         assert found is None or found.is_absolute()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert objects.directory() == tmp_path / "graphnet"
+    assert object_cache.directory() == tmp_path / "graphnet"
     monkeypatch.setenv("XDG_CACHE_HOME", "caches")
-    assert objects.directory() is None
+    assert object_cache.directory() is None
 
 
 @pytest.mark.parametrize("home", [None, "/nonexistent/home", "/dev/null"])

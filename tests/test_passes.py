@@ -9,13 +9,13 @@ from samples import COMPOSITES, ROWS, Row, Sample
 import graphnet as gn
 from graphnet.declare import OPS, made
 from graphnet.ops.elementwise import over, times
-from graphnet.plans import passes
-from graphnet.plans.passes import algebra, fold, layout, optimise, rewritten, share, simplify, stabilise
+from graphnet.plans import rewrite
+from graphnet.plans.rewrite import algebra, fold, layout, optimise, rewritten, share, simplify, stabilise
 
 pytestmark = pytest.mark.usefixtures("loops_on_numpy")
 
 EXACT = [fold, share, algebra, simplify]
-ROUNDING = [layout, stabilise, passes.join_softmax, optimise]
+ROUNDING = [layout, stabilise, rewrite.join_softmax, optimise]
 TABLE = {**ROWS, **{f"{name} (composite)": r for name, r in COMPOSITES.items()}}
 
 
@@ -416,7 +416,7 @@ def test_the_work_grows_with_the_nodes():
         def rule(node, inputs):
             nonlocal count
             count += 1
-            return passes._EXACT(node, inputs)
+            return rewrite._EXACT(node, inputs)
 
         graph = gn.Graph([Z], build(n))
         assert len(rewritten(graph, rule, shared=True)) == len(simplify(graph))

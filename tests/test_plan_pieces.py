@@ -11,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import graphnet as gn
-from graphnet.plans import blas, native, plan, rows
-from graphnet.plans.arena import LINE, Life, arranged
+from graphnet.plans import blas, plan
+from graphnet.plans.code import compiler
+from graphnet.plans.kernels import gemv
+from graphnet.plans.order.arena import LINE, Life, arranged
 
 # One element of each row.
 
@@ -110,7 +112,7 @@ def test_one_row_times_matrices_of_many_widths(dtype, inner, rng):
     for found, m in zip(plan(x, *ms), ms, strict=True):
         np.testing.assert_allclose(found.numpy(), x @ m, rtol=0, atol=1e-5 if dtype == "float32" else 1e-13)
     if blas.found() is not None:
-        assert sum(rows.fits(p) for p in plan.code.products.values()) == len(WIDTHS)
+        assert sum(gemv.fits(p) for p in plan.code.products.values()) == len(WIDTHS)
 
 
 @NEEDS_LLVM
@@ -308,11 +310,11 @@ def test_the_variable_says_what_plans_begin_as(word, monkeypatch):
     monkeypatch.setenv("GRAPHNET_NATIVE", word)
     f = gn.compile(lambda x: gn.sin(x) * 2.0)
     f(gn.ones(3))
-    assert f.plan.backend == ("native" if word == "1" and native.available() else "numpy")
+    assert f.plan.backend == ("native" if word == "1" and compiler.available() else "numpy")
     for _ in range(4):
         f(gn.ones(3))
     f.plan.wait()
-    assert f.plan.backend == ("native" if word != "0" and native.available() else "numpy")
+    assert f.plan.backend == ("native" if word != "0" and compiler.available() else "numpy")
     # An argument counts for more.
     g = gn.compile(lambda x: gn.sin(x) * 2.0, backend="numpy")
     g(gn.ones(3))
@@ -320,7 +322,7 @@ def test_the_variable_says_what_plans_begin_as(word, monkeypatch):
 
 
 def test_without_llvm_plans_stay_with_numpy(monkeypatch):
-    monkeypatch.setattr(native, "available", lambda: False)
+    monkeypatch.setattr(compiler, "available", lambda: False)
     with pytest.raises(ImportError, match="llvmlite"):
         gn.compile(lambda x: x, backend="native")
     monkeypatch.setenv("GRAPHNET_NATIVE", "1")
@@ -334,7 +336,7 @@ def test_waiting_makes_native_code_before_the_first_call():
     plan = gn.trace(lambda x: gn.sin(x), np.ones(3)).compile(backend="auto")
     assert plan.backend == "numpy"
     assert plan.wait() is plan
-    assert plan.backend == ("native" if native.available() else "numpy")
+    assert plan.backend == ("native" if compiler.available() else "numpy")
     assert plan.wait() is plan
     np.testing.assert_allclose(plan(np.ones(3)).numpy(), np.sin(np.ones(3)))
 
@@ -384,7 +386,7 @@ def test_an_update_without_a_penalty_scales_nothing(rate):
         w.assign(w - rate * gn.gradients(loss, w))
         return loss
 
-    for backend in ("numpy", "native") if native.available() else ("numpy",):
+    for backend in ("numpy", "native") if compiler.available() else ("numpy",):
         plan = gn.trace(step, np.ones((4, 3), "float32")).compile(backend=backend)
         scalings = [
             t

@@ -20,7 +20,8 @@ import multiprocessing, os, sys, threading, time, warnings
 warnings.simplefilter("ignore")
 import numpy as np
 import graphnet as gn
-from graphnet.plans import blas, native
+from graphnet.plans import blas
+from graphnet.plans.code import compiler
 
 def plan(n=0, backend="native", shape=(3, 4)):
     return gn.trace(lambda x: gn.tanh(x * (1.0 + n)) @ np.ones((shape[1], 2)), np.ones(shape)).compile(backend=backend)

@@ -17,8 +17,9 @@ import pytest
 from backends import NEEDS_LLVM
 
 import graphnet as gn
-from graphnet.plans import blas, crew, native, native_code
-from graphnet.plans.native_code import NativeCode
+from graphnet.plans import blas
+from graphnet.plans.code import compiler, native_lines, thread_pool
+from graphnet.plans.code.native_lines import NativeCode
 
 pytestmark = NEEDS_LLVM
 
@@ -74,7 +75,7 @@ def arrays():
 def shared(arrays):
     """Plans with loops that threads share."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(native_code, "SHARED_TIME", 0)
+        patch.setattr(native_lines, "SHARED_TIME", 0)
         made = {name: gn.trace(f, *arrays).compile(backend="native") for name, f in LARGE.items()}
     assert all("k_share(" in one.source for one in made.values())
 
@@ -110,14 +111,14 @@ def test_threads_are_as_many_as_those_of_blas(shared, arrays, monkeypatch):
     threadpoolctl = pytest.importorskip("threadpoolctl")
     if blas.found() is None:
         pytest.skip("NumPy is built on another BLAS")
-    monkeypatch.setattr(crew, "_crew", crew._Crew())
+    monkeypatch.setattr(thread_pool, "_pool", thread_pool._Pool())
     with threadpoolctl.threadpool_limits(1):
         assert blas.threads() == 1
         shared(*arrays)
-        assert not crew._crew.helpers
+        assert not thread_pool._pool.helpers
     with threadpoolctl.threadpool_limits(2):
         shared(*arrays)
-        assert len(crew._crew.helpers) == blas.threads() - 1
+        assert len(thread_pool._pool.helpers) == blas.threads() - 1
 
 
 def test_an_interrupt_waits_for_the_threads_that_share_a_loop(monkeypatch):
@@ -135,9 +136,9 @@ def test_an_interrupt_waits_for_the_threads_that_share_a_loop(monkeypatch):
         order.append("asked")
         return counts[1]
 
-    monkeypatch.setattr(crew, "CHUNKS", 4)
+    monkeypatch.setattr(thread_pool, "CHUNKS", 4)
     with pytest.raises(KeyboardInterrupt):
-        crew.share(run, wait, 0, 0, counts, 30, None)
+        thread_pool.share(run, wait, 0, 0, counts, 30, None)
     assert order.count("asked") > 1 and order[-2:] == ["done", "asked"]
 
 
@@ -265,14 +266,14 @@ def resident():
 @pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="reads the size of the process from /proc")
 def test_plans_that_are_gone_leave_nothing(monkeypatch):
     engines = []
-    load = native._load
+    load = compiler._load
 
     def counted(code, exports):
         module = load(code, exports)
         engines.append(weakref.ref(module))
         return module
 
-    monkeypatch.setattr(native, "_load", counted)
+    monkeypatch.setattr(compiler, "_load", counted)
     sources = len(linecache.cache)
 
     def make(n):
@@ -309,8 +310,8 @@ def test_a_shared_loop_runs_alone_when_no_thread_can_be_had(shared, arrays, monk
         raise RuntimeError("can't create new thread at interpreter shutdown")
 
     monkeypatch.setattr(blas, "threads", lambda: 4)
-    monkeypatch.setattr(crew, "_crew", crew._Crew())
-    monkeypatch.setattr(crew, "_Helper", refusing)
+    monkeypatch.setattr(thread_pool, "_pool", thread_pool._Pool())
+    monkeypatch.setattr(thread_pool, "_Helper", refusing)
     for found, other in zip(shared(*arrays), expected, strict=True):
         np.testing.assert_array_equal(found.numpy(), other)
 

@@ -8,8 +8,9 @@ from backends import NEEDS_LLVM, each_backend
 
 import graphnet as gn
 from graphnet.ops import pooling
-from graphnet.plans import blas, crew, ir_text
-from graphnet.plans.native_code import NativeCode
+from graphnet.plans import blas, ir_text
+from graphnet.plans.code import thread_pool
+from graphnet.plans.code.native_lines import NativeCode
 
 #: batch, sizes, window, strides, padding, dilation, channels in and out
 CONVOLUTIONS = {
@@ -154,7 +155,7 @@ def test_results_do_not_depend_on_the_number_of_threads(rng, monkeypatch):
         run = code.load()
         found += [[a.tobytes() for a in run(x, kernel)] for _ in range(5)]
     assert all(f == found[0] for f in found)
-    assert crew.CHUNKS > 1
+    assert thread_pool.CHUNKS > 1
 
 
 @each_backend

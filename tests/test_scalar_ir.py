@@ -12,7 +12,7 @@ import pytest
 from scalar_kernels import DTYPES, arguments, assembly, kernel, loop_text
 
 from graphnet.declare import OPS
-from graphnet.plans import native
+from graphnet.plans.code import compiler
 from graphnet.plans.scalar_ir import (
     DIRECT,
     Emitter,
@@ -24,7 +24,7 @@ from graphnet.plans.scalar_ir import (
     memory_type,
 )
 
-needs_llvm = pytest.mark.skipif(not native.available(), reason="LLVM comes with llvmlite, the `fast` extra")
+needs_llvm = pytest.mark.skipif(not compiler.available(), reason="LLVM comes with llvmlite, the `fast` extra")
 
 CHOICES = ("({x} if {x} > 0 else {x} * 0.5)", "zero_safe({x} * 3, {x} == 0)", "max({x}, 3)", "rint({x})")
 INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")

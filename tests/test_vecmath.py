@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from scalar_kernels import DTYPES, arguments, assembly, assert_close, kernel, loop_text, reference, special
 
-from graphnet.plans import native, vecmath
+from graphnet.plans import vecmath
+from graphnet.plans.code import compiler
 
-pytestmark = pytest.mark.skipif(not native.available(), reason="LLVM comes with llvmlite, the `fast` extra")
+pytestmark = pytest.mark.skipif(not compiler.available(), reason="LLVM comes with llvmlite, the `fast` extra")
 
 UNARY = [name for name in (*vecmath.FUNCTIONS, "log_sigmoid", "sigmoid_slope") if name != "power"]
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import graphnet as gn
-from graphnet.plans import native
+from graphnet.plans.code import compiler
 
-needs_native = pytest.mark.skipif(not native.available(), reason="llvmlite is not installed")
+needs_native = pytest.mark.skipif(not compiler.available(), reason="llvmlite is not installed")
 
 
 def graph():
@@ -78,7 +78,7 @@ def test_plans_and_compiled_functions_show_themselves():
 
 def test_a_profile_of_one_backend_is_drawn_as_that():
     numpy_profile = graph().compile("numpy").profile(repeat=2)
-    if native.available():
+    if compiler.available():
         plan = graph().compile("native")
         picture = plan.draw(engine="builtin", profile=numpy_profile)
         assert "net, numpy" in read(picture)[0]

@@ -19,7 +19,7 @@ from graphnet.declare import made
 from graphnet.graph import Graph
 from graphnet.node import Spec, Tensor, symbolic
 from graphnet.parts import Block
-from graphnet.plans.passes import frozen
+from graphnet.plans.rewrite import frozen
 
 #: bodies that are remembered; what is in use is kept by those who use it
 REMEMBERED = 256

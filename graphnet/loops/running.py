@@ -45,9 +45,8 @@ class Loop(Plan):
     def into(self, flat: np.ndarray, arrays: Sequence[np.ndarray], length: int, reverse: bool) -> None:
         """All steps: from carries, stacked xs and constants to the flat result."""
         aside = state.mode.debug is not None and state.mode.of is None
-        turn = self._turn
         if not aside:
-            with turn:
+            with self._lock:
                 aside, self._entered = self._entered, True
                 if not aside and not self._open:
                     return self._alone(flat, arrays, length, reverse)

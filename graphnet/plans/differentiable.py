@@ -17,7 +17,7 @@ from graphnet.derivatives import _gradients
 from graphnet.graph import Graph
 from graphnet.node import Spec, Tensor, caller_site, constant, mode, state, symbolic, tick
 from graphnet.parts import Packing
-from graphnet.plans.passes import rooted
+from graphnet.plans.rewrite import rooted
 
 #: ops that are computed again, not kept: views of their input
 VIEWS = frozenset({"reshape", "transpose", "broadcast_to", "identity", "stop_gradient", "positive"})

@@ -11,7 +11,7 @@ import numpy as np
 
 from graphnet.escape import line
 from graphnet.node import Tensor
-from graphnet.plans.refs import Axis, Key, Ref
+from graphnet.plans.kernels.refs import Axis, Key, Ref
 from graphnet.plans.scalar_ir import Emitter, Library, Value, memory_type
 
 #: vectors of a long polynomial that are computed side by side: one alone waits for its own results

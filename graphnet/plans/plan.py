@@ -17,13 +17,14 @@ from graphnet.declare import described
 from graphnet.escape import line
 from graphnet.graph import Graph
 from graphnet.node import KINDS, Parameter, Tensor, constant, state, tick
-from graphnet.plans import blas, crew, native  # noqa: F401  (what is to be done at a fork is known before one)
-from graphnet.plans.background import Work
-from graphnet.plans.code import Code, is_open
+from graphnet.plans import at_fork, blas  # noqa: F401  (what is to be done at a fork is known before one)
+from graphnet.plans.blas_threads import Pace, clock, one_thread
+from graphnet.plans.code import compiler
+from graphnet.plans.code.function import Code, is_open
+from graphnet.plans.compiler_thread import Work
 from graphnet.plans.differentiable import Differentiable, called, recorded
-from graphnet.plans.pace import Pace, clock, one_thread
-from graphnet.plans.passes import optimise, rooted
-from graphnet.plans.turns import turn_of
+from graphnet.plans.locks import lock_of
+from graphnet.plans.rewrite import optimise, rooted
 from graphnet.stepwise import stepwise
 
 log = logging.getLogger("graphnet")
@@ -105,13 +106,13 @@ def backend_wanted(given: str | None = None) -> str:
     """
     if given is None:
         given = {"0": "numpy", "1": "native"}.get(os.environ.get("GRAPHNET_NATIVE", ""), "auto")
-        if given == "native" and not native.available():
+        if given == "native" and not compiler.available():
             given = "numpy"
     if given not in BACKENDS:
         raise ValueError(f"backend is one of {', '.join(map(repr, BACKENDS))}; received {given!r}")
-    if given == "native" and not native.available():
-        raise native.missing()
-    return "numpy" if given == "auto" and not native.available() else given
+    if given == "native" and not compiler.available():
+        raise compiler.missing()
+    return "numpy" if given == "auto" and not compiler.available() else given
 
 
 class _Running(NamedTuple):
@@ -176,7 +177,8 @@ class Plan:
     With `backend="auto"` a plan begins as NumPy calls, and native code takes over when it is compiled, in a thread
     beside. Updates are written into the parameters' own arrays, unless somebody else holds those.
 
-    Outputs are arrays of their own: the next call does not overwrite them. Calls from several threads take turns.
+    Outputs are arrays of their own: the next call does not overwrite them. Calls from several threads wait for each
+    other.
     Values differ from the graph's by rounding at most.
 
     >>> import graphnet as gn
@@ -194,7 +196,7 @@ class Plan:
         self.updated: list[Parameter] = [p for p, _ in self.graph.updates]
         self._read = self.graph.parameters
         self._wanted = [(t.shape, t.dtype) for t in self.graph.inputs]
-        self._turn = turn_of([*self.updated, *self._read])
+        self._lock = lock_of([*self.updated, *self._read])
         self._waiting = wanted == "auto"
         self._calls, self._seconds = 0, 0.0
         self._numpy_calls = calls_on_numpy(self.graph) if wanted == "auto" and _Repeatable.on else 0
@@ -214,8 +216,8 @@ class Plan:
 
     def _native(self) -> Code:
         # Not needed, and not imported, where plans stay with NumPy. A fork waits: a module half imported would stay so.
-        with native.lock:
-            from graphnet.plans.native_code import NativeCode
+        with compiler.lock:
+            from graphnet.plans.code.native_lines import NativeCode
 
         return NativeCode(self.graph)
 
@@ -309,7 +311,7 @@ class Plan:
         """
         if self._open or state.mode.debug is not None:
             return self._run_open(values)
-        with self._turn:
+        with self._lock:
             if self._entered:
                 return stepwise(self.traced.numbered, values)
             self._entered = True
@@ -333,9 +335,9 @@ class Plan:
     def _run_open(self, values: list[np.ndarray]) -> list[np.ndarray]:
         """`run` where code of a user is called, which may wait for other threads, or where ops are watched.
 
-        A plan that assigns nothing leaves its turn meanwhile: no plan writes to an array that is held here.
+        A plan that assigns nothing frees its lock meanwhile: no plan writes to an array that is held here.
         """
-        with self._turn:
+        with self._lock:
             aside = self._entered or state.mode.debug is not None
             running = self._running
             if aside:
@@ -414,22 +416,22 @@ class Plan:
     def _make_native(self, beside: bool) -> None:
         start = time.perf_counter()
         _Spent.begun = True
-        if not native.available():
-            log.info("native code for %r is not made: %s", self, native.missing())
+        if not compiler.available():
+            log.info("native code for %r is not made: %s", self, compiler.missing())
             return
         try:
             code = self._native()
             made = _Running.of(code, code.load())
         except Exception as error:
-            if not native.ending():
+            if not compiler.ending():
                 log.warning("native code for %r could not be made, NumPy goes on: %s", self, error, exc_info=True)
             return
-        # Not in turn: a plan that has the turn may wait for this.
+        # Not under the lock of the plan: whoever holds it may wait for this.
         if self._numpy_calls and beside:
             self._made = made
         else:
             self._running = made
-        if not native.ending():
+        if not compiler.ending():
             log.info("native code for %r after %.3f s", self, time.perf_counter() - start)
 
     def _not_made(self, work: Work) -> None:
@@ -462,7 +464,7 @@ class Plan:
 
     def forked(self) -> None:
         """In a forked process: the lock is free, and the compiler's thread is not here."""
-        self._turn.forked()
+        self._lock.forked()
         self._entered = False
         if self._work is not None and not self._work.over:
             self._work, self._made = None, None
@@ -479,7 +481,7 @@ class Plan:
         return text + ">"
 
     def _label(self, place: int) -> str:
-        from graphnet.plans.schedule import members
+        from graphnet.plans.order.schedule import members
 
         last = members(self.code.steps[place])[-1]
         path = line("/".join(r.name for r in last.region.path)) + " " if last.region is not None else ""

@@ -13,13 +13,13 @@ import numpy as np
 from graphnet.declare import described
 from graphnet.escape import line
 from graphnet.node import Tensor, known
-from graphnet.plans.convolutions import OPS as CONVOLUTIONS
-from graphnet.plans.fuse import Group, Step
-from graphnet.plans.schedule import members, read_by
+from graphnet.plans.kernels.convolutions import OPS as CONVOLUTIONS
+from graphnet.plans.order.fusion import Group, Step
+from graphnet.plans.order.schedule import members, read_by
 
 if TYPE_CHECKING:
     from graphnet.graph import Graph
-    from graphnet.plans.code import Code
+    from graphnet.plans.code.function import Code
     from graphnet.plans.plan import Plan
 
 

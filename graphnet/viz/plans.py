@@ -21,7 +21,7 @@ _LINES = 60
 
 def plan_scene(plan: Plan, kernels: bool = True, heat: str | None = None, profile: Any = None, **options: Any) -> Scene:
     """The scene of a plan; options as for `draw`."""
-    from graphnet.plans.schedule import members
+    from graphnet.plans.order.schedule import members
 
     if heat is not None and profile is None:
         profile = plan.profile()

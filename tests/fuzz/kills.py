@@ -16,7 +16,7 @@ import graphnet as gn
 from graphnet import nn
 from graphnet.nn import callbacks
 from graphnet.nn.saving import archives, arrays
-from graphnet.plans import native
+from graphnet.plans.code import compiler
 
 X = np.random.default_rng(0).normal(size=(24, 4)).astype("float32")
 Y = X[:, :1]
@@ -153,7 +153,7 @@ def run(count, seed=0, out=print):
         folders = {kind: Path(top, kind) for kind in KINDS}
         for folder in folders.values():
             folder.mkdir()
-        names = [kind for kind in KINDS if kind != "cache" or native.available()]
+        names = [kind for kind in KINDS if kind != "cache" or compiler.available()]
         for number in range(count):
             kind = names[number % len(names)]
             work, check = KINDS[kind]

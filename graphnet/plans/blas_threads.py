@@ -1,0 +1,139 @@
+"""Whether a plan's products run on one thread for a while.
+
+Threads of BLAS wait for each other without sleeping. Where other processes take the processors, one of them waits for
+its turn again and again, and a training step can take a hundred times as long. A plan that sees its runs take several
+times as long as they did, or longer than on one thread, runs on one thread, and looks again after a while that grows as
+long as it finds no room.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+import time
+from contextlib import suppress
+from types import TracebackType
+
+from graphnet.plans import blas
+
+#: a run is slow if it takes so many times as long as the fastest one, or as the fastest on one thread
+TIMES, TIMES_ALONE = 4.0, 1.5
+#: and longer than so many seconds
+AT_LEAST = 3e-4
+#: seconds that a fork waits for the products of plans
+FORK_WAITS = 1.0
+#: runs that are made on one thread, to know what that takes
+TRIALS = range(3, 6)
+#: slow runs one after the other before the plan goes on with one thread
+PATIENCE = 2
+#: seconds until it looks again, at first and at most
+SHORTEST, LONGEST = 0.1, 5.0
+
+
+class Pace:
+    """The pace of one plan: `narrow()` before a run says whether it should use one thread, `note` how long it took."""
+
+    def __init__(self) -> None:
+        self.fastest = self.alone = math.inf
+        self._runs = 0
+        self._slow = 0
+        self._until = 0.0
+        self._pause = SHORTEST
+
+    def narrow(self, now: float) -> bool:
+        """Whether a run that begins now uses one thread."""
+        self._runs += 1
+        return now < self._until or self._runs in TRIALS
+
+    def note_alone(self, begun: float, ended: float) -> None:
+        """A run on one thread is over."""
+        self.alone = min(self.alone, ended - begun)
+
+    def note(self, begun: float, ended: float) -> None:
+        """A run on all threads is over."""
+        took = ended - begun
+        if took < self.fastest:
+            self.fastest = took
+        if took <= max(AT_LEAST, min(TIMES * self.fastest, TIMES_ALONE * self.alone)):
+            self._slow = 0
+            self._pause = max(SHORTEST, self._pause * 0.9)
+            return
+        self._slow += 1
+        if self._slow >= PATIENCE:
+            self._until = ended + self._pause
+            self._pause = min(self._pause * 2, LONGEST)
+            # One more slow run after that is enough.
+            self._slow = PATIENCE - 1
+
+
+class _OneThread:
+    """A context in which NumPy's BLAS uses one thread; several at once end when the last one does.
+
+    So does a fork: OpenBLAS ends its threads for it, and waits for good if another thread has work for them just then.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        # By thread: how often it is inside.
+        self._inside: dict[int, int] = {}
+        self._before = 1
+
+    def before_fork(self) -> None:
+        """Have products use one thread, and wait for those that use several."""
+        self.__enter__()
+        if self._before < 2 or all(t.name.startswith("graphnet") for t in _others()):
+            return
+        end = clock() + FORK_WAITS
+        # What has begun on one thread's leave is about to begin.
+        time.sleep(2e-3)
+        while _blas_runs() and clock() < end:
+            time.sleep(2e-3)
+
+    def after_fork(self) -> None:
+        """As before."""
+        self.__exit__(None, None, None)
+
+    def in_child(self) -> None:
+        """As before; nobody is inside but, perhaps, who forked."""
+        me = threading.get_ident()
+        self._lock, self._inside = threading.Lock(), {me: self._inside[me]}
+        self.__exit__(None, None, None)
+
+    def __enter__(self) -> None:
+        me = threading.get_ident()
+        with self._lock:
+            if not self._inside and (library := blas.found()) is not None:
+                self._before = blas.threads()
+                library.limit(1)
+            self._inside[me] = self._inside.get(me, 0) + 1
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        me = threading.get_ident()
+        with self._lock:
+            self._inside[me] -= 1
+            if not self._inside[me]:
+                del self._inside[me]
+            if not self._inside and (library := blas.found()) is not None:
+                library.limit(self._before)
+
+
+def _others() -> list[threading.Thread]:
+    return [t for t in threading.enumerate() if t is not threading.current_thread()]
+
+
+def _blas_runs() -> bool:
+    """Whether threads that are none of Python's run, where that can be seen: those of OpenBLAS run until 30 ms after
+    they had work."""
+    ours = {t.native_id for t in threading.enumerate()}
+    with suppress(OSError):
+        for name in os.listdir("/proc/self/task"):
+            if int(name) not in ours:
+                with open(f"/proc/self/task/{name}/stat", "rb") as file:
+                    if file.read().rpartition(b")")[2].split()[:1] == [b"R"]:
+                        return True
+    return False
+
+
+one_thread = _OneThread()
+clock = time.perf_counter

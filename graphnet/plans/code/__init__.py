@@ -1,0 +1,1 @@
+"""A plan written out: lines of NumPy, native functions, and what compiles, keeps and runs them."""

@@ -1,0 +1,1 @@
+"""Steps of a plan as native functions: fused groups, convolutions, pools and products."""

@@ -1,0 +1,210 @@
+"""The value of one node at one point, in LLVM IR: casts as NumPy makes them, and the op's scalar expression."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from graphnet.node import Parameter, Tensor
+from graphnet.ops.random import GAMMA, MIX
+from graphnet.plans.order.fusion import POSITIONS, REDUCTIONS, reduced_axes
+from graphnet.plans.scalar_ir import DIRECT, Emitter, Library, Unsupported, Value, literal
+
+#: ops that take a few instructions, and are computed again sooner than kept
+CHEAP = frozenset(
+    {"add", "subtract", "multiply", "negative", "square", "absolute", "relu", "leaky_relu", "where", "maximum"}
+    | {"minimum", "equal", "not_equal", "less", "less_equal", "greater", "greater_equal", "logical_and", "logical_or"}
+    | {"logical_not", "astype", "identity", "stop_gradient", "positive", "clip_to", "clip_low", "clip_high", "isnan"}
+    | {"multiply_no_nan", "broadcast_to"}
+)
+#: ops whose value depends on where the point is
+INDEXED = frozenset({"random_uniform"})
+#: ops whose value is that of their input, in the dtype of the node
+SAME = frozenset({"astype", "identity", "stop_gradient", "positive", "broadcast_to", "reshape"})
+LOGICAL = {"logical_and": "and", "logical_or": "or", "logical_xor": "xor"}
+DTYPES = frozenset(map(np.dtype, ("?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f4", "f8")))
+WORD = np.dtype(np.uint64)
+
+#: whole numbers beyond this are read from memory, so that a kernel for another seed is the same kernel
+LARGEST_INLINED = 1 << 31
+
+
+def inlined(t: Tensor) -> Any:
+    """The number to write into the code where `t` is read, if it is a constant with one value; else None."""
+    if t.op is not None or isinstance(t, Parameter) or t.is_symbolic or not 0 < t.size <= 1 << 14:
+        return None
+    value = t._value
+    first = value.flat[0]
+    if t.size > 1 and not (value == first).all():
+        return None
+    if value.dtype.kind == "f" and t.size > 1 and not (np.signbit(value) == np.signbit(first)).all():
+        return None
+    number = first.item()
+    if isinstance(number, int) and abs(number) > LARGEST_INLINED:
+        return None
+    return number
+
+
+def fusible(t: Tensor) -> bool:
+    """Whether a kernel can compute `t`."""
+    op = t.op
+    if op is None or t.size == 0 or t.dtype not in DTYPES or any(i.dtype not in DTYPES or not i.size for i in t.inputs):
+        return False
+    if op.name in REDUCTIONS or op.name in POSITIONS:
+        x = t.inputs[0]
+        axes = reduced_axes(t)
+        if not any(x.shape[a] > 1 for a in axes):
+            return False
+        if op.name in POSITIONS:
+            return axes == (x.ndim - 1,) or sum(n > 1 for n in x.shape) == 1
+        if op.name in ("any", "all"):
+            return x.dtype == np.bool_
+        if op.name in ("max", "min"):
+            return x.dtype != np.bool_
+        return op.name != "mean" or x.dtype.kind == "f" or t.dtype == np.float64
+    if op.name in SAME:
+        return True
+    if op.name in INDEXED:
+        return True
+    if op.family != "elementwise":
+        return False
+    exponent = inlined(t.inputs[1]) if op.name == "power" else None
+    return _supported(op.name, t.dtype, tuple(i.dtype for i in t.inputs), tuple(sorted(t.attrs.items())), exponent)
+
+
+@cache
+def _supported(name: str, dtype: np.dtype, inputs: tuple[np.dtype, ...], attrs: Any, exponent: Any) -> bool:
+    """Whether the op has a form in IR for these dtypes: found out by writing it once."""
+    try:
+        operands = [Value(f"%x{n}", d) for n, d in enumerate(inputs)]
+        if exponent is not None:
+            operands[1] = literal(exponent, inputs[1])
+        _written(name, dtype, operands, dict(attrs), Emitter(Library()), exponent)
+    except (Unsupported, KeyError, SyntaxError):
+        return False
+    return True
+
+
+def computed(t: Tensor, operands: Sequence[Value], emitter: Emitter) -> Value:
+    """The value of `t` for these operands."""
+    assert t.op is not None
+    exponent = inlined(t.inputs[1]) if t.op.name == "power" else None
+    return _written(t.op.name, t.dtype, operands, t.attrs, emitter, exponent)
+
+
+def _written(
+    name: str, dtype: np.dtype, operands: Sequence[Value], attrs: Any, emitter: Emitter, exponent: Any
+) -> Value:
+    from graphnet.declare import OPS
+
+    if name in SAME:
+        return emitter.cast(operands[0], dtype)
+    op = OPS[name]
+    if name in LOGICAL or name == "logical_not":
+        return _logical(name, [emitter.cast(v, np.dtype(bool)) for v in operands], emitter)
+    if dtype == np.bool_:
+        common = np.result_type(*(v.dtype for v in operands))
+        if name.startswith("is") and common.kind != "f":
+            raise Unsupported(f"{name} of {common}")
+        if common.kind == "f" and all(v.dtype.kind != "f" for v in operands):
+            # NumPy compares uint64 with int64 as they are: float64 holds neither.
+            raise Unsupported(f"{name} of two kinds of integers")
+    else:
+        common = dtype
+    if common == np.bool_ and name != "where" and dtype == np.bool_ and name not in ("equal", "not_equal"):
+        raise Unsupported(f"{name} of booleans")
+    arguments = {}
+    for param, value in zip(op.params, operands, strict=True):
+        wanted = np.dtype(bool) if param == "condition" else common
+        arguments[param] = emitter.cast(value, wanted)
+    if name == "power":
+        return _power(arguments["a"], arguments["b"], exponent, emitter)
+    if len(operands) == 1 and name in DIRECT and not attrs:
+        (x,) = arguments.values()
+        return emitter.expression(f"{DIRECT[name]}({{x}})", {"x": x}, common)
+    if op.expr is None:
+        raise Unsupported(name)
+    for key, number in attrs.items():
+        if not isinstance(number, (int, float)):
+            raise Unsupported(f"{name} with {key}={number!r}")
+        arguments[key] = literal(number, common)
+    found = emitter.expression(op.expr, arguments, common)
+    return found if found.dtype == dtype else emitter.cast(found, dtype)
+
+
+def _logical(name: str, operands: Sequence[Value], emitter: Emitter) -> Value:
+    result = emitter.fresh()
+    if name == "logical_not":
+        emitter.lines.append(f"{result} = xor i1 {operands[0].text}, true")
+    else:
+        emitter.lines.append(f"{result} = {LOGICAL[name]} i1 {operands[0].text}, {operands[1].text}")
+    return Value(result, np.dtype(bool))
+
+
+def _power(a: Value, b: Value, exponent: Any, emitter: Emitter) -> Value:
+    text = {1: "{a}", 2: "({a} * {a})", 3: "({a} * {a} * {a})", -1: "(1 / {a})"}.get(exponent)
+    if text is not None and (exponent != -1 or a.dtype.kind == "f"):
+        return emitter.expression(text, {"a": a}, a.dtype)
+    return emitter.expression("pow({a}, {b})", {"a": a, "b": b}, a.dtype)
+
+
+def indexed(t: Tensor, operands: Sequence[Value], index: str, emitter: Emitter) -> Value:
+    """`random_uniform` at the point with this number: SplitMix64 by counting, as in `graphnet.ops.random`."""
+    assert t.op is not None and t.op.name == "random_uniform"
+    lines, fresh = emitter.lines, emitter.fresh
+
+    def binary(verb: str, a: str, b: Any) -> str:
+        result = fresh()
+        lines.append(f"{result} = {verb} i64 {a}, {b}")
+        return result
+
+    def mixed(word: str) -> str:
+        for shift, factor in MIX:
+            word = binary("xor", word, binary("lshr", word, shift))
+            if factor != 1:
+                word = binary("mul", word, _signed(factor))
+        return word
+
+    key = emitter.cast(operands[0], WORD)
+    start = mixed(binary("add", key.text, _signed(GAMMA)))
+    narrow = t.dtype == np.float32
+    count = binary("add", binary("lshr", index, 1) if narrow else index, 1)
+    word = mixed(binary("add", binary("mul", count, _signed(GAMMA)), start))
+    if not narrow:
+        double = fresh()
+        lines.append(f"{double} = uitofp i64 {binary('lshr', word, 11)} to double")
+        return emitter.expression("({x} * {scale})", _scaled(double, t.dtype, -53), t.dtype)
+    # An even place takes the lower half of the word, an odd one the upper: 24 bits each.
+    shift = binary("add", binary("shl", binary("and", index, 1), 5), 8)
+    bits = binary("and", binary("lshr", word, shift), (1 << 24) - 1)
+    small, single = fresh(), fresh()
+    lines.append(f"{small} = trunc i64 {bits} to i32")
+    lines.append(f"{single} = sitofp i32 {small} to float")
+    return emitter.expression("({x} * {scale})", _scaled(single, t.dtype, -24), t.dtype)
+
+
+def _scaled(name: str, dtype: np.dtype, power: int) -> dict[str, Value]:
+    return {"x": Value(name, dtype), "scale": literal(math.ldexp(1.0, power), dtype)}
+
+
+def _signed(word: int) -> int:
+    """A 64-bit word as the signed number that IR writes."""
+    return word - (1 << 64) if word >= 1 << 63 else word
+
+
+def readable(t: Tensor, operands: Sequence[str]) -> str:
+    """The expression of a node over these operands, for people."""
+    assert t.op is not None
+    if t.op.name in SAME:
+        return f"{t.dtype}({operands[0]})" if t.op.name == "astype" else operands[0]
+    named = ", ".join([*operands, *(f"{k}={v!r}" for k, v in t.attrs.items())])
+    short = t.op.expr is not None and t.op.family == "elementwise" and len(t.op.expr) < 24
+    if not short or t.attrs or len(t.op.params) != len(operands):
+        return f"{t.op.name}({named})"
+    assert t.op.expr is not None
+    text = t.op.expr.format(**dict(zip(t.op.params, operands, strict=True)))
+    return text[1:-1] if text.startswith("(") and text.endswith(")") else text

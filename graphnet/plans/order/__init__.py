@@ -1,0 +1,1 @@
+"""Which nodes run together, in which order, and where their values lie in memory."""

@@ -1,0 +1,83 @@
+"""Where values lie: which nodes only look at another node's array, and with which strides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+
+from graphnet.node import Tensor
+from graphnet.plans.code import numpy_lines
+
+#: ops that can be a look at their first input
+VIEWS = frozenset(numpy_lines.VIEW_CODE)
+
+
+class Place(NamedTuple):
+    """A value inside the array of `base`: element `i` is at `offset + sum(i * strides)`, counted in elements."""
+
+    base: Tensor
+    offset: int
+    strides: tuple[int, ...]
+
+
+def row_major(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The strides, in elements, of an array that lies in memory row after row."""
+    strides, step = [], 1
+    for n in reversed(shape):
+        strides.append(step)
+        step *= n
+    return tuple(reversed(strides))
+
+
+class Places:
+    """The place of each node of an order: its own array, or a part of another's if the op is only a look."""
+
+    def __init__(self, order: Iterable[Tensor], given: Iterable[Tensor] = ()):
+        self._given = set(given)
+        self._found: dict[Tensor, Place] = {}
+        self._dummies: dict[Tensor, np.ndarray] = {}
+        for t in order:
+            if t.op is not None and t not in self._given and t.op.name in VIEWS and t.size:
+                self._look(t)
+
+    def __getitem__(self, t: Tensor) -> Place:
+        found = self._found.get(t)
+        return found if found is not None else Place(t, 0, row_major(t.shape))
+
+    def is_view(self, t: Tensor) -> bool:
+        """Whether `t` needs no array of its own."""
+        return t in self._found
+
+    def contiguous(self, t: Tensor) -> bool:
+        """Whether the elements of `t` lie row after row, without gaps."""
+        place = self[t]
+        wanted = row_major(t.shape)
+        return all(s == w or n == 1 for s, w, n in zip(place.strides, wanted, t.shape, strict=True))
+
+    def _dummy(self, t: Tensor) -> np.ndarray:
+        # An array whose memory is never touched: NumPy itself says what a view of it looks like.
+        if t not in self._dummies:
+            self._dummies[t] = np.empty(t.shape, np.int8)
+        return self._dummies[t]
+
+    def _look(self, t: Tensor) -> None:
+        source = t.inputs[0]
+        if t.dtype != source.dtype:
+            return
+        array = self._dummy(source)
+        place = self[source]
+        assert t.op is not None
+        if t.op.name == "reshape" and not array.flags.c_contiguous:
+            seen = array.reshape(t.shape)
+            if not np.may_share_memory(seen, array):
+                return
+        else:
+            found = numpy_lines.view(t, array)
+            if found is None or not np.may_share_memory(found, array):
+                return
+            seen = found
+        self._dummies[t] = seen
+        offset = seen.__array_interface__["data"][0] - array.__array_interface__["data"][0]
+        self._found[t] = Place(place.base, place.offset + offset, seen.strides)

@@ -1,0 +1,130 @@
+"""Rules of algebra that cannot change a value: neutral elements, signs, ops that change nothing or undo each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from graphnet.declare import OPS, made
+from graphnet.node import Tensor
+from graphnet.plans.rewrite.rewriting import SMALL, Rules, fitting, is_constant, the_number
+
+exact = Rules()
+
+
+def is_number(t: Tensor, number: float) -> bool:
+    """Whether `t` is a real constant with `number` everywhere; a zero with its sign."""
+    if t.op is not None or t.nbytes > SMALL or t.dtype.kind == "c":
+        return False
+    found = the_number(t)
+    return found is not None and bool(found == number) and bool(np.signbit(found) == np.signbit(number))
+
+
+def _name(t: Tensor) -> str | None:
+    return t.op.name if t.op is not None else None
+
+
+@exact.on("multiply", "divide", "power", "divide_no_nan")
+def neutral_factor(node: Tensor, inputs: Sequence[Tensor]) -> Tensor | None:
+    """x * 1, 1 * x, x / 1, x ** 1: exactly x, also for NaN, infinities and signed zeros."""
+    a, b = inputs
+    if is_number(b, 1):
+        return fitting(node, a)
+    if node.op.name == "multiply" and is_number(a, 1):  # type: ignore[union-attr]
+        return fitting(node, b)
+    return None
+
+
+@exact.on("add", "subtract")
+def neutral_term(node: Tensor, inputs: Sequence[Tensor]) -> Tensor | None:
+    """x + -0.0, -0.0 + x, x - 0.0: exactly x. (x + 0.0 makes 0.0 of -0.0.) Whole numbers have one zero."""
+    a, b = inputs
+    whole = node.dtype.kind in "iu"
+    if node.op.name == "subtract":  # type: ignore[union-attr]
+        return fitting(node, a) if is_number(b, 0.0) else None
+    if is_number(b, -0.0) or (whole and is_number(b, 0.0)):
+        return fitting(node, a)
+    if is_number(a, -0.0) or (whole and is_number(a, 0.0)):
+        return fitting(node, b)
+    return None
+
+
+@exact.on("multiply_no_nan")
+def plain_product(node: Tensor, inputs: Sequence[Tensor]) -> Tensor | None:
+    """The plain product, unless a zero can meet an infinity or NaN."""
+    a, b = inputs
+    for known, other in ((a, b), (b, a)):
+        if is_number(known, 1):
+            return fitting(node, other)
+        if is_constant(known) and bool((np.isfinite(known._value) & (known._value != 0)).all()):
+            return made(OPS["multiply"], (a, b), {}, like=node)
+    return None
+
+
+@exact.on("divide_no_nan")
+def plain_quotient(node: Tensor, inputs: Sequence[Tensor]) -> Tensor | None:
+    """The plain quotient, unless a zero can meet a zero or NaN."""
+    a, b = inputs
+    if is_constant(b) and not bool((np.isnan(b._value) | (b._value == 0)).any()):
+        return made(OPS["divide"], (a, b), {}, like=node)
+    return None
+
+
+@exact.on("negative")
+def negated_twice(node: Tensor, inputs: Sequence[Tensor]) -> Tensor | None:
+    """x for -(-x)."""
+    (x,) = inputs
+    return x.inputs[0] if _name(x) == "negative" else None
+
+
+@exact.on("add", "subtract")
+def negated_term(node: Tensor, inputs: Sequence[Tensor]) -> Tensor | None:
+    """a - b for a + -b, b - a for -a + b, a + b for a - -b. Only in one dtype: a sign may wrap in a narrower one."""
+    a, b = inputs
+    if not a.dtype == b.dtype == node.dtype:
+        return None
+    other = "subtract" if node.op.name == "add" else "add"  # type: ignore[union-attr]
+    if _name(b) == "negative":
+        return made(OPS[other], (a, b.inputs[0]), {}, like=node)
+    if other == "subtract" and _name(a) == "negative":
+        return made(OPS[other], (b, a.inputs[0]), {}, like=node)
+    return None
+
+
+@exact.on("multiply", "divide", "multiply_no_nan", "divide_no_nan")
+def negated_factors(node: Tensor, inputs: Sequence[Tensor]) -> Tensor | None:
+    """a * b for -a * -b, and so for quotients."""
+    a, b = inputs
+    if _name(a) == _name(b) == "negative" and a.dtype == b.dtype == node.dtype:
+        return made(node.op, (a.inputs[0], b.inputs[0]), {}, like=node)  # type: ignore[arg-type]
+    return None
+
+
+def _kept_by(inner: np.dtype, outer: np.dtype) -> bool:
+    """Whether every number of dtype `inner` is one of `outer`."""
+    if inner.kind in "iu" and inner.itemsize == 8 and outer.kind == "f":
+        return False
+    return np.can_cast(inner, outer, "safe")
+
+
+@exact.on("astype")
+def cast(node: Tensor, inputs: Sequence[Tensor]) -> Tensor | None:
+    """x for a cast to its own dtype; one cast for two, if the first loses nothing.
+
+    Two stay where a float becomes an integer in the end: what is out of range then depends on the path.
+    """
+    (x,) = inputs
+    if x.dtype == node.dtype:
+        return x
+    if _name(x) == "astype":
+        (source,) = x.inputs
+        if _kept_by(source.dtype, x.dtype) and (node.dtype.kind in "fb" or source.dtype.kind != "f"):
+            return source if source.dtype == node.dtype else made(OPS["astype"], (source,), node.attrs, like=node)
+    return None
+
+
+@exact.on("identity")
+def itself(node: Tensor, inputs: Sequence[Tensor]) -> Tensor | None:
+    """x."""
+    return inputs[0]
