@@ -117,6 +117,8 @@ def _for_text(columns: Any, what: str, text: Any, ndim: int) -> str:
         return f"Write numbers as numbers, as in {what}.astype(float)."
     if what.endswith("y"):
         return "Number the classes first: classes, y = np.unique(y, return_inverse=True)."
+    if what.endswith("weight"):
+        return "A weight is a number; weights of classes are class_weight={0: 1.0, 1: 3.0}."
     if columns is not None:
         return "Leave that column out, or make numbers of it, as pandas.get_dummies(x) does."
     if ndim > 1:

@@ -129,7 +129,7 @@ class Sequential(Model):
         """Build now if the input's shape is known, so that weights and output shape are there."""
         self._predictor = None
         shape = self.declared_shape
-        if self._layers and shape:
+        if self._layers and shape is not None:
             self.built = False
             self.build((None, *shape))
 
@@ -161,8 +161,9 @@ class Sequential(Model):
 
         Other sizes that are None stay free, as the length of sequences in `build((None, None, 8))`.
         """
-        shape = as_shape(input_shape) if input_shape is not None else (None, *(self.declared_shape or ()))
-        if len(shape) < 2:
+        declared = self.declared_shape
+        shape = as_shape(input_shape) if input_shape is not None else (None, *(declared or ()))
+        if len(shape) < 2 and declared != ():
             raise ValueError(
                 f"build needs the shape of the input, batch first, as in build((None, 64)); received {shape}."
             )
@@ -244,8 +245,8 @@ class Sequential(Model):
         return self._of_rank(x)
 
     def _of_rank(self, x: gn.Tensor) -> gn.Tensor:
-        """`x` with a last axis of one added or taken away, where it fits the model's Input then: as in Keras."""
-        sizes = self.declared_shape if self._input is not None else None
+        """`x` with a last axis of one added or taken away, where it fits the model's input then: as in Keras."""
+        sizes = self.built_shape[1:] if self.built else self.declared_shape
         if sizes is None or x.ndim == len(sizes) + 1:
             return x
         if x.ndim == len(sizes) and sizes[-1:] == (1,) and _fits(x.shape[1:], sizes[:-1]):
@@ -296,7 +297,7 @@ class Sequential(Model):
             return
         first = self._layers[0]
         source = "the model's Input is" if self._input is not None else "the model was built for"
-        free = ", ".join("None" if n is None else str(n) for n in wanted)
+        last = f"(…, {wanted[-1]})" if len(wanted) > 1 else wanted
         hint = ""
         if len(shape) == len(wanted) - 1 and _fits(shape, wanted[1:]):
             hint = " One row alone needs a batch axis: np.asarray(x)[None]."
@@ -307,6 +308,6 @@ class Sequential(Model):
         elif len(shape) > len(wanted) and int(np.prod(shape[1:])) == np.prod([n or 1 for n in wanted[1:]]):
             hint = f" x.reshape(len(x), -1), or a Flatten layer, makes {tuple(shape)} fit."
         raise ValueError(
-            f"Layer 0 '{first.name}' ({first.described()}) was built for inputs (…, {wanted[-1]}) but got "
-            f"{tuple(shape)}: {source} ({free}).{hint}"
+            f"Layer 0 '{first.name}' ({first.described()}) was built for inputs {last} but got {tuple(shape)}: "
+            f"{source} {wanted}.{hint}"
         )

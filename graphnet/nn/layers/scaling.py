@@ -44,8 +44,8 @@ class Rescaling(Layer):
 class Normalization(Layer):
     """`(x - mean) / sqrt(variance)`, with numbers that are given, or that `adapt(data)` finds.
 
-    They are found, or given, for each index along `axis`; with `axis=None` for all together. `invert=True` is the way
-    back. Training does not change them. Where the variance is below 1e-14 it counts as 1e-14.
+    They are found, or given, for each index along `axis`; with `axis=None` for all together, of inputs of any rank.
+    Without it data of rank 1 are a column. `invert=True` is the way back. Training does not change them. Where the variance is below 1e-14 it counts as 1e-14.
 
     Raises `ValueError` if only one of `mean` and `variance` is given.
 
@@ -65,6 +65,7 @@ class Normalization(Layer):
         if (mean is None) != (variance is None):
             raise ValueError("Normalization: give mean and variance, or neither and call adapt(data).")
         self.axis = list(axis) if isinstance(axis, tuple) else axis
+        self.fixed_ndim = axis is not None
         self.invert = bool(invert)
         self.input_mean, self.input_variance = mean, variance
         self.mean: Any = None
@@ -132,7 +133,7 @@ class Normalization(Layer):
             batch = part[0] if parts is data and isinstance(part, (list, tuple)) else part
             rows = as_array(batch, f"batch {n} of the data" if parts is data else "the data", "float64")
             rows = rows.astype("float64", copy=False)
-            yield rows[:, None] if rows.ndim < 2 else rows
+            yield rows[:, None] if rows.ndim < 2 and self.axis is not None else rows
 
     def call(self, x: gn.Tensor) -> gn.Tensor:
         shape = tuple(n if i in self.along else 1 for i, n in enumerate(x.shape))

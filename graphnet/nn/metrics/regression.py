@@ -94,7 +94,8 @@ class CosineSimilarity(FunctionMean):
 
 
 def centred(x: gn.Tensor, axis: int) -> gn.Tensor:
-    """`x` minus its mean along `axis`."""
+    """`x` minus its mean along `axis`: exactly 0 where all values are the same."""
+    x = x - gn.take(x, [0], axis=axis)  # the mean of equal numbers is rounded, that of zeros is not
     return x - gn.mean(x, axis=axis, keepdims=True)
 
 
