@@ -198,6 +198,7 @@ def test_in_a_trace_a_parameter_is_not_a_number():
         list(range(n))
 
 
+DOUBLES = gn.nn.Sequential([gn.nn.Input((2,)), gn.nn.Rescaling(2.0)])
 LISTS = {
     "sum": (lambda x: gn.sum([x, x * x]), 7.0),
     "mean": (lambda x: gn.mean([x, x]), 1.0),
@@ -224,6 +225,9 @@ LISTS = {
     "clip": (lambda x: gn.clip(gn.tensor([x, x]), [0.0, 4.0], [5.0, x + 3]).sum(), 1.0),
     "softmax": (lambda x: gn.softmax([x, 0.0])[0], math.exp(-3) / (1 + math.exp(-3)) ** 2),
     "loss": (lambda x: gn.nn.losses.MeanSquaredError()([0.0, 1.0], [x, x]), 5.0),
+    "layer": (lambda x: gn.nn.Rescaling(2.0)([[x, x]]).sum(), 4.0),
+    "model": (lambda x: DOUBLES([[x, 1.0]]).sum(), 2.0),
+    "model of rows": (lambda x: DOUBLES([gn.stack([x, x]), [1.0, x]]).sum(), 6.0),
     "set_at": (lambda x: gn.set_at(np.zeros(2), 0, x).sum(), 1.0),
     "take": (lambda x: gn.take([x, x * x], [0, 1, 1]).sum(), 13.0),
     "einsum": (lambda x: gn.einsum("i,i->", [x, x], [1.0, x]), 7.0),

@@ -1,4 +1,4 @@
-"""Rows that are single numbers, `Input(())` and columns of rank 1, and `Normalization(axis=None)`; values are Keras'."""
+"""Rows that are single numbers, `Input(())` and columns of rank 1, `Normalization(axis=None)`; values are Keras'."""
 
 import numpy as np
 import pytest

@@ -306,6 +306,8 @@ class Layer(Weighted):
         elif x is not None and not isinstance(x, str):
             try:
                 check_unmasked(x, "x")
+                if isinstance(x, (list, tuple)) and tensors_in(x):
+                    return gn.tensor(x)
                 return gn.tensor(x.toarray() if is_sparse(x) else np.asarray(x))
             except (TypeError, ValueError) as error:
                 hint = f" ({error})"

@@ -13,7 +13,7 @@ from graphnet.nn.layer import Layer, as_shape, running
 from graphnet.nn.layers import InputLayer, table
 from graphnet.nn.lookup import plain
 from graphnet.nn.ranges import check_unmasked
-from graphnet.nn.shapes import output_shape
+from graphnet.nn.shapes import output_shape, tensors_in
 from graphnet.nn.sparse import is_sparse
 from graphnet.nn.training import Model
 
@@ -240,6 +240,8 @@ class Sequential(Model):
     def as_input(self, x: Any) -> gn.Tensor:
         if not isinstance(x, gn.Tensor):
             check_unmasked(x, "x")
+            if isinstance(x, (list, tuple)) and tensors_in(x):
+                return self._of_rank(gn.tensor(x, self.dtype))
             array = x.toarray() if is_sparse(x) else np.asarray(x)
             x = gn.tensor(array.astype(self.dtype) if array.dtype.kind == "f" else array)
         return self._of_rank(x)

@@ -45,7 +45,8 @@ class Normalization(Layer):
     """`(x - mean) / sqrt(variance)`, with numbers that are given, or that `adapt(data)` finds.
 
     They are found, or given, for each index along `axis`; with `axis=None` for all together, of inputs of any rank.
-    Without it data of rank 1 are a column. `invert=True` is the way back. Training does not change them. Where the variance is below 1e-14 it counts as 1e-14.
+    Without it data of rank 1 are a column. `invert=True` is the way back. Training does not change them. Where the
+    variance is below 1e-14 it counts as 1e-14.
 
     Raises `ValueError` if only one of `mean` and `variance` is given.
 
