@@ -29,7 +29,7 @@ from graphnet.watch import ConventionWarning, debug
 # These use the names above.
 from graphnet.graph import Graph, trace  # isort: skip
 from graphnet.plans.jit import compile  # isort: skip
-from graphnet.plans.plan import repeatable  # isort: skip
+from graphnet.plans.backend import repeatable  # isort: skip
 from graphnet.loops import scan  # isort: skip
 from graphnet import viz  # isort: skip
 

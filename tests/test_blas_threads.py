@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 import graphnet as gn
-from graphnet.plans import blas, blas_threads, plan
+from graphnet.plans import blas, blas_threads, running
 
 
 def test_slow_runs_make_room_and_room_is_looked_for_again(monkeypatch):
     monkeypatch.setattr(blas_threads, "TRIALS", ())
-    one = blas_threads.Pace()
+    one = blas_threads.Throttle()
     now = 0.0
 
     def run(seconds):
@@ -47,7 +47,7 @@ def test_slow_runs_make_room_and_room_is_looked_for_again(monkeypatch):
 
 
 def test_where_there_never_was_room_one_thread_is_known_to_be_faster():
-    one = blas_threads.Pace()
+    one = blas_threads.Throttle()
     narrow = []
     for n in range(8):
         narrow.append(one.narrow(float(n)))
@@ -58,7 +58,7 @@ def test_where_there_never_was_room_one_thread_is_known_to_be_faster():
 
 
 def test_short_runs_are_never_slow():
-    one = blas_threads.Pace()
+    one = blas_threads.Throttle()
     for seconds in (1e-5, 2e-4, 2e-4, 2e-4):
         one.note(0.0, seconds)
     assert not one.narrow(0.001)
@@ -83,7 +83,7 @@ def test_threads_of_blas_are_limited_and_given_back(monkeypatch):
         made._running = made._running._replace(function=watched)
         monkeypatch.setattr(blas_threads, "TRIALS", ())
         times = iter([0.0, 0.001, 1.0, 1.1, 2.0, 2.1, 2.11, 2.12, 9.0, 9.001])
-        monkeypatch.setattr(plan, "clock", lambda: next(times))
+        monkeypatch.setattr(running, "clock", lambda: next(times))
         for _ in range(5):
             np.testing.assert_array_equal(made(np.ones((3, 3)), np.ones((3, 3))).numpy(), np.full((3, 3), 3.0))
         assert seen == [2, 2, 2, 1, 2] and blas.threads() == 2

@@ -15,7 +15,7 @@ from backends import NEEDS_LLVM, settled
 
 import graphnet as gn
 from graphnet.nn.repeated import Repeated
-from graphnet.plans import compiler_thread, plan
+from graphnet.plans import compiler_thread, plan, takeover
 from graphnet.plans.code import compiler
 
 pytestmark = NEEDS_LLVM
@@ -33,7 +33,7 @@ def auto(monkeypatch):
 @pytest.fixture
 def at_once(monkeypatch):
     """Native code is asked for at the third call."""
-    monkeypatch.setattr(plan, "PAYS", 0.0)
+    monkeypatch.setattr(takeover, "PAYS", 0.0)
 
 
 def compilers():
@@ -54,29 +54,29 @@ def test_many_shapes_have_one_thread_and_right_values(at_once):
 def test_what_runs_shortly_is_not_compiled(monkeypatch):
     asked = []
     monkeypatch.setattr(compiler_thread.Work, "begin", lambda work: asked.append(work))
-    monkeypatch.setattr(plan, "PAYS", 1e9)
-    monkeypatch.setattr(plan._Spent, "begun", True)
+    monkeypatch.setattr(takeover, "PAYS", 1e9)
+    monkeypatch.setattr(takeover._Spent, "begun", True)
     made = gn.trace(lambda x: gn.exp(x), np.ones(3)).compile()
     for _ in range(50):
         made(np.ones(3))
     assert not asked
-    monkeypatch.setattr(plan, "PAYS", 0.0)
+    monkeypatch.setattr(takeover, "PAYS", 0.0)
     made(np.ones(3))
     assert len(asked) == 1 and made.wait().backend == "native"
 
 
 def test_plans_that_are_gone_or_not_called_any_more_are_not_compiled(at_once, monkeypatch):
     begun, go, made = threading.Event(), threading.Event(), []
-    make = plan.Plan._make_native
+    make = takeover.Takeover.make
 
-    def slowly(self, beside):
-        made.append(id(self))
+    def slowly(self):
+        made.append(self.graph)
         if len(made) == 1:
             begun.set()
             assert go.wait(60)
-        make(self, beside)
+        make(self)
 
-    monkeypatch.setattr(plan.Plan, "_make_native", slowly)
+    monkeypatch.setattr(takeover.Takeover, "make", slowly)
     now = [0.0]
     for module in (compiler_thread, plan):
         monkeypatch.setattr(module, "clock", lambda: now[0])
@@ -98,13 +98,13 @@ def test_plans_that_are_gone_or_not_called_any_more_are_not_compiled(at_once, mo
     used(np.ones(3))
     go.set()
     settled()
-    assert made == [id(first), id(used)]
+    assert [*map(id, made)] == [id(first.graph), id(used.graph)]
     used(np.ones(3))
     assert used.backend == "native" and idle.backend == "numpy"
     # When it is called again it asks again.
     idle(np.ones(3))
     settled()
-    assert made[2:] == [id(idle)]
+    assert len(made) == 3 and made[2] is idle.graph
 
 
 def test_a_thread_that_cannot_start_is_no_error(at_once, monkeypatch):
@@ -124,16 +124,16 @@ def test_a_thread_that_cannot_start_is_no_error(at_once, monkeypatch):
 
 def test_a_plan_that_is_waited_for_is_made_at_once_whatever_is_in_the_queue(at_once, monkeypatch):
     begun, go = threading.Event(), threading.Event()
-    make = plan.Plan._make_native
+    make = takeover.Takeover.make
 
-    def slowly(self, beside):
-        if beside:
+    def slowly(self):
+        if threading.current_thread() in compilers():
             begun.set()
             assert go.wait(60)
-        make(self, beside)
+        make(self)
 
     settled()
-    monkeypatch.setattr(plan.Plan, "_make_native", slowly)
+    monkeypatch.setattr(takeover.Takeover, "make", slowly)
     first, second = (gn.trace(lambda x, n=n: gn.exp(x) + n, np.ones(3)).compile() for n in (1.0, 2.0))
     for _ in range(4):
         first(np.ones(3))
@@ -145,14 +145,15 @@ def test_a_plan_that_is_waited_for_is_made_at_once_whatever_is_in_the_queue(at_o
 
 def test_a_repeatable_plan_tells_before_it_waits_long(monkeypatch):
     monkeypatch.setattr(compiler_thread, "PATIENCE", 0.0)
-    make, said = plan.Plan._make_native, threading.Event()
-    monkeypatch.setattr(plan.Plan, "_make_native", lambda self, beside: (said.wait(60), make(self, beside)))
+    make, said = takeover.Takeover.make, threading.Event()
+    monkeypatch.setattr(takeover.Takeover, "make", lambda self: (said.wait(60), make(self)))
     gn.repeatable()
     made = gn.trace(lambda x: gn.exp(x) + 1.0, np.ones(3)).compile()
     gn.repeatable(False)
-    monkeypatch.setattr(made, "_numpy_calls", 4)
+    switch = made._takeover
+    monkeypatch.setattr(switch, "at", 4)
     told = []
-    made.tells = lambda: (told.append(made._calls), said.set())
+    made.tells = lambda: (told.append(switch.calls), said.set())
     for _ in range(8):
         made(np.ones(3))
     assert told == [5] and made.backend == "native"
@@ -161,9 +162,9 @@ def test_a_repeatable_plan_tells_before_it_waits_long(monkeypatch):
 @pytest.mark.parametrize("verbose", [0, 1, 2])
 def test_a_fit_with_a_seed_says_that_it_waits(verbose, monkeypatch, capsys):
     monkeypatch.setattr(compiler_thread, "PATIENCE", 0.0)
-    monkeypatch.setattr(plan, "TAKEOVER", 0.0)
-    make, said, waits = plan.Plan._make_native, threading.Event(), Repeated._waits
-    monkeypatch.setattr(plan.Plan, "_make_native", lambda self, beside: (said.wait(60), make(self, beside)))
+    monkeypatch.setattr(takeover, "TAKEOVER", 0.0)
+    make, said, waits = takeover.Takeover.make, threading.Event(), Repeated._waits
+    monkeypatch.setattr(takeover.Takeover, "make", lambda self: (said.wait(60), make(self)))
     monkeypatch.setattr(Repeated, "_waits", lambda self: (waits(self), said.set()))
     gn.nn.set_random_seed(1)
     model = gn.nn.Sequential([gn.nn.Input((3,)), gn.nn.Dense(2)])
@@ -192,10 +193,10 @@ LONG = """
     import os, sys, threading, time, types
     import numpy as np
     import graphnet as gn
-    from graphnet.plans import plan
+    from graphnet.plans import takeover
     from graphnet.plans.code import compiler
 
-    plan.PAYS = 0.0
+    takeover.PAYS = 0.0
     begun = threading.Event()
     # As LLVM: outside the interpreter, and not to be stopped.
     other = types.ModuleType("other")

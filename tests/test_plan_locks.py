@@ -11,7 +11,7 @@ from backends import NEEDS_LLVM, each_backend
 import graphnet as gn
 from graphnet.declare import Op, made
 from graphnet.node import Spec
-from graphnet.plans import locks, plan
+from graphnet.plans import backend, locks, takeover
 
 SOON, LATE = 0.05, 20
 
@@ -136,13 +136,13 @@ def test_a_plan_called_inside_a_plan_of_the_same_parameter(backend):
 
 @NEEDS_LLVM
 def test_native_code_is_made_inside_a_plan_for_which_it_is_being_made(monkeypatch):
-    monkeypatch.setattr(plan, "PAYS", 0.0)
-    monkeypatch.setattr(plan._Repeatable, "on", False)
+    monkeypatch.setattr(takeover, "PAYS", 0.0)
+    monkeypatch.setattr(backend.Repeatable, "on", False)
     p, x = parameter(2.0), np.ones(3)
     plans = []
 
     def make():
-        if outer.backend == "numpy" and outer._work is not None:
+        if outer.backend == "numpy" and outer._takeover.work is not None:
             plans.append(gn.trace(lambda x: x * float(len(plans)) + p, x).compile(backend="native"))
 
     making = calling(make, "making")

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import graphnet as gn
-from graphnet.plans import blas, plan
+from graphnet.plans import blas, takeover
 from graphnet.plans.code import compiler
 from graphnet.plans.kernels import gemv
 from graphnet.plans.order.arena import LINE, Life, arranged
@@ -406,8 +406,8 @@ def test_repeatable_plans_change_to_native_code_at_a_call_that_the_graph_decides
         plans = [graph.compile(), graph.compile()]
     finally:
         gn.repeatable(before)
-    calls = plan.calls_on_numpy(plans[0].graph)
-    monkeypatch.setattr(plans[0], "_numpy_calls", 20)
+    calls = takeover.calls_on_numpy(plans[0].graph)
+    monkeypatch.setattr(plans[0]._takeover, "at", 20)
     seen = []
     for _ in range(22):
         plans[0](np.zeros(40, np.float32))

@@ -14,7 +14,7 @@ from backends import BACKENDS, NEEDS_LLVM, each_backend
 import graphnet as gn
 from graphnet import nn
 from graphnet.nn.layers.core import dropped
-from graphnet.plans import plan as plans
+from graphnet.plans import takeover
 
 
 class Normalised(nn.Layer):
@@ -158,7 +158,7 @@ def test_a_training_step_allocates_nothing_of_size(backend):
 @NEEDS_LLVM
 def test_the_same_seed_gives_the_same_bits_across_the_change_to_native_code(monkeypatch):
     monkeypatch.delenv("GRAPHNET_NATIVE", raising=False)
-    monkeypatch.setattr(plans, "TAKEOVER", 0.0)
+    monkeypatch.setattr(takeover, "TAKEOVER", 0.0)
     x, y = np.random.default_rng(0).normal(size=(200, 6)), np.arange(200) % 3
     before, runs = gn.repeatable(False), []
     try:

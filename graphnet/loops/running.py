@@ -11,6 +11,7 @@ import numpy as np
 from graphnet.graph import Graph
 from graphnet.loops.body import Body
 from graphnet.node import Parameter, state
+from graphnet.plans.blas_threads import clock
 from graphnet.plans.plan import Plan
 from graphnet.stepwise import stepwise
 
@@ -109,7 +110,7 @@ class Loop(Plan):
             else:
                 blocks[place].fill(0)
                 written.append(repeat(blocks[place]))
-        begun = self._look_for_native(length) if self._waiting else None
+        begun = self._begun(length)
         running = self._running
         columns += [written[self.place_of[p]] for p in running.parameters]
 
@@ -121,7 +122,7 @@ class Loop(Plan):
 
         running._replace(function=steps).run([])
         if begun is not None:
-            self._spent(begun)
+            self._spent(clock() - begun)
 
 
 def _alternating(pair: tuple[np.ndarray, np.ndarray], times: int) -> Iterator[np.ndarray]:

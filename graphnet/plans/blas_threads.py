@@ -1,9 +1,9 @@
 """Whether a plan's products run on one thread for a while.
 
 Threads of BLAS wait for each other without sleeping. Where other processes take the processors, one of them waits for
-its turn again and again, and a training step can take a hundred times as long. A plan that sees its runs take several
-times as long as they did, or longer than on one thread, runs on one thread, and looks again after a while that grows as
-long as it finds no room.
+a processor again and again, and a training step can take a hundred times as long. A plan that sees its runs take
+several times as long as they did, or longer than on one thread, runs on one thread, and looks again after a while that
+grows as long as they are busy.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ PATIENCE = 2
 SHORTEST, LONGEST = 0.1, 5.0
 
 
-class Pace:
-    """The pace of one plan: `narrow()` before a run says whether it should use one thread, `note` how long it took."""
+class Throttle:
+    """How many threads one plan uses: `narrow()` before a run says whether it is one, `note` how long the run took."""
 
     def __init__(self) -> None:
         self.fastest = self.alone = math.inf

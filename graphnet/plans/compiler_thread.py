@@ -21,7 +21,7 @@ from graphnet.plans.code import compiler
 
 log = logging.getLogger("graphnet")
 
-#: a plan that was not called for so many seconds when its turn comes is not compiled until it is called again
+#: a plan that was not called for so many seconds when it is first in the queue is not compiled until it is called again
 STALE = 0.2
 #: seconds that somebody waits for a plan without saying so
 PATIENCE = 0.3
@@ -32,8 +32,8 @@ END_WAITS = 0.3
 class Work:
     """Native code for one plan: made once, by whoever claims it first."""
 
-    def __init__(self, plan: Any):
-        self._plan = weakref.ref(plan)
+    def __init__(self, takeover: Any):
+        self._takeover = weakref.ref(takeover)
         self._claim = threading.Lock()
         self._over = threading.Event()
         #: when the plan was last called
@@ -54,23 +54,23 @@ class Work:
             tells()
         self._over.wait()
 
-    def in_turn(self) -> None:
-        """Make it, in the thread, if it is still wanted."""
+    def make_if_wanted(self) -> None:
+        """In the compiler thread: make it, unless the plan is gone or was not called for a while."""
         if clock() - self.called < STALE:
             if self._claim.acquire(blocking=False):
-                self._make(beside=True)
+                self._make()
             return
-        plan = self._plan()
-        if plan is not None:
-            plan._not_made(self)
+        takeover = self._takeover()
+        if takeover is not None:
+            takeover.not_made(self)
 
-    def _make(self, tells: Callable[[], None] | None = None, beside: bool = False) -> None:
+    def _make(self, tells: Callable[[], None] | None = None) -> None:
         try:
-            plan = self._plan()
-            if plan is not None:
+            takeover = self._takeover()
+            if takeover is not None:
                 if tells is not None:
                     tells()
-                plan._make_native(beside)
+                takeover.make()
         finally:
             self._over.set()
 
@@ -104,7 +104,7 @@ def _through() -> None:
                 _thread = None
                 return
             work = _queue.popleft()
-        work.in_turn()
+        work.make_if_wanted()
         del work
 
 

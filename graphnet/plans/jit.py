@@ -17,7 +17,8 @@ from graphnet import forks
 from graphnet.arguments import BY_IDENTITY, Arguments, Signature
 from graphnet.graph import Graph, traced
 from graphnet.node import KINDS, constant, state
-from graphnet.plans.plan import Plan, backend_wanted
+from graphnet.plans.backend import backend_wanted
+from graphnet.plans.plan import Plan
 
 log = logging.getLogger("graphnet")
 

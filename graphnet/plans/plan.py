@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import logging
-import math
-import os
-import time
 from collections.abc import Callable, Sequence
 from sys import getrefcount
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -17,152 +13,18 @@ from graphnet.declare import described
 from graphnet.escape import line
 from graphnet.graph import Graph
 from graphnet.node import KINDS, Parameter, Tensor, constant, state, tick
-from graphnet.plans import at_fork, blas  # noqa: F401  (what is to be done at a fork is known before one)
-from graphnet.plans.blas_threads import Pace, clock, one_thread
-from graphnet.plans.code import compiler
+from graphnet.plans import at_fork  # noqa: F401  (what is to be done at a fork is known before one)
+from graphnet.plans.backend import Repeatable, backend_wanted
+from graphnet.plans.blas_threads import clock
 from graphnet.plans.code.function import Code, is_open
-from graphnet.plans.compiler_thread import Work
 from graphnet.plans.differentiable import Differentiable, called, recorded
 from graphnet.plans.locks import lock_of
 from graphnet.plans.rewrite import optimise, rooted
+from graphnet.plans.running import Running
+from graphnet.plans.takeover import Takeover, native_code
 from graphnet.stepwise import stepwise
 
-log = logging.getLogger("graphnet")
 ndarray = np.ndarray
-
-#: calls and seconds on NumPy before native code is made beside them: what runs for less does not pay for it
-NATIVE_AFTER, PAYS = 2, 0.1
-#: seconds that all plans together ran on NumPy before the first native code of the process is made: LLVM begins slowly
-EARLY = 0.02
-#: seconds on NumPy after which native code takes over where runs are repeatable: making it should be over by then
-TAKEOVER = 0.4
-#: the part of those calls after which it is begun
-BEGUN_AFTER = 0.25
-BACKENDS = ("auto", "numpy", "native")
-
-
-class _Repeatable:
-    """Whether plans that are made now take over native code at a call that the clock has no say in."""
-
-    on = False
-
-
-class _Spent:
-    """Seconds that all plans ran on NumPy, and whether native code was begun."""
-
-    seconds = 0.0
-    begun = False
-
-
-def repeatable(on: bool = True) -> bool:
-    """Ask for the same numbers, bit for bit, from the same program on one machine; gives whether that was so before.
-
-    Plans that are made from now on change from NumPy to native code at a call whose number follows from the graph
-    alone, and wait for it there.
-
-    Without it they change when native code is ready, and so a value may differ in its last bit from run to run.
-    `nn.set_random_seed` asks for it. `repeatable(False)` goes back.
-
-    >>> import graphnet as gn
-    >>> before = gn.repeatable()
-    >>> gn.repeatable(before)
-    True
-    """
-    before, _Repeatable.on = _Repeatable.on, bool(on)
-    return before
-
-
-def calls_on_numpy(graph: Graph) -> int:
-    """How many calls of `graph` go to NumPy where runs are repeatable, by rough counts of its work and of LLVM's."""
-    return max(16, min(5000, int((TAKEOVER + (TAKEOVER > 0) * _making(graph)) / max(_seconds(graph), 1e-6))))
-
-
-def _making(graph: Graph) -> float:
-    """About how many seconds native code for `graph` takes."""
-    names = [t.op.name for t in graph.nodes if t.op is not None]
-    return 1e-3 * len(names) + 0.2 * sum(name.startswith("conv") for name in names)
-
-
-def _seconds(graph: Graph) -> float:
-    total = 0.0
-    for t in graph.nodes:
-        if t.op is None:
-            continue
-        total += 3e-6 + t.size * t.dtype.itemsize / 8e9
-        if t.op.name in ("matmul", "gemm") or t.op.name.startswith("conv"):
-            # The product of the three sizes is that of the three lengths, squared.
-            a, b, *_ = sorted([i.size for i in t.inputs], reverse=True)
-            total += 2 * math.sqrt(a * b * t.size) / (1e10 if t.op.name.startswith("conv") else 5e10)
-        body = getattr(t.attrs.get("body"), "graph", None)
-        if body is not None:
-            total += int(t.attrs.get("length") or 1) * _seconds(body)
-    return total
-
-
-def backend_wanted(given: str | None = None) -> str:
-    """The backend that is asked for, by argument or by `GRAPHNET_NATIVE` ("0" turns native code off, "1" waits for it).
-
-    Raises `ValueError` for an unknown word, and `ImportError` for "native" where llvmlite is missing.
-    """
-    if given is None:
-        given = {"0": "numpy", "1": "native"}.get(os.environ.get("GRAPHNET_NATIVE", ""), "auto")
-        if given == "native" and not compiler.available():
-            given = "numpy"
-    if given not in BACKENDS:
-        raise ValueError(f"backend is one of {', '.join(map(repr, BACKENDS))}; received {given!r}")
-    if given == "native" and not compiler.available():
-        raise compiler.missing()
-    return "numpy" if given == "auto" and not compiler.available() else given
-
-
-class _Running(NamedTuple):
-    """A code that is ready to be called. One object: a call has all of it, while another thread puts a new one."""
-
-    code: Code
-    function: Callable[..., list[np.ndarray]]
-    parameters: list[Parameter]
-    quiet: bool
-    pace: Pace | None
-    #: whether calling it is all there is to do
-    direct: bool
-
-    @staticmethod
-    def of(code: Code, function: Callable[..., list[np.ndarray]]) -> _Running:
-        products = any(t.op is not None and t.op.name in ("matmul", "gemm") for t in code.graph.nodes)
-        several = products and blas.found() is not None and blas.threads() > 1
-        pace = Pace() if several else None
-        return _Running(code, function, code.parameters, code.quiet, pace, code.quiet and pace is None)
-
-    def run(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
-        """The outputs; products use one thread while there is no room for more."""
-        if self.pace is None:
-            return self._called(arrays)
-        begun = clock()
-        if self.pace.narrow(begun):
-            with one_thread:
-                results = self._called(arrays)
-            self.pace.note_alone(begun, clock())
-            return results
-        results = self._called(arrays)
-        self.pace.note(begun, clock())
-        return results
-
-    def located(self, error: Exception) -> BaseException:
-        """An error of a call, with op, layer and the line that made the node of the step that failed."""
-        node, code, trail = None, self.code, error.__traceback__
-        while trail is not None:
-            if trail.tb_frame.f_code.co_filename == code.filename:
-                node = code.node_at(trail.tb_lineno)
-            trail = trail.tb_next
-        if node is None or node.op is None:
-            return error
-        return node.op.failure(error, node.inputs, node.attrs, made=node)
-
-    def _called(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
-        if self.quiet:
-            return self.function(*arrays)
-        with np.errstate(all="ignore"):
-            return self.function(*arrays)
 
 
 class Plan:
@@ -197,34 +59,24 @@ class Plan:
         self._read = self.graph.parameters
         self._wanted = [(t.shape, t.dtype) for t in self.graph.inputs]
         self._lock = lock_of([*self.updated, *self._read])
-        self._waiting = wanted == "auto"
-        self._calls, self._seconds = 0, 0.0
-        self._numpy_calls = calls_on_numpy(self.graph) if wanted == "auto" and _Repeatable.on else 0
-        self._made: _Running | None = None
         #: whether it is being run, and whether code of a user is among what it runs
         self._entered = False
         self._open = any(is_open(t) for t in self.graph.nodes)
         self._differentiable: tuple[list[int], list[Parameter]] | None = None
         self._learned: list[Parameter] | None = None
         self._function: Differentiable | None = None
-        self._work: Work | None = None
         #: called without arguments before a call waits for native code, if that takes long
         self.tells: Callable[[], None] | None = None
-        code: Code = self._native() if wanted == "native" else Code(self.graph)
-        self._running = _Running.of(code, code.load())
+        #: while it runs as NumPy and native code is to come
+        self._takeover = Takeover(self.graph, Repeatable.on) if wanted == "auto" else None
+        self._running = Running.of(native_code(self.graph) if wanted == "native" else Code(self.graph))
         forks.follow(self)
-
-    def _native(self) -> Code:
-        # Not needed, and not imported, where plans stay with NumPy. A fork waits: a module half imported would stay so.
-        with compiler.lock:
-            from graphnet.plans.code.native_lines import NativeCode
-
-        return NativeCode(self.graph)
 
     @property
     def code(self) -> Code:
         """What the next call runs, as steps."""
-        return self._running.code
+        ready = self._takeover.ready if self._takeover is not None else None
+        return (ready or self._running).code
 
     def _smooth(self) -> tuple[list[int], list[Parameter]]:
         """The places of the outputs that have gradients, and the parameters that those read."""
@@ -317,7 +169,7 @@ class Plan:
             self._entered = True
             running = self._running
             try:
-                begun = self._look_for_native() if self._waiting else None
+                begun = self._begun() if self._takeover is not None else None
                 running = self._running
                 arrays = self._taken(values, running)
                 results = running.function(*arrays) if running.direct else running.run(arrays)
@@ -329,7 +181,7 @@ class Plan:
             for p in self.updated:
                 p._changed = now
             if begun is not None:
-                self._spent(begun)
+                self._spent(clock() - begun)
         return results
 
     def _run_open(self, values: list[np.ndarray]) -> list[np.ndarray]:
@@ -348,9 +200,9 @@ class Plan:
                 return stepwise(self.traced.numbered, values, leaves) if aside else self._entering(running, arrays)
         return stepwise(self.traced.numbered, values, leaves) if aside else self._entering(running, arrays)
 
-    def _entering(self, running: _Running, arrays: list[np.ndarray]) -> list[np.ndarray]:
+    def _entering(self, running: Running, arrays: list[np.ndarray]) -> list[np.ndarray]:
         try:
-            begun = self._look_for_native() if self._waiting else None
+            begun = self._begun() if self._takeover is not None else None
             results = running.run(arrays)
         except Exception as error:
             raise running.located(error).with_traceback(error.__traceback__) from error.__cause__
@@ -360,10 +212,10 @@ class Plan:
         for p in self.updated:
             p._changed = now
         if begun is not None:
-            self._spent(begun)
+            self._spent(clock() - begun)
         return results
 
-    def _taken(self, values: list[np.ndarray], running: _Running) -> list[np.ndarray]:
+    def _taken(self, values: list[np.ndarray], running: Running) -> list[np.ndarray]:
         """What a code is called with: the arguments, row after row, and the arrays of the parameters."""
         for p in self.updated:
             # Whoever holds the array, or a view of it from `numpy()`, keeps the values it had.
@@ -388,73 +240,36 @@ class Plan:
 
     # Native code, made beside the calls.
 
-    def _look_for_native(self, calls: int = 1) -> float | None:
-        """Before calls on NumPy: have native code made when it pays, and use it at the call that the graph decides
-        where runs are repeatable. The time now, if that of these calls matters."""
-        done, self._calls = self._calls, self._calls + calls
-        work, last = self._work, self._numpy_calls
-        if last and done >= last:
-            self._take_over()
+    def _begun(self, calls: int = 1) -> float | None:
+        """Before calls: native code takes over if it is due. The time now, if these calls run on NumPy until then."""
+        takeover = self._takeover
+        if takeover is None:
             return None
-        if work is None:
-            pays = last or self._seconds >= PAYS or (_Spent.seconds >= EARLY and not _Spent.begun)
-            if pays and done >= (int(last * BEGUN_AFTER) if last else NATIVE_AFTER):
-                self._work = Work(self)
-                self._work.begin()
-            return clock()
-        work.called = clock()
-        if work.over and not last:
-            self._waiting = False
+        now = clock()
+        if not takeover.due(now, calls):
+            return now
+        self._take_over(takeover)
         return None
 
-    def _spent(self, begun: float) -> None:
-        """Calls on NumPy are over that began at this time."""
-        seconds = clock() - begun
-        self._seconds += seconds
-        _Spent.seconds += seconds
+    def _spent(self, seconds: float) -> None:
+        """Calls on NumPy are over."""
+        takeover = self._takeover
+        if takeover is not None:
+            takeover.spent(seconds)
 
-    def _make_native(self, beside: bool) -> None:
-        start = time.perf_counter()
-        _Spent.begun = True
-        if not compiler.available():
-            log.info("native code for %r is not made: %s", self, compiler.missing())
-            return
-        try:
-            code = self._native()
-            made = _Running.of(code, code.load())
-        except Exception as error:
-            if not compiler.ending():
-                log.warning("native code for %r could not be made, NumPy goes on: %s", self, error, exc_info=True)
-            return
-        # Not under the lock of the plan: whoever holds it may wait for this.
-        if self._numpy_calls and beside:
-            self._made = made
-        else:
-            self._running = made
-        if not compiler.ending():
-            log.info("native code for %r after %.3f s", self, time.perf_counter() - start)
-
-    def _not_made(self, work: Work) -> None:
-        """The plan was not called any more: if it is again, it asks again."""
-        if self._work is work:
-            self._work = None
-
-    def _take_over(self) -> None:
-        """Have native code made if it is not, and use it."""
-        work = self._work
-        if work is None:
-            work = self._work = Work(self)
-        work.do(self.tells, _making(self.graph))
-        self._waiting = False
-        # Taken out once: another thread may wait as well.
-        made = self._made
+    def _take_over(self, takeover: Takeover) -> None:
+        """Run native code from now on, waited for if it is not there, or NumPy for good where it can't be made."""
+        made = takeover.finish(self.tells)
+        # Several threads may come here; they set the same.
         if made is not None:
-            self._running, self._made = made, None
+            self._running = made
+        self._takeover = None
 
     def wait(self) -> Plan:
         """This plan, when native code is ready (at once where there is none to wait for)."""
-        if self._waiting:
-            self._take_over()
+        takeover = self._takeover
+        if takeover is not None:
+            self._take_over(takeover)
         for t in self.graph.nodes:
             for value in t.attrs.values():
                 # A loop inside is a plan of its own.
@@ -463,11 +278,11 @@ class Plan:
         return self
 
     def forked(self) -> None:
-        """In a forked process: the lock is free, and the compiler's thread is not here."""
+        """In a forked process: the lock is free, and the compiler thread is not here."""
         self._lock.forked()
         self._entered = False
-        if self._work is not None and not self._work.over:
-            self._work, self._made = None, None
+        if self._takeover is not None:
+            self._takeover.forked()
 
     def __repr__(self) -> str:
         arena, steps = self.code.arena, self.code.steps
@@ -508,6 +323,3 @@ class Plan:
 
     def _repr_svg_(self) -> str:
         return self.draw().svg
-
-
-__all__: Sequence[str] = ["Plan", "Tensor", "backend_wanted"]
