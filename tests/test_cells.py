@@ -272,3 +272,22 @@ def test_a_layer_whose_build_is_a_mix_ins_is_built_once():
     layer.set_weights([np.array([2.0, 3.0], "float32")])
     assert layer([[1.0, 1.0]]).numpy().tolist() == [[2.0, 3.0]]
     assert layer.built and len(layer.weights) == 1
+
+
+def test_stacked_cells_are_built_by_hand_each_for_what_the_one_before_gives():
+    cell = nn.StackedRNNCells([nn.LSTMCell(2), Minimal(3), nn.GRUCell(4)])
+    cell.build((None, 5))
+    assert all(c.built for c in cell.cells) and cell.cells[2].built_shape == (None, 3)
+    before = cell.get_weights()
+    assert nn.RNN(cell)(np.ones((2, 6, 5))).shape == (2, 4)
+    assert len(before) == len(cell.get_weights()) > 6
+    for a, b in zip(before, cell.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: nn.LSTM(2), lambda: nn.RNN(nn.GRUCell(2)), lambda: nn.Bidirectional(nn.GRU(1))]
+)
+def test_sequences_is_the_name_of_the_input(make):
+    layer, x = make(), np.ones((2, 3, 4))
+    np.testing.assert_array_equal(layer(sequences=x).numpy(), layer(x).numpy())

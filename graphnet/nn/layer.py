@@ -388,7 +388,7 @@ class Layer(Weighted):
 
     def _by_name(self, kwargs: dict[str, Any]) -> Any:
         """The input, where it was given as a keyword."""
-        for name in (self._input_name, "inputs", "x"):
+        for name in (self._input_name, "inputs", "x", "sequences"):
             if name in kwargs:
                 return kwargs.pop(name)
         raise TypeError(f"Layer '{self.name}' ({self.described()}) is called on numbers: layer(x); received no input.")

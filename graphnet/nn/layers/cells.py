@@ -131,6 +131,12 @@ class StackedRNNCells(Layer):
         cells = [table.get(cell) if isinstance(cell, dict) else cell for cell in config["cells"]]
         return cls(**{**config, "cells": cells})
 
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        for cell in self.cells:
+            cell.ensure_built(input_shape)
+            size = output_size_of(cell)
+            input_shape = (input_shape[0], *(size if isinstance(size, (list, tuple)) else (size,)))
+
     @property
     def state_size(self) -> list[Any]:
         """The sizes of the states of each cell."""
