@@ -7,14 +7,17 @@ go on as a wrong number: broadcast, cast or added up on its way.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from graphnet import shapes
 from graphnet.apply import KEPT, Joint, Op, Rule, described
+from graphnet.cuts import Cut, cut, depends, marked, nearby, same
 from graphnet.escape import line
-from graphnet.node import KINDS, Spec, state
+from graphnet.mode import noting
+from graphnet.node import KINDS, Spec, Tensor, mode, state, tick
 
 ndarray = np.ndarray
 
@@ -47,11 +50,16 @@ def _body(op: Op, forward: Callable[..., Any]) -> Callable[..., Any]:
                 a.flags.writeable = False
             values.append(a)
         try:
+            # A body may be tried out for its dtype: before it runs, since its rule may use what the last run kept.
+            wanted = op.infer(*_specs(values), **attrs)
+        except Exception:
+            wanted = None
+        try:
             y = np.asarray(forward(*values, **attrs))
         except Exception as error:
             raise op.failure(error, values, attrs) from error
         try:
-            y = _result(op, y, values, attrs)
+            y = _result(y, wanted or op.infer(*_specs(values), **attrs))
         except (TypeError, ValueError) as error:
             raise op.failure(error, values, attrs, explain=False) from None
         if any(a.__class__ is ndarray and np.may_share_memory(a, y) for a in values):
@@ -61,9 +69,8 @@ def _body(op: Op, forward: Callable[..., Any]) -> Callable[..., Any]:
     return checked
 
 
-def _result(op: Op, y: ndarray, values: Sequence[Any], attrs: dict[str, Any]) -> ndarray:
+def _result(y: ndarray, wanted: Spec) -> ndarray:
     """What a body returned, in the dtype it has to have."""
-    wanted = op.infer(*_specs(values), **attrs)
     if y.shape != wanted.shape:
         raise ValueError(f"its body returned shape {y.shape}; for these inputs it has to be {wanted.shape}")
     if y.dtype.kind not in "biufc":
@@ -120,12 +127,61 @@ def _named(op: Op, error: BaseException, place: Any, inputs: Sequence[Any]) -> B
     return named
 
 
+def _array(value: Any) -> Any:
+    """The array of a tensor, or one of its shape and dtype; a number as it is."""
+    if not isinstance(value, Tensor):
+        return value
+    return np.full(value.shape, 0.5).astype(value.dtype) if value.is_symbolic else value._value
+
+
+def _is_constant(op: Op, entry: int, given: Rule, g: Any, inputs: Sequence[Any], attrs: dict[str, Any]) -> bool:
+    """Whether a rule answers the same to the same `g` where the inputs are others."""
+    values = list(map(_array, inputs))
+    others = [nearby(v) if isinstance(v, ndarray) else v for v in values]
+    found = []
+    with mode(raw=True, recording=False, debug=None, trace=None, of=None, within=None), np.errstate(all="ignore"):
+        for given_values in (others, values):  # what a body remembers is that of its last run
+            y = op.forward(*given_values, **attrs)
+            found.append(given(_array(g), y, *given_values, **attrs)[entry])
+    return same(*found)
+
+
+def _followed(
+    op: Op, places: Sequence[int], given: Rule, g: Any, y: Any, inputs: Sequence[Any], attrs: dict[str, Any], core: Any
+) -> list[Any]:
+    """The gradients that `given` lists for the inputs at `places`, checked, and followed where they are recorded."""
+    if not (isinstance(g, Tensor) and state.mode.recording):
+        return [_answer(op, n, h, y, inputs, core) for n, h in zip(places, given(g, y, *inputs, **attrs), strict=True)]
+    begun, what = tick(), f"the gradient of {op.name}"
+    with noting() as left:
+        found = given(g, y, *inputs, **attrs)
+    checked = []
+    for entry, (n, h) in enumerate(zip(places, found, strict=True)):
+        h = _answer(op, n, h, y, inputs, core)
+        if left or h is None:
+            h = marked(h, left, what, y.dtype)
+        elif not depends(h, begun, (g,), (y, *inputs)):
+            # The rule of a linear op reads nothing of its inputs; that of another would have to.
+            constant = partial(_is_constant, op, entry, given, g, inputs, attrs)
+            call = Cut(what, "it depends on the inputs by something that is no tensor", constant)
+            if any(isinstance(t, Tensor) and t.is_symbolic for t in (g, y, *inputs)):
+                if not call.nothing_lost(unsure=True):
+                    raise call.error
+            else:
+                h = cut(h, [t for t in inputs if isinstance(t, Tensor) and t.requires_grad], call, y.dtype)
+        checked.append(h)
+    return checked
+
+
 def _rule(op: Op, place: int, given: Rule, core: Any) -> Rule:
     """`given`, with its answer checked; `core` has the numbers of core axes (of y, of x) for each input, if known."""
 
+    def listed(*args: Any, **attrs: Any) -> list[Any]:
+        return [given(*args, **attrs)]
+
     def checked(g: Any, y: Any, *inputs: Any, **attrs: Any) -> Any:
         try:
-            return _answer(op, place, given(g, y, *inputs, **attrs), y, inputs, core)
+            return _followed(op, (place,), listed, g, y, inputs, attrs, core)[0]
         except Exception as error:
             raise _named(op, error, place, inputs) from error
 
@@ -138,11 +194,14 @@ def _rules(op: Op, given: Sequence[Rule | None] | Rule, core: Any = None) -> Any
         both = given.rule
 
         def joint(places: Sequence[int], g: Any, y: Any, *inputs: Any, **attrs: Any) -> list[Any]:
-            try:
-                found = list(both(places, g, y, *inputs, **attrs))
+            def listed(*args: Any, **attrs: Any) -> list[Any]:
+                found = list(both(places, *args, **attrs))
                 if len(found) != len(places):
                     raise ValueError(f"its rule gives {len(found)} gradients; it was asked for {len(places)}")
-                return [_answer(op, n, h, y, inputs, core) for n, h in zip(places, found, strict=True)]
+                return found
+
+            try:
+                return _followed(op, places, listed, g, y, inputs, attrs, core)
             except Exception as error:
                 raise _named(op, error, tuple(places), inputs) from error
 
@@ -151,8 +210,11 @@ def _rules(op: Op, given: Sequence[Rule | None] | Rule, core: Any = None) -> Any
         one = given
 
         def of_any(place: int, g: Any, y: Any, *inputs: Any, **attrs: Any) -> Any:
+            def listed(*args: Any, **attrs: Any) -> list[Any]:
+                return [one(place, *args, **attrs)]
+
             try:
-                return _answer(op, place, one(place, g, y, *inputs, **attrs), y, inputs, core)
+                return _followed(op, (place,), listed, g, y, inputs, attrs, core)[0]
             except Exception as error:
                 raise _named(op, error, place, inputs) from error
 

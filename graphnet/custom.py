@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Sequence
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 import numpy as np
 
 from graphnet.carried import Call, attached, custom, is_array
 from graphnet.containers import Structure, flatten, is_numbers
+from graphnet.cuts import Cut, cut, depends, marked, nearby, same
 from graphnet.declare import apply, as_tensor
 from graphnet.functions import function
+from graphnet.mode import noting
 from graphnet.node import Parameter, Tensor, as_array, constant, mode, state, symbolic, tick
 from graphnet.ops.shaping import snapshot
 from graphnet.parts import Packing
@@ -125,8 +127,9 @@ def _fits(form: Structure, part: Any) -> bool:
 class _Rule:
     """The gradient that one run of a function with a custom gradient returned, and what its outputs were."""
 
-    def __init__(self, rule: Function, leaves: Sequence[Any]):
+    def __init__(self, rule: Function, leaves: Sequence[Any], left: Sequence[Any]):
         self.rule = rule
+        self.left = left  # what left the graph while the outputs were computed
         self.specs = [(t.shape, t.dtype) for t in leaves if isinstance(t, Tensor)]
 
     def __call__(self, arguments: _Arguments, gs: Sequence[Tensor]) -> list[Tensor | None]:
@@ -140,7 +143,7 @@ def _answered(
     f: Function, name: str, arguments: _Arguments, xs: Sequence[Tensor], kwargs: dict[str, Any]
 ) -> tuple[list[Any], Structure, _Rule]:
     """The leaves of the result of `f`, with tensors for its arrays, their structure, and the rule."""
-    with mode(within=None):
+    with noting(inside=False) as left:
         # Its history is for the rule, which may use what was computed on the way, and be differentiated itself.
         result = f(*arguments.given(xs), **kwargs)
     if not (isinstance(result, tuple) and len(result) == 2 and callable(result[1])):
@@ -149,7 +152,7 @@ def _answered(
     leaves = [constant(as_array(t)) if is_array(t) or isinstance(t, _NUMBERS) else t for t in leaves]
     if state.mode.trace is not None:
         leaves = [snapshot(t) if isinstance(t, Tensor) else t for t in leaves]
-    return leaves, form, _Rule(result[1], leaves)
+    return leaves, form, _Rule(result[1], leaves, left)
 
 
 def _floats(leaves: Sequence[Any]) -> list[int]:
@@ -218,8 +221,32 @@ class _Customised(Call):
             a is b or (not graph and a._value is b._value) for a, b in zip(inputs, self.arguments.xs, strict=True)
         ):
             rule = self._again(inputs)[1]
-        found = rule(self.arguments, gs)
-        return [found[place] for place in wanted]
+        if not (graph and state.mode.recording):
+            found = rule(self.arguments, gs)
+            return [found[place] for place in wanted]
+        begun, what = tick(), f"the gradient of {self.name}"
+        with noting() as left:
+            found = rule(self.arguments, gs)
+        xs = [t for t in inputs if t.requires_grad]
+        slopes = []
+        for place in wanted:
+            h, dtype = found[place], inputs[place].dtype
+            if left or h is None:
+                h = marked(h, left, what, dtype)
+            elif rule.left and not any(t.is_symbolic for t in (h, *gs)) and not depends(h, begun, gs, inputs):
+                # The rule of a linear function reads nothing of its arguments; that of another would have to.
+                constant = partial(self._constant, place, h._value, inputs, gs)
+                h = cut(h, xs, Cut(what, f"{rule.left[0][1]} took an argument out of the graph", constant), dtype)
+            slopes.append(h)
+        return slopes
+
+    def _constant(self, place: int, value: np.ndarray, inputs: Sequence[Tensor], gs: Sequence[Tensor]) -> bool:
+        """Whether the gradient at `place` is `value` for other arguments too."""
+        with mode(raw=False, recording=False, strict=False, within=None, of=None, trace=None, debug=None):
+            moved = [constant(nearby(t._value)) for t in inputs]
+            _, _, rule = _answered(self.f, self.name, self.arguments, moved, self.kwargs)
+            h = rule(self.arguments, [constant(g._value) for g in gs])[place]
+        return h is not None and same(value, h._value)
 
 
 class _Traced:
@@ -253,7 +280,8 @@ def custom_gradient(f: Function) -> Function:
 
     The second function is called once, with the gradients of all outputs (one for each tensor of the result), and
     returns one gradient for each positional argument, in the argument's form (a single one for a single argument; None
-    for none), in tensor ops, so that it can be differentiated again. Arrays and lists of floats become tensors;
+    for none), in tensor ops, so that it can be differentiated again; one that is written with NumPy or `math` gives
+    first derivatives, and an error where it is differentiated itself. Arrays and lists of floats become tensors;
     numbers and lists of integers beside arrays, strings and the like are handed to `f` as they are, and so are keyword
     arguments. `f` is a
     function of its arguments: where a graph or a checkpoint needs it, it is run again.

@@ -136,7 +136,8 @@ def elementwise(
     it, a ufunc cannot, and a body can. `into` is the body as a function that writes into its first argument, for plans;
     `beside`, `pairs`, `reads` and `kink` are those of `Op`. `complex` says that the rules are right for complex numbers
     too, with gradients `g` such that the change of the final number is the real part of `g * dy`; without it such
-    gradients are refused.
+    gradients are refused. A rule is a function of `g`, `y`, the inputs and the attributes. One that is written with
+    `math`, or makes arrays of them, gives first derivatives, and `TypeError` where it is differentiated itself.
 
     Raises `ValueError` for a name that is taken, for a number of rules that is not that of the inputs, and for a ufunc
     of another number of inputs. The body of an op that is not graphnet's own gets read-only arrays, and a result of
@@ -281,7 +282,8 @@ def op(
     to one form (axes from the front, say) from the inputs' arrays or specs and the attributes as written. `into` is the
     body as a function that writes into its first argument, for plans. `may_raise` says whether the body can fail
     because of a value: in a step that is compiled nothing is changed before all that can. Without it, it can. `complex`
-    as in `elementwise`; `hidden` is for ops that nobody calls by name.
+    as in `elementwise`, and so are rules that are not written in tensor ops; `hidden` is for ops that nobody calls by
+    name.
 
     Raises `ValueError` for a name that is taken, and for a number of rules that is not that of the inputs. The body of
     an op that is not graphnet's own gets read-only arrays; a result, or a gradient from a rule, of another shape than

@@ -56,19 +56,22 @@ class Derivative:
 
     `flat` says that something without slope was applied to what needs a gradient (a comparison, `floor`,
     `stop_gradient`), or that a derivative was taken inside: then a result that does not depend on the variables is
-    nothing to wonder about.
+    nothing to wonder about. `left`, for a gradient rule of somebody else's: what left the graph in it, see `noting`.
     """
 
-    __slots__ = ("flat", "outer", "thread", "variables", "what")
+    __slots__ = ("flat", "left", "outer", "thread", "variables", "what")
 
-    def __init__(self, what: str, variables: Iterable[Tensor], outer: Derivative | None):
+    def __init__(self, what: str, variables: Iterable[Tensor], outer: Derivative | None, left: Any = None):
         self.what = what
         self.thread = threading.get_ident()
         self.variables = frozenset(variables)
         self.outer = outer
         self.flat = False
+        self.left: list[tuple[Tensor, str]] | None = left
         if outer is not None:
             outer.flat = True
+            if left is None:
+                self.left = outer.left
 
     def reached(self, t: Tensor) -> Derivative | None:
         """The innermost derivative, this one or one around it, with a variable that `t` depends on."""
@@ -173,6 +176,22 @@ def differentiating(what: str, variables: Iterable[Tensor], everywhere: bool = T
         yield around
     finally:
         RUNNING.discard(around)
+        state.mode = before
+
+
+@contextmanager
+def noting(inside: bool = True) -> Iterator[list[tuple[Tensor, str]]]:
+    """Run a block and list the tensors with a history that leave the graph in it, each with how it was asked for.
+
+    That is no error yet: the first derivative is right, and only a further one would miss them. `inside` says whether
+    the derivatives around go on watching over their variables.
+    """
+    before = state.mode
+    left: list[tuple[Tensor, str]] = []
+    state.mode = before.replaced(within=Derivative("", (), before.within if inside else None, left))
+    try:
+        yield left
+    finally:
         state.mode = before
 
 

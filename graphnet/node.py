@@ -492,6 +492,13 @@ def known(t: Tensor) -> np.ndarray:
     return value
 
 
+#: what to write instead of something that takes a tensor out of the graph
+STAYING = (
+    "Compute on with tensors (gn.sin instead of math.sin, gn.stack or gn.tensor instead of np.array, gn.set_at instead "
+    "of an assignment into an array); for a value without a gradient, write gn.stop_gradient(x) or x.detach()"
+)
+
+
 def leaving(t: Tensor, how: str) -> np.ndarray:
     """The array of `t` for code that knows nothing of graphs (`how` it is asked for), or an error where that is wrong.
 
@@ -501,17 +508,15 @@ def leaving(t: Tensor, how: str) -> np.ndarray:
     m = state.mode
     if not t.requires_grad and m.plain and t._value.__class__ is ndarray:
         return t._value
-    if (
-        t.requires_grad
-        and m.recording
-        and (around := (m.within and m.within.reached(t)) or reached_elsewhere(t)) is not None
-    ):
-        raise TypeError(
-            f"{how} takes a tensor out of the graph, and its gradient would be lost: it depends on what "
-            f"{around.what} differentiates for. Compute on with tensors (gn.sin instead of math.sin, gn.stack or "
-            "gn.tensor instead of np.array, gn.set_at instead of an assignment into an array); for a value without "
-            "a gradient, write gn.stop_gradient(x) or x.detach()"
-        )
+    if t.requires_grad and m.recording:
+        around = (m.within and m.within.reached(t)) or reached_elsewhere(t)
+        if around is not None:
+            raise TypeError(
+                f"{how} takes a tensor out of the graph, and its gradient would be lost: it depends on what "
+                f"{around.what} differentiates for. {STAYING}"
+            )
+        if m.within is not None and m.within.left is not None:
+            m.within.left.append((t, how))
     return settled(t, how)
 
 

@@ -80,8 +80,8 @@ def kept(shape: Shape, axes: Sequence[int]) -> Shape:
 @lru_cache(maxsize=512)
 def _parse(signature: str) -> tuple[tuple[tuple[str, ...], ...], tuple[str, ...]]:
     left, right = signature.replace(" ", "").split("->")
-    parts = [tuple(filter(None, part.split(","))) for part in left.strip("()").split("),(")]
-    return tuple(parts), tuple(filter(None, right.strip("()").split(",")))
+    parts = [tuple(filter(None, part.split(","))) for part in left[1:-1].split("),(")]
+    return tuple(parts), tuple(filter(None, right[1:-1].split(",")))
 
 
 _SIGNATURE = re.compile(r"(\(\w*(,\w+)*\))(,\(\w*(,\w+)*\))*->\(\w*(,\w+)*\)")
@@ -92,6 +92,8 @@ def core_axes(signature: str) -> tuple[tuple[int, ...], int]:
 
     >>> core_axes("(m,k),(k)->(m)")
     ((2, 1), 1)
+    >>> core_axes("(n),()->(n)")
+    ((1, 0), 1)
     """
     if not _SIGNATURE.fullmatch(signature.replace(" ", "")):
         raise ValueError(
