@@ -21,8 +21,8 @@ import numpy as np
 import graphnet as gn
 from graphnet import nn, viz
 from graphnet.viz import figures
+from graphnet.viz.reading import scene_from
 from graphnet.viz.render import Picture
-from graphnet.viz.scene import Scene
 
 HERE = Path(__file__).parent
 IMAGES = HERE / "images" / "gallery"
@@ -202,7 +202,7 @@ def time(measure: bool = False) -> Picture:
         for node in scene.nodes:
             node.data = {}
         recorded.write_text(json.dumps(scene.to_dict(), indent=1, ensure_ascii=False) + "\n", "utf-8")
-    return Picture(Scene.from_dict(json.loads(recorded.read_text("utf-8"))), "builtin")
+    return Picture(scene_from(json.loads(recorded.read_text("utf-8"))), "builtin")
 
 
 @part(

@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING, Any
 from graphnet import methods, ops
 from graphnet.check import check_grads
 from graphnet.custom import custom_gradient
-from graphnet.declare import OPS, Op, composite, elementwise, op, reduction
+from graphnet.declare import composite, elementwise, op, reduction
 from graphnet.derivatives import elementwise_grad, grad, gradients, hessian, hvp, jacobian, jvp, value_and_grad, vjp
-from graphnet.node import Parameter, Region, Tensor, input, no_grad, region, toposort
+from graphnet.mode import Region, no_grad, region
+from graphnet.node import Parameter, Tensor, input, toposort
 from graphnet.ops import *
 from graphnet.ops.shaping import tensor
 from graphnet.recompute import checkpoint
+from graphnet.record import OPS, Op
 from graphnet.results import ConstantWarning
 from graphnet.version import __version__
 from graphnet.watch import ConventionWarning, debug
@@ -31,7 +33,7 @@ from graphnet.graph import Graph, trace  # isort: skip
 from graphnet.plans.jit import compile  # isort: skip
 from graphnet.plans.backend import repeatable  # isort: skip
 from graphnet.loops import scan  # isort: skip
-from graphnet import viz  # isort: skip
+from graphnet import graph_methods, viz  # isort: skip
 
 if TYPE_CHECKING:
     from graphnet import datasets, nn
@@ -58,6 +60,7 @@ __all__ = [
     "elementwise_grad",
     "grad",
     "gradients",
+    "graph_methods",
     "hessian",
     "hvp",
     "input",

@@ -1,4 +1,4 @@
-"""The record of one operation, and what happens when it is applied.
+"""What happens when an op is applied.
 
 With known arrays the body runs at once, and the node keeps its inputs if one of them needs a gradient; with a symbolic
 input only the shape rule runs; inside a gradient rule that runs on bare arrays, the body runs and nothing is wrapped.
@@ -7,30 +7,15 @@ input only the shape rule runs; inside a gradient rule that runs on bare arrays,
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from graphnet.escape import line
-from graphnet.node import (
-    _PACKAGE,
-    KINDS,
-    NO_ATTRS,
-    WEAK,
-    Parameter,
-    Spec,
-    Tensor,
-    as_array,
-    caller_site,
-    constant,
-    materialised,
-    new,
-    state,
-    tick,
-)
+from graphnet.mode import NO_ATTRS, PACKAGE, caller_site, prefix, state
+from graphnet.node import KINDS, WEAK, Parameter, Spec, Tensor, as_array, constant, materialised, new, tick
+from graphnet.record import OPS, Op
 
-Rule = Callable[..., Any]
 ndarray = np.ndarray
 
 
@@ -38,184 +23,40 @@ ndarray = np.ndarray
 KEPT = (ValueError, TypeError, IndexError, FloatingPointError, OverflowError, ZeroDivisionError, MemoryError)
 
 
-class Joint:
-    """One gradient rule for all inputs of an op at once, where their gradients come from one computation.
+def failure(
+    op: Op,
+    error: BaseException,
+    args: Sequence[Any],
+    attrs: dict[str, Any],
+    explain: bool = True,
+    made: Tensor | None = None,
+) -> BaseException:
+    """`error` with op, inputs and layer in its text, said once; the shape rule may know a better reason.
 
-    `rule(places, g, y, *inputs, **attrs)` answers with a list: the gradient (or None) of the input at each place.
+    Where a node of a graph was run, `made` is that node: layer and line are those where it was made.
     """
-
-    __slots__ = ("rule",)
-
-    def __init__(self, rule: Rule):
-        self.rule = rule
-
-    def __call__(self, place: int, g: Any, y: Any, *inputs: Any, **attrs: Any) -> Any:
-        return self.rule((place,), g, y, *inputs, **attrs)[0]
-
-    def answered(self, places: Sequence[int], g: Any, y: Any, inputs: Sequence[Any], attrs: dict[str, Any]) -> Any:
-        """The rule, asked about `places`, as one rule for each input, that knows its answer already."""
-        answers: list[Any] = [None] * len(inputs)
-        for place, h in zip(places, self.rule(tuple(places), g, y, *inputs, **attrs), strict=True):
-            answers[place] = h
-        return tuple([lambda *_, h=h, **__: h for h in answers])
-
-
-class Op:
-    """One operation.
-
-    `name` (NumPy's, where NumPy has it), `family` ("elementwise", "reduction" or "op"), `forward` (on arrays), `infer`
-    (specs and attributes to a spec), `vjp` (a tuple of one rule per input, None where there is no derivative; or one
-    rule that takes the input's place first, for ops of any number of inputs; or a `Joint` one), `expr` (a scalar
-    expression in Python with `{x}` for the inputs, or None), `ufunc` (the NumPy ufunc that is the whole body, or None),
-    `onnx`, `into` (the body as a function that writes into its first argument, or None), `may_raise` (whether the body
-    can fail because of a value: a boolean, or a function of the inputs and attributes of a node), `hidden` (whether
-    nobody calls it by name), `builtin` (whether it is the package's own), `beside` (by name, the ops that have most of
-    its work done for the same input, with a function from their value to it that loses digits where it is small, or
-    None),
-    `pairs` (the gradient rules of the op and the one before it taken together, by the name of that one, for pairs whose
-    rules one after the other would multiply 0 and infinity; or None), `reads` (from all inputs the first, and its
-    pairs, if the op is one of a pair with it; or None), `paired` (whether the op is the inner one of a pair), `kink`
-    (where the slope is what a convention says: a text for people, and a function `(y, *inputs, **attrs)` on arrays that
-    gives booleans in the shape of y; or None), `complex` (whether its rules are right for complex numbers too, with
-    gradients such that `dL = Re(g * dx)`: then those of holomorphic functions are the real ones).
-    """
-
-    __slots__ = (
-        "beside",
-        "builtin",
-        "complex",
-        "differentiable",
-        "doc",
-        "expr",
-        "family",
-        "forward",
-        "function",
-        "hidden",
-        "infer",
-        "into",
-        "kink",
-        "may_raise",
-        "name",
-        "onnx",
-        "paired",
-        "pairs",
-        "params",
-        "prepare",
-        "reads",
-        "ufunc",
-        "vjp",
-    )
-
-    def __init__(
-        self,
-        name: str,
-        family: str,
-        forward: Callable[..., Any],
-        infer: Callable[..., Spec],
-        vjp: Sequence[Rule | None] | Rule,
-        params: Sequence[str] = (),
-        expr: str | None = None,
-        ufunc: np.ufunc | None = None,
-        onnx: str | None = None,
-        prepare: Callable[..., dict[str, Any]] | None = None,
-        doc: str | None = None,
-        into: Callable[..., None] | None = None,
-        may_raise: bool | Callable[..., bool] = True,
-        hidden: bool = False,
-        builtin: bool = False,
-        complex: bool = False,
-        beside: Mapping[str, Callable[[Any], Any] | None] | None = None,
-        pairs: Mapping[str, Sequence[Rule]] | None = None,
-        reads: Callable[..., Any] | None = None,
-        kink: tuple[str, Callable[..., Any]] | None = None,
-    ):
-        self.name = name
-        self.family = family
-        self.forward = forward
-        self.infer = infer
-        self.vjp = vjp if callable(vjp) else tuple(vjp)
-        self.params = tuple(params)
-        self.expr = expr
-        self.ufunc = ufunc
-        self.onnx = onnx
-        self.prepare = prepare
-        self.doc = doc
-        self.into = into
-        self.may_raise = may_raise
-        self.hidden = hidden
-        self.builtin = builtin
-        self.complex = complex
-        self.beside = beside or {}
-        self.pairs = pairs
-        self.paired = False
-        self.reads = reads
-        self.kink = kink
-        self.differentiable = callable(vjp) or any(rule is not None for rule in vjp)
-        self.function: Callable[..., Any] | None = None
-
-    def __repr__(self) -> str:
-        return f"<Op {self.name}>"
-
-    def joined(self, inputs: Sequence[Any]) -> tuple[Tensor, Sequence[Rule]] | None:
-        """The input whose op has rules together with this one, and them: `rule(g, its value, *its inputs, **attrs)`."""
-        pairs = self.pairs
-        if self.reads is None:
-            t = inputs[0]
-        else:
-            meant = self.reads(*inputs)
-            if meant is None:
-                return None
-            t, pairs = meant
-        if t.__class__ is not Tensor or t.op is None:
-            return None
-        rules = pairs.get(t.op.name)  # type: ignore[union-attr]
-        return None if rules is None else (t, rules)
-
-    def can_fail(self, inputs: Sequence[Any], attrs: dict[str, Any]) -> bool:
-        """Whether a node of these inputs, whose shapes and dtypes fit, can fail because of a value."""
-        return self.may_raise(*inputs, **attrs) if callable(self.may_raise) else self.may_raise
-
-    def rule(self, place: int) -> Rule | None:
-        """The gradient rule for the input at `place`."""
-        if isinstance(self.vjp, tuple):
-            return self.vjp[place]
-        vjp = self.vjp
-        return lambda g, y, *inputs, **attrs: vjp(place, g, y, *inputs, **attrs)
-
-    def failure(
-        self,
-        error: BaseException,
-        args: Sequence[Any],
-        attrs: dict[str, Any],
-        explain: bool = True,
-        made: Tensor | None = None,
-    ) -> BaseException:
-        """`error` with op, inputs and layer in its text, said once; the shape rule may know a better reason.
-
-        Where a node of a graph was run, `made` is that node: layer and line are those where it was made.
-        """
-        if isinstance(error, RecursionError):
-            return error
-        if getattr(error, "_graphnet_named", False):
-            return error if made is None else _located(error, made)
-        reason = str(error)
-        if explain and not isinstance(error, MemoryError):
-            try:
-                specs = [a._value if isinstance(a, Tensor) else Spec(np.shape(a), np.asarray(a).dtype) for a in args]
-                self.infer(*specs, **attrs)
-            except Exception as found:
-                reason = str(found)
-        listed = [described(a) for a in args] + [f"{k}={v!r}" for k, v in attrs.items() if v is not None]
-        where = state.mode.region if made is None else made.region
-        layer = line("/".join(r.name for r in where.path)) + ": " if where is not None else ""
-        kind = type(error) if type(error) in KEPT else MemoryError if isinstance(error, MemoryError) else ValueError
-        # What only plans make was not called so by anybody.
-        called = "" if self.hidden else f"{self.name}({', '.join(listed)}): "
-        named = kind(f"{layer}{called}{reason}{_at(made)}")
-        named._graphnet_located = made is not None  # type: ignore[attr-defined]
-        named._graphnet_named = True  # type: ignore[attr-defined]
-        named._graphnet_failed = (self, tuple(args), where)  # type: ignore[attr-defined]
-        return named
+    if isinstance(error, RecursionError):
+        return error
+    if getattr(error, "_graphnet_named", False):
+        return error if made is None else _located(error, made)
+    reason = str(error)
+    if explain and not isinstance(error, MemoryError):
+        try:
+            specs = [a._value if isinstance(a, Tensor) else Spec(np.shape(a), np.asarray(a).dtype) for a in args]
+            op.infer(*specs, **attrs)
+        except Exception as found:
+            reason = str(found)
+    listed = [described(a) for a in args] + [f"{k}={v!r}" for k, v in attrs.items() if v is not None]
+    where = state.mode.region if made is None else made.region
+    layer = prefix(where)
+    kind = type(error) if type(error) in KEPT else MemoryError if isinstance(error, MemoryError) else ValueError
+    # What only plans make was not called so by anybody.
+    called = "" if op.hidden else f"{op.name}({', '.join(listed)}): "
+    named = kind(f"{layer}{called}{reason}{_at(made)}")
+    named._graphnet_located = made is not None  # type: ignore[attr-defined]
+    named._graphnet_named = True  # type: ignore[attr-defined]
+    named._graphnet_failed = (op, tuple(args), where)  # type: ignore[attr-defined]
+    return named
 
 
 def _at(made: Tensor | None) -> str:
@@ -227,27 +68,15 @@ def _at(made: Tensor | None) -> str:
 def _located(error: BaseException, made: Tensor) -> BaseException:
     """An error that names its op, with the layer and the line that made the node."""
     if not getattr(error, "_graphnet_located", False):
-        layer = line("/".join(r.name for r in made.region.path)) + ": " if made.region is not None else ""
+        layer = prefix(made.region)
         text = str(error)
         error.args = (f"{'' if text.startswith(layer) else layer}{text}{_at(made)}",)
         error._graphnet_located = True  # type: ignore[attr-defined]
     return error
 
 
-OPS: dict[str, Op] = {}
 #: whether a complex number was ever part of a history: until then no sweep looks for one
 COMPLEX = [False]
-
-
-def registered(op: Op) -> Op:
-    """`op`, known by its name from now on. Raises `ValueError` for a name that is taken or is no Python name."""
-    if not op.name.isidentifier():
-        raise ValueError(f"the name of an op is a Python name; received {op.name[:100]!r}")
-    if op.name in OPS:
-        kind = "one that is made inside" if OPS[op.name].hidden else "an op"
-        raise ValueError(f"an op cannot be named {op.name!r}: {kind} of that name exists already; give another name=")
-    OPS[op.name] = op
-    return op
 
 
 def described(value: Any) -> str:
@@ -353,7 +182,7 @@ def _converted(op: Op, args: Sequence[Any]) -> tuple[list[Any], bool]:
             try:
                 out.append(as_tensor(a, copy=recording))
             except (TypeError, ValueError) as error:
-                raise op.failure(error, args, NO_ATTRS, explain=False) from None
+                raise failure(op, error, args, NO_ATTRS, explain=False) from None
     return out, True
 
 
@@ -380,13 +209,13 @@ def apply(op: Op, args: Sequence[Any], attrs: dict[str, Any] = NO_ATTRS, prepare
         try:
             inputs = list(materialised(tuple(inputs), op))
         except Exception as error:
-            raise op.failure(error, inputs, attrs, explain=False) from None
+            raise failure(op, error, inputs, attrs, explain=False) from None
     values = [t._value if t.__class__ in KINDS else t for t in inputs]
     if op.prepare is not None and not prepared:
         try:
             attrs = op.prepare(*values, **attrs)
         except Exception as error:
-            raise op.failure(error, inputs, attrs, explain=False) from None
+            raise failure(op, error, inputs, attrs, explain=False) from None
     value: Any
     try:
         if unknown:
@@ -395,7 +224,7 @@ def apply(op: Op, args: Sequence[Any], attrs: dict[str, Any] = NO_ATTRS, prepare
             value = op.forward(*values, **attrs)
     except Exception as error:
         # What a user's op failed of is worth knowing: that is the cause of its error.
-        raise op.failure(error, inputs, attrs) from error.__cause__
+        raise failure(op, error, inputs, attrs) from error.__cause__
     if foreign and not unknown and (getattr(value, "base", None) is not None or any(value is v for v in values)):
         value = np.array(value)  # not a view of the caller's array
     y = new(Tensor)
@@ -426,7 +255,7 @@ def apply(op: Op, args: Sequence[Any], attrs: dict[str, Any] = NO_ATTRS, prepare
         y._tick = tick()
         y.region = m.region
         frame = sys._getframe(2)
-        if frame.f_code.co_filename.startswith(_PACKAGE):
+        if frame.f_code.co_filename.startswith(PACKAGE):
             y._code, y._lasti = caller_site()
         else:
             y._code = frame.f_code

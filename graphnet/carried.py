@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 
 from graphnet.containers import is_numbers
-from graphnet.declare import Joint, op
-from graphnet.node import Spec, Tensor, constant, mode, symbolic
+from graphnet.declare import op
+from graphnet.mode import mode
+from graphnet.node import Spec, Tensor, constant, symbolic
 from graphnet.parts import Packing
+from graphnet.record import Joint
 
 
 def _custom_slopes(wanted: Sequence[int], g: Any, y: Any, *inputs: Any, call: Any) -> list[Any]:

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from graphnet.apply import described
 from graphnet.containers import flatten
-from graphnet.declare import described
 from graphnet.derivatives import jvp, vjp
 from graphnet.functions import function
 from graphnet.node import Tensor, as_array, constant

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from graphnet import shapes
-from graphnet.apply import KEPT, Joint, Op, Rule, described
+from graphnet.apply import KEPT, described, failure
 from graphnet.cuts import Cut, cut, depends, marked, nearby, same
-from graphnet.escape import line
-from graphnet.mode import noting
-from graphnet.node import KINDS, Spec, Tensor, mode, state, tick
+from graphnet.mode import mode, noting, prefix, state
+from graphnet.node import KINDS, Spec, Tensor, tick
+from graphnet.record import Joint, Op, Rule
 
 ndarray = np.ndarray
 
@@ -57,11 +57,11 @@ def _body(op: Op, forward: Callable[..., Any]) -> Callable[..., Any]:
         try:
             y = np.asarray(forward(*values, **attrs))
         except Exception as error:
-            raise op.failure(error, values, attrs) from error
+            raise failure(op, error, values, attrs) from error
         try:
             y = _result(y, wanted or op.infer(*_specs(values), **attrs))
         except (TypeError, ValueError) as error:
-            raise op.failure(error, values, attrs, explain=False) from None
+            raise failure(op, error, values, attrs, explain=False) from None
         if any(a.__class__ is ndarray and np.may_share_memory(a, y) for a in values):
             y = y.copy()
         return y
@@ -120,7 +120,7 @@ def _named(op: Op, error: BaseException, place: Any, inputs: Sequence[Any]) -> B
         return error
     kind = type(error) if type(error) in KEPT else ValueError
     layer = state.mode.of.region if state.mode.of is not None else None
-    label = line("/".join(r.name for r in layer.path)) + ": " if layer is not None else ""
+    label = prefix(layer)
     listed = ", ".join(map(described, inputs))
     named = kind(f"{label}the gradient of {op.name}({listed}) for input {place}: {error}")
     named._graphnet_named = True  # type: ignore[attr-defined]

@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 
+from graphnet.apply import apply, as_tensor
 from graphnet.carried import Call, attached, custom, is_array
 from graphnet.containers import Structure, flatten, is_numbers
 from graphnet.cuts import Cut, cut, depends, marked, nearby, same
-from graphnet.declare import apply, as_tensor
 from graphnet.functions import function
-from graphnet.mode import noting
-from graphnet.node import Parameter, Tensor, as_array, constant, mode, state, symbolic, tick
+from graphnet.mode import mode, noting, state
+from graphnet.node import Parameter, Tensor, as_array, constant, symbolic, tick
 from graphnet.ops.shaping import snapshot
 from graphnet.parts import Packing
 from graphnet.replay import Program, captured

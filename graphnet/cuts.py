@@ -12,8 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from graphnet.apply import OPS, Joint, Op, apply, as_tensor, registered
-from graphnet.node import STAYING, Spec, Tensor, state
+from graphnet.apply import apply, as_tensor
+from graphnet.mode import state
+from graphnet.node import STAYING, Spec, Tensor
+from graphnet.record import OPS, Joint, Op, registered
 
 
 class Cut:

@@ -21,40 +21,11 @@ from typing import Any
 import numpy as np
 
 from graphnet import checked, shapes
-from graphnet.apply import (
-    OPS,
-    Joint,
-    Op,
-    Rule,
-    apply,
-    apply_prepared,
-    as_tensor,
-    described,
-    holds_tensors,
-    made,
-    registered,
-    stopped,
-)
+from graphnet.apply import as_tensor
 from graphnet.dispatch import dispatching, fast
-from graphnet.node import KINDS, Spec, region, state
-
-__all__ = [
-    "OPS",
-    "Joint",
-    "Op",
-    "apply",
-    "apply_prepared",
-    "as_tensor",
-    "composite",
-    "described",
-    "elementwise",
-    "fast",
-    "holds_tensors",
-    "made",
-    "op",
-    "reduction",
-    "stopped",
-]
+from graphnet.mode import region, state
+from graphnet.node import KINDS, Spec
+from graphnet.record import Op, Rule, registered
 
 
 def _own(body: Callable[..., Any]) -> bool:
@@ -273,6 +244,7 @@ def op(
     may_raise: bool | Callable[..., bool] | None = None,
     hidden: bool = False,
     complex: bool = False,
+    ready: Callable[..., Any] | None = None,
 ) -> Callable[[Callable[..., Any]], Any]:
     """Make any other op, called as its body unless `name` says otherwise.
 
@@ -283,7 +255,7 @@ def op(
     body as a function that writes into its first argument, for plans. `may_raise` says whether the body can fail
     because of a value: in a step that is compiled nothing is changed before all that can. Without it, it can. `complex`
     as in `elementwise`, and so are rules that are not written in tensor ops; `hidden` is for ops that nobody calls by
-    name.
+    name. `ready`, a function of the attributes, returns when native code that the body runs is there.
 
     Raises `ValueError` for a name that is taken, and for a number of rules that is not that of the inputs. The body of
     an op that is not graphnet's own gets read-only arrays; a result, or a gradient from a rule, of another shape than
@@ -332,6 +304,7 @@ def op(
             hidden=hidden,
             builtin=own,
             complex=complex,
+            ready=ready,
         )
         if not own:
             checked.guard(made_op, core)

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 
 from graphnet import sweep
+from graphnet.apply import apply, as_tensor, described
 from graphnet.containers import Structure, flatten
-from graphnet.declare import apply, as_tensor, described
 from graphnet.escape import line
 from graphnet.functions import function
-from graphnet.mode import differentiating
+from graphnet.mode import differentiating, mode, state
 from graphnet.named import made
-from graphnet.node import Parameter, Spec, Tensor, constant, mode, state, variable
+from graphnet.node import Parameter, Spec, Tensor, constant, variable
 from graphnet.ops import shaping
 from graphnet.ops.elementwise import multiply
 from graphnet.ops.reduce import sum as sum_op

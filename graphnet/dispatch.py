@@ -16,8 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from graphnet.apply import Op, apply
-from graphnet.node import _PACKAGE, KINDS, NO_ATTRS, WEAK, Spec, Tensor, new, state, tick
+from graphnet.apply import apply, failure
+from graphnet.mode import NO_ATTRS, PACKAGE, state
+from graphnet.node import KINDS, WEAK, Spec, Tensor, new, tick
+from graphnet.record import Op
 
 ndarray = np.ndarray
 
@@ -31,7 +33,7 @@ def function({a}):
             try:
                 v = f(v)
             except Exception as error:
-                raise OP.failure(error, ({a},), NO_ATTRS) from error.__cause__
+                raise failure(OP, error, ({a},), NO_ATTRS) from error.__cause__
             y = new(Tensor)
             y._value = v if v.__class__ is ndarray else asarray(v)
             if {differentiable}{a}.requires_grad and m.recording:
@@ -80,7 +82,7 @@ def function({first}, {second}):
     try:
         v = f(va, vb)
     except Exception as error:
-        raise OP.failure(error, ({a}, {b}), NO_ATTRS) from error.__cause__
+        raise failure(OP, error, ({a}, {b}), NO_ATTRS) from error.__cause__
     y = new(Tensor)
     y._value = v if v.__class__ is ndarray else asarray(v)
     if {differentiable}needs and m.recording:
@@ -116,7 +118,7 @@ _FLAT = """\
 @cache
 def _code(source: str, label: str) -> CodeType:
     """The code of the one function in `source`: compiled once for all ops whose function reads the same."""
-    filename = f"{_PACKAGE}<{label}>"
+    filename = f"{PACKAGE}<{label}>"
     linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
     module = compile(source, filename, "exec")
     return next(c for c in module.co_consts if isinstance(c, CodeType))
@@ -160,6 +162,7 @@ _SCOPE: dict[str, Any] = {
     "tick": tick,
     "getframe": sys._getframe,
     "apply": apply,
+    "failure": failure,
 }
 
 

@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from graphnet.declare import Op, apply, as_tensor
+from graphnet.apply import apply, as_tensor
 from graphnet.node import Tensor
 from graphnet.ops import elementwise, index, products, shaping
+from graphnet.record import Op
 
 _PLAIN = (list, tuple, np.ndarray, np.generic, int, float, complex)
 _NEVER = (str, bytes, type(None))

@@ -8,28 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Container, Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from graphnet.apply import apply_prepared, as_tensor, described, holds_tensors, made, stopped
 from graphnet.arguments import Arguments, Signature
 from graphnet.computed import computed
 from graphnet.containers import flatten
-from graphnet.declare import apply_prepared, as_tensor, described, holds_tensors, made, stopped
 from graphnet.derivatives import gradients
 from graphnet.escape import identifier, line
-from graphnet.node import (
-    NO_ATTRS,
-    Parameter,
-    Spec,
-    Tensor,
-    as_array,
-    constant,
-    mode,
-    state,
-    symbolic,
-    toposort,
-)
+from graphnet.mode import NO_ATTRS, mode, state
+from graphnet.node import Parameter, Spec, Tensor, as_array, constant, symbolic, toposort
 from graphnet.ops.products import trace as matrix_trace
 from graphnet.ops.shaping import astype, identity, snapshot, stop_gradient
 from graphnet.stepwise import Numbered, stepwise
@@ -225,7 +215,7 @@ class Graph:
                 what = "parameter" if isinstance(t, Parameter) else f"constant {_shown(t._value)}"
                 lines.append((f"{names[t]}: {described(t)} = {what}", ""))
             else:
-                path = "/".join(r.name for r in t.region.path) if t.region is not None else ""
+                path = t.region.path_text if t.region is not None else ""
                 lines.append((f"{names[t]}: {described(t)} = {call(t)}", path))
         width = min(max((len(left) for left, _ in lines), default=0), 80)
         body = [f"  {left:{width}}  # {path}" if path else f"  {left}" for left, path in lines]
@@ -292,76 +282,23 @@ class Graph:
         with mode(recording=True, region=None):
             return Graph(self.inputs, rebuild(gradients(self.outputs[0], targets)), name=self.name)
 
-    def simplify(self) -> Graph:
-        """A smaller graph with the same values: no dead code, equal nodes shared, constants computed, algebra done."""
-        from graphnet.plans.rewrite import simplify
-
-        return simplify(self)
-
-    def compile(self, backend: str | None = None) -> Any:
-        """A `Plan`: the graph as one function over arrays, in buffers laid out ahead.
-
-        `backend` is "auto" (NumPy at first, native code as soon as it is ready), "numpy" or "native". Without it the
-        environment variable `GRAPHNET_NATIVE` decides: "0" is "numpy", "1" is "native", else it is "auto".
-        """
-        from graphnet.plans.plan import Plan
-
-        return Plan(self, backend)
-
     def inlined(self, *arguments: Any) -> Any:
         """What a call gives, as part of the graph of the arguments and parameters: it can be differentiated."""
         return self._inlined(
             {t: self.argument(i, a) for i, (t, a) in enumerate(zip(self.inputs, arguments, strict=True))}
         )
 
-    def to_networkx(self, **options: Any) -> Any:
-        """A `networkx.MultiDiGraph`: everything known on its nodes, the input's place on its edges.
-
-        `values=True` adds what parameters and constants hold, `profile` the times of a plan's profile. With
-        `plain=True` all attributes are numbers and texts, for `networkx.write_graphml` and `networkx.write_gml`.
-        """
-        from graphnet.viz import to_networkx
-
-        return to_networkx(self, **options)
-
-    @classmethod
-    def from_networkx(cls, graph: Any) -> Graph:
-        """The graph that `to_networkx(values=True)` gave; it computes the same.
-
-        >>> import graphnet as gn
-        >>> x = gn.input((2,), name="x")
-        >>> n = gn.Graph([x], gn.exp(x) * 2.0).to_networkx(values=True)
-        >>> gn.Graph.from_networkx(n)([0.0, 0.0])
-        Tensor([2., 2.], dtype=float32)
-        """
-        from graphnet.viz.from_network import from_networkx
-
-        return from_networkx(graph)
-
-    def tree(self, depth: int | None = None, ops: bool = True) -> str:
-        """The graph as a tree of its layers, for a terminal; `depth` levels of it, with or without single ops."""
-        from graphnet.viz.outline import tree
-
-        return tree(self, depth, ops)
-
-    def to_dot(self, **options: Any) -> str:
-        """The text of a Graphviz graph; options as for `draw`."""
-        from graphnet.viz import to_dot
-
-        return to_dot(self, **options)
-
-    def draw(self, path: Any = None, **options: Any) -> Any:
-        """A picture, written to `path` if that is given (SVG, PNG, PDF, DOT or JSON by its ending).
-
-        Options are those of `graphnet.viz.draw`: what is shown (`depth`, `fold`, `gradient`, `names`, ...), what is
-        known about it (`values`, `heat`, `profile`), and how it is laid out (`rankdir`, `engine`, ...).
-        """
-        from graphnet.viz import draw
-
-        return draw(self, path, **options)
-
-    def _repr_svg_(self) -> str:
-        return self.draw().svg
+    if TYPE_CHECKING:
+        # What `graphnet.graph_methods` adds, for those who read types.
+        def simplify(self) -> Graph: ...
+        def compile(self, backend: str | None = None) -> Any: ...
+        def to_networkx(self, **options: Any) -> Any: ...
+        @classmethod
+        def from_networkx(cls, graph: Any) -> Graph: ...
+        def tree(self, depth: int | None = None, ops: bool = True) -> str: ...
+        def to_dot(self, **options: Any) -> str: ...
+        def draw(self, path: Any = None, **options: Any) -> Any: ...
+        def _repr_svg_(self) -> str: ...
 
 
 def _shown(value: Any) -> str:
@@ -471,6 +408,3 @@ def trace(f: Any, *example_args: Any, **example_kwargs: Any) -> Any:
     signature = Signature(f)
     args, kwargs = signature.bound(example_args, example_kwargs)
     return traced(f, Arguments(signature, args, kwargs, keyed=False))
-
-
-__all__ = ["Graph", "trace", "traced"]

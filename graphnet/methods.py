@@ -9,11 +9,14 @@ from typing import Any
 import numpy as np
 
 from graphnet import ops, protocols
-from graphnet.declare import described, fast
+from graphnet.apply import described
 from graphnet.derivatives import backward
+from graphnet.dispatch import fast
 from graphnet.escape import line
 from graphnet.foreign import Strange, strange
-from graphnet.node import Parameter, Tensor, known, leaving, settled, state
+from graphnet.graph import Graph
+from graphnet.mode import state
+from graphnet.node import Parameter, Tensor, known, leaving, settled, toposort
 from graphnet.ops import elementwise, index, products, shaping
 from graphnet.protocols import booleans_only
 
@@ -379,9 +382,6 @@ def _repr_html(self: Tensor) -> str | None:
 
 def _draw(self: Tensor, path: Any = None, **options: Any) -> Any:
     """A picture of what the tensor was computed from, written to `path` if that is given."""
-    from graphnet.graph import Graph
-    from graphnet.node import toposort
-
     leaves = [t for t in toposort([self]) if t.op is None and (t.is_symbolic or t.requires_grad)]
     return Graph([t for t in leaves if not isinstance(t, Parameter)], self).draw(path, **options)
 

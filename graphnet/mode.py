@@ -8,10 +8,9 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import CodeType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from graphnet.node import Tensor
+from graphnet.escape import line
 
 NO_ATTRS: dict[str, Any] = {}
 
@@ -43,12 +42,22 @@ class Region:
         return tuple(reversed(chain))
 
     @property
+    def path_text(self) -> str:
+        """The names of this region and those around it: "model/dense_1"."""
+        return "/".join([r.name for r in self.path])
+
+    @property
     def site(self) -> tuple[str, int] | None:
         """(file, line) of the call, or None."""
         return site_line(self._code, self._lasti)
 
     def __repr__(self) -> str:
-        return f"<Region {'/'.join(r.name for r in self.path)}>"
+        return f"<Region {self.path_text}>"
+
+
+def prefix(region: Region | None) -> str:
+    """What an error begins with: the layer it is of, if it is of one."""
+    return f"{line(region.path_text)}: " if region is not None else ""
 
 
 class Derivative:
@@ -61,19 +70,19 @@ class Derivative:
 
     __slots__ = ("flat", "left", "outer", "thread", "variables", "what")
 
-    def __init__(self, what: str, variables: Iterable[Tensor], outer: Derivative | None, left: Any = None):
+    def __init__(self, what: str, variables: Iterable[Any], outer: Derivative | None, left: Any = None):
         self.what = what
         self.thread = threading.get_ident()
         self.variables = frozenset(variables)
         self.outer = outer
         self.flat = False
-        self.left: list[tuple[Tensor, str]] | None = left
+        self.left: list[tuple[Any, str]] | None = left
         if outer is not None:
             outer.flat = True
             if left is None:
                 self.left = outer.left
 
-    def reached(self, t: Tensor) -> Derivative | None:
+    def reached(self, t: Any) -> Derivative | None:
         """The innermost derivative, this one or one around it, with a variable that `t` depends on."""
         around: Derivative | None = self
         while around is not None:
@@ -107,7 +116,7 @@ class Mode:
         trace: Any = None,
         raw: bool = False,
         strict: bool = False,
-        of: Tensor | None = None,
+        of: Any = None,
         within: Derivative | None = None,
     ):
         self.recording = recording  # False inside no_grad
@@ -154,7 +163,7 @@ def mode(**changes: Any) -> Iterator[Mode]:
 RUNNING: set[Derivative] = set()
 
 
-def reached_elsewhere(t: Tensor) -> Derivative | None:
+def reached_elsewhere(t: Any) -> Derivative | None:
     """A derivative that another thread takes now with respect to something that `t` depends on."""
     if not RUNNING:
         return None
@@ -164,7 +173,7 @@ def reached_elsewhere(t: Tensor) -> Derivative | None:
 
 
 @contextmanager
-def differentiating(what: str, variables: Iterable[Tensor], everywhere: bool = True) -> Iterator[Derivative]:
+def differentiating(what: str, variables: Iterable[Any], everywhere: bool = True) -> Iterator[Derivative]:
     """Run a block that is the function of a derivative with respect to `variables`: ops record, and what depends on
     the variables does not leave the graph without an error, on this thread or, `everywhere`, on any."""
     before = state.mode
@@ -180,14 +189,14 @@ def differentiating(what: str, variables: Iterable[Tensor], everywhere: bool = T
 
 
 @contextmanager
-def noting(inside: bool = True) -> Iterator[list[tuple[Tensor, str]]]:
+def noting(inside: bool = True) -> Iterator[list[tuple[Any, str]]]:
     """Run a block and list the tensors with a history that leave the graph in it, each with how it was asked for.
 
     That is no error yet: the first derivative is right, and only a further one would miss them. `inside` says whether
     the derivatives around go on watching over their variables.
     """
     before = state.mode
-    left: list[tuple[Tensor, str]] = []
+    left: list[tuple[Any, str]] = []
     state.mode = before.replaced(within=Derivative("", (), before.within if inside else None, left))
     try:
         yield left
@@ -241,11 +250,11 @@ def region(name: str, kind: str | None = None, **attrs: Any) -> Iterator[Region]
         state.mode = before
 
 
-_PACKAGE = __file__[: -len("mode.py")]
+PACKAGE = __file__[: -len("mode.py")]
 
 
 #: files of frames that are nobody's own: this package's, generated plans, and the library's around context managers
-_INSIDE = (_PACKAGE, "graphnet numpy plan ", "graphnet native plan ", contextlib.__file__)
+_INSIDE = (PACKAGE, "graphnet numpy plan ", "graphnet native plan ", contextlib.__file__)
 
 
 def _outside(code: CodeType) -> bool:
@@ -266,9 +275,9 @@ def site_line(code: CodeType | None, lasti: int) -> tuple[str, int] | None:
     """(file, line) of an instruction. Kept as an instruction until asked for: finding the line costs more."""
     if code is None:
         return None
-    for start, end, line in code.co_lines():
-        if start <= lasti < end and line is not None:
-            return code.co_filename, line
+    for start, end, number in code.co_lines():
+        if start <= lasti < end and number is not None:
+            return code.co_filename, number
     return code.co_filename, code.co_firstlineno
 
 

@@ -16,54 +16,15 @@ import numpy as np
 
 from graphnet.escape import line
 from graphnet.mode import (
-    _PACKAGE,
     NO_ATTRS,
+    PACKAGE,
     Region,
     caller_site,
-    differentiating,
-    mode,
-    no_grad,
     reached_elsewhere,
-    region,
     site_line,
     state,
-    warn,
 )
-
-if TYPE_CHECKING:
-    from graphnet.declare import Op
-
-__all__ = [
-    "KINDS",
-    "NO_ATTRS",
-    "WEAK",
-    "_PACKAGE",
-    "Parameter",
-    "Region",
-    "Spec",
-    "Tensor",
-    "as_array",
-    "caller_site",
-    "constant",
-    "differentiating",
-    "input",
-    "known",
-    "leaving",
-    "materialised",
-    "mode",
-    "native",
-    "new",
-    "no_grad",
-    "region",
-    "settled",
-    "site_line",
-    "state",
-    "symbolic",
-    "tick",
-    "toposort",
-    "variable",
-    "warn",
-]
+from graphnet.record import Op
 
 Shape = tuple[int, ...]
 ndarray = np.ndarray
@@ -235,7 +196,7 @@ class Tensor:
     def site(self) -> tuple[str, int] | None:
         """(file, line) of the code that made it: for a node made inside a layer or composite, of the call of that."""
         code, lasti = self._code, self._lasti
-        if (code is None or code.co_filename.startswith(_PACKAGE)) and self.region is not None:
+        if (code is None or code.co_filename.startswith(PACKAGE)) and self.region is not None:
             return self.region.site
         return site_line(code, lasti)
 

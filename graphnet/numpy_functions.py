@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from graphnet import ops
-from graphnet.declare import as_tensor
+from graphnet.apply import as_tensor
 from graphnet.node import Tensor, leaving
 from graphnet.ops import elementwise as e
 from graphnet.ops import reduce, shaping

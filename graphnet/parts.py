@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from graphnet.declare import apply
+from graphnet.apply import apply
 from graphnet.node import Spec, Tensor, constant
 from graphnet.ops.index import _getitem, _scatter_add
 from graphnet.ops.shaping import astype, concatenate, reshape

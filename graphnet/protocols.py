@@ -15,11 +15,13 @@ from typing import Any
 import numpy as np
 
 from graphnet import ops
-from graphnet.declare import OPS, as_tensor
+from graphnet.apply import as_tensor
 from graphnet.escape import line
 from graphnet.foreign import handed, is_numbers
-from graphnet.node import Tensor, constant, leaving, settled, state
+from graphnet.mode import state
+from graphnet.node import Tensor, constant, leaving, settled
 from graphnet.ops import elementwise, products, reduce, shaping
+from graphnet.record import OPS
 
 Function = Callable[..., Any]
 

@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
 
+from graphnet.apply import apply
 from graphnet.carried import Call, attached, custom, is_array
 from graphnet.containers import flatten
-from graphnet.declare import apply
 from graphnet.derivatives import _gradients
 from graphnet.functions import function
-from graphnet.node import Tensor, as_array, constant, mode, tick, variable
+from graphnet.mode import mode
+from graphnet.node import Tensor, as_array, constant, tick, variable
 from graphnet.ops.shaping import identity
 from graphnet.parts import Packing
 from graphnet.replay import Program, captured

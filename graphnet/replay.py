@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from graphnet.declare import apply_prepared
-from graphnet.node import Parameter, Tensor, constant, state
+from graphnet.apply import apply_prepared
+from graphnet.mode import state
+from graphnet.node import Parameter, Tensor, constant
+from graphnet.record import frozen
 
 #: bytes of the largest constants that are compared by content
 COMPARED = 4096
@@ -55,8 +57,6 @@ class Program:
         return self._content
 
     def _compared(self) -> Any:
-        from graphnet.plans.rewrite import frozen
-
         constants = [
             (c.shape, c.dtype, c._value.tobytes() if c.nbytes <= COMPARED else id(c._value)) for c in self.constants
         ]

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from graphnet.declare import as_tensor
+from graphnet.apply import as_tensor
 from graphnet.mode import warn
 from graphnet.node import Tensor
 from graphnet.ops.shaping import astype

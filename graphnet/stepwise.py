@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from graphnet.node import Parameter, Tensor, mode, state, warn
+from graphnet.apply import failure
+from graphnet.mode import mode, state, warn
+from graphnet.node import Parameter, Tensor
 
 #: of each file, the warnings that were shown
 _shown: dict[str, dict[Any, Any]] = {}
@@ -73,7 +75,7 @@ def stepwise(
                     with mode(region=node.region, of=node.gradient_of):
                         y = np.asarray(op.forward(*inputs, **node.attrs))
             except Exception as error:
-                raise op.failure(error, node.inputs, node.attrs, made=node) from error.__cause__
+                raise failure(op, error, node.inputs, node.attrs, made=node) from error.__cause__
             values[n] = y
             if watch is not None:
                 watch.node(node, inputs, y)

@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from graphnet.apply import COMPLEX
-from graphnet.declare import Joint, as_tensor, described
-from graphnet.node import KINDS, Parameter, Region, Spec, Tensor, mode, state
+from graphnet.apply import COMPLEX, as_tensor, described
+from graphnet.mode import Region, mode, state
+from graphnet.node import KINDS, Parameter, Spec, Tensor
 from graphnet.ops import shaping
 from graphnet.ops.complexes import real
 from graphnet.ops.reduce import sum as sum_op
+from graphnet.record import Joint, Op, Rule
 
 ndarray = np.ndarray
 _age = attrgetter("_tick")
@@ -141,6 +142,22 @@ def _check_complex(nodes: list[Tensor], reached: set[Tensor]) -> None:
             )
 
 
+def joined(op: Op, inputs: Sequence[Any]) -> tuple[Tensor, Sequence[Rule]] | None:
+    """The input whose op has rules together with `op`, and them: `rule(g, its value, *its inputs, **attrs)`."""
+    pairs = op.pairs
+    if op.reads is None:
+        t = inputs[0]
+    else:
+        meant = op.reads(*inputs)
+        if meant is None:
+            return None
+        t, pairs = meant
+    if t.__class__ is not Tensor or t.op is None:
+        return None
+    rules = pairs.get(t.op.name)  # type: ignore[union-attr]
+    return None if rules is None else (t, rules)
+
+
 def _sweep(
     nodes: list[Tensor], reached: set[Tensor], grads: dict[Tensor, ndarray], keep: frozenset[Tensor], debug: Any
 ) -> None:
@@ -155,7 +172,7 @@ def _sweep(
         if op.pairs is not None:
             inner = node._inputs[0]
             if inner.__class__ is Tensor and inner.op is not None and inner.op.paired:
-                both = op.joined(node._inputs)
+                both = joined(op, node._inputs)
                 if both is not None and inner not in keep:
                     node, rules = both
         inputs = node._inputs
@@ -262,7 +279,7 @@ def on_tensors(
             if op.pairs is not None:
                 inner = node._inputs[0]
                 if inner.__class__ is Tensor and inner.op is not None and inner.op.paired:
-                    both = op.joined(node._inputs)
+                    both = joined(op, node._inputs)
                     if both is not None and inner not in keep:
                         node, rules = both
             inputs = node._inputs

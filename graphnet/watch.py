@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from graphnet.declare import Op, described
-from graphnet.escape import line
-from graphnet.node import Tensor, caller_site, mode, site_line, state
+from graphnet.apply import described
+from graphnet.mode import caller_site, mode, prefix, site_line, state
+from graphnet.node import Tensor
+from graphnet.record import Op
 
 
 def _bad(array: np.ndarray) -> str | None:
@@ -46,7 +47,7 @@ class _Watch:
     def decided(self, node: Tensor, text: str, count: int, size: int) -> None:
         """A convention decided the gradient of `node` at `count` of `size` numbers: said once for each place."""
         region, site = node.region, node.site
-        layer = line("/".join(r.name for r in region.path)) + ": " if region is not None else ""
+        layer = prefix(region)
         name = node.op.name if node.op is not None else "?"
         key = (name, layer, site, text)
         if key in self._told:
@@ -87,7 +88,7 @@ class _Watch:
         site = y.site or site_line(*caller_site())
         at = f" at {site[0]}:{site[1]}" if site else ""
         region = state.mode.region
-        layer = line("/".join(r.name for r in region.path)) + ": " if region is not None else ""
+        layer = prefix(region)
         listed = ", ".join(map(described, inputs))
         trail = "\n" + "".join(traceback.format_stack()[:-2]) if self.stack else ""
         error = FloatingPointError(f"{layer}{op.name}({listed}){at} made {found} from finite inputs{trail}")
@@ -175,7 +176,7 @@ class _GraphWatch:
         made = node.gradient_of if node.gradient_of is not None else node
         op, site = made.op, made.site
         at = f" at {site[0]}:{site[1]}" if site else ""
-        layer = line("/".join(r.name for r in made.region.path)) + ": " if made.region is not None else ""
+        layer = prefix(made.region)
         listed = ", ".join(map(described, made.inputs))
         name = op.name if op is not None else "?"
         trail = "\n" + "".join(traceback.format_stack()[:-2]) if self.stack else ""

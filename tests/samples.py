@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 import graphnet as gn
-from graphnet.declare import OPS
 from graphnet.ops import convolution, pooling, products, reduce
 from graphnet.ops.index import getitem
+from graphnet.record import OPS
 
 
 @dataclass

@@ -11,7 +11,8 @@ from unittest import mock
 import numpy as np
 
 from graphnet.plans.code import compiler
-from graphnet.plans.scalar_ir import Emitter, Library, memory_type
+from graphnet.plans.ir_values import memory_type
+from graphnet.plans.scalar_ir import Emitter, Library
 
 DTYPES = ("float32", "float64")
 # Where long double is no wider than double, the reference itself is off by up to a unit.

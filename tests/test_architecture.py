@@ -31,121 +31,116 @@ OPTIONAL = {
 #: doors to an optional package: files that need it, and that nothing imports until they are asked for
 DOORS = {"nn/estimators.py": "sklearn"}
 
-#: what everybody may import
-EVERYWHERE = {"computed", "escape", "forks", "functions", "optional"}
+#: files and packages from the ground up: each may import what stands before it, also inside functions and for types
+ORDER = """
+    computed escape extras files forks functions named optional version datasets
+    shapes record mode node apply dispatch cuts checked declare ops
+    foreign containers arguments sweep results derivatives parts replay carried custom recompute check watch
+    numpy_functions protocols stepwise graph plans loops viz methods graph_methods
+    nn __main__
+""".split()
 
-#: what each room may import from this package, at the top of its files
-ALLOWED = {
-    "computed": set(),
-    "forks": set(),
-    "shapes": set(),
-    "mode": set(),
-    "node": {"mode"},
-    "version": set(),
-    "containers": set(),
-    "arguments": {"node", "containers"},
-    "datasets": set(),
-    "escape": set(),
-    "extras": set(),
-    "optional": set(),
-    "files": set(),
-    "functions": set(),
-    "named": set(),
-    "apply": {"node"},
-    "dispatch": {"node", "apply"},
-    "cuts": {"node", "apply"},
-    "checked": {"shapes", "mode", "node", "apply", "cuts"},
-    "declare": {"shapes", "node", "apply", "dispatch", "checked"},
-    "ops": {"shapes", "node", "apply", "declare", "ops"},
-    "sweep": {"node", "apply", "declare", "ops"},
-    "results": {"mode", "node", "declare", "ops"},
-    "derivatives": {"mode", "node", "declare", "ops", "sweep", "containers", "results", "named"},
-    "parts": {"node", "declare", "ops"},
-    "replay": {"node", "declare"},
-    "carried": {"node", "declare", "containers", "parts"},
-    "custom": {"mode", "node", "declare", "ops", "containers", "parts", "carried", "replay", "cuts"},
-    "recompute": {"node", "declare", "ops", "containers", "parts", "derivatives", "carried", "replay"},
-    "check": {"node", "declare", "containers", "derivatives"},
-    "watch": {"node", "declare", "escape"},
-    "foreign": {"node", "declare", "ops"},
-    "numpy_functions": {"node", "declare", "ops"},
-    "protocols": {"node", "declare", "ops", "foreign"},
-    "methods": {"node", "declare", "ops", "derivatives", "foreign", "protocols"},
-    "stepwise": {"node"},
-    "graph": {"node", "declare", "ops", "stepwise", "arguments", "containers", "derivatives", "escape"},
-    "plans": {
-        "node",
-        "declare",
-        "ops",
-        "arguments",
-        "stepwise",
-        "containers",
-        "parts",
-        "derivatives",
-        "graph",
-        "shapes",
-        "plans",
-        "escape",
-        "extras",
-    },
-    "viz": {"node", "declare", "graph", "viz", "files", "escape", "extras"},
-    "nn": {"", "nn", "node", "declare", "ops", "graph", "files", "version", "escape", "extras"},
-    "loops": {
-        "node",
-        "declare",
-        "ops",
-        "stepwise",
-        "containers",
-        "derivatives",
-        "graph",
-        "plans",
-        "shapes",
-        "parts",
-        "loops",
-    },
-    "__main__": {"", "datasets", "nn", "viz"},
-}
+#: what `nn` may import from this package, besides itself: "" is what everybody can
+FOR_NN = {"", "mode", "node", "apply", "declare", "record", "ops", "graph", "viz"} | set(
+    ORDER[: ORDER.index("datasets")]
+)
+
+#: neither knows of the other
+APART = {("loops", "viz"), ("viz", "loops")}
 
 
 def room(path):
     return path.relative_to(ROOT).parts[0].removesuffix(".py")
 
 
-def imported(tree):
-    """Modules that a file imports when it is imported: not inside functions, not for types alone."""
-    skipped = set()
-    for node in ast.walk(tree):
-        hidden = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
-        typing_only = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
-        if hidden or typing_only:
-            skipped.update(ast.walk(node))
-    for node in ast.walk(tree):
-        if node in skipped:
-            continue
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert not node.level, f"line {node.lineno}: write the full name, so that the direction can be read"
-            if node.module == "graphnet":
-                yield from (f"graphnet.{alias.name}" for alias in node.names)
-            else:
-                yield node.module
+def named(path):
+    """The module in a file, as it is imported."""
+    parts = ("graphnet", *path.relative_to(ROOT).with_suffix("").parts)
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
 FILES = sorted(p for p in ROOT.rglob("*.py") if p != ROOT / "__init__.py")
+TREES = {p: ast.parse(p.read_text("utf-8")) for p in FILES}
+MODULES = {named(p): p for p in FILES}
+
+
+def imported(path, at_the_top=False):
+    """Modules that a file imports: anywhere, or when it is imported itself; with the line and the names."""
+    tree = TREES[path]
+    inside = set()
+    if at_the_top:
+        for node in ast.walk(tree):
+            hidden = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
+            typing_only = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+            if hidden or typing_only:
+                inside.update(ast.walk(node))
+    for node in ast.walk(tree):
+        if node in inside:
+            continue
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno, None) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}, line {node.lineno}: write the full name, so that the direction can be read"
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                if whole in MODULES:
+                    yield whole, node.lineno, None
+                else:
+                    yield node.module, node.lineno, alias.name
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_imports_point_one_way(path):
     own = room(path)
-    assert own in ALLOWED, f"{own} is a new room: say here, and in docs/architecture.md, whom it may know"
-    for module in imported(ast.parse(path.read_text("utf-8"))):
+    assert own in ORDER, f"{own} is new: say here, and in docs/architecture.md, where it stands"
+    for module, _, _ in imported(path, at_the_top=True):
+        top = module.partition(".")[0]
+        if DOORS.get(path.relative_to(ROOT).as_posix()) != top:
+            assert top not in OPTIONAL, f"{path.name} imports {top} at the top: import it in the function that needs it"
+    for module, number, _ in imported(path):
         top, *rest = module.split(".")
-        if DOORS.get(path.relative_to(ROOT).as_posix()) == top:
+        if top != "graphnet":
             continue
-        assert top not in OPTIONAL, f"{path.name} imports {top} at the top: import it in the function that needs it"
-        if top == "graphnet":
-            assert (rest[0] if rest else "") in ALLOWED[own] | EVERYWHERE, f"{own} must not import {module}"
+        other = rest[0] if rest else ""
+        if own == "nn":
+            allowed = other in FOR_NN | {"nn"}
+        elif own == "__main__":
+            allowed = True
+        else:
+            before = ORDER[: ORDER.index(own) + (path.parent != ROOT)]
+            allowed = other in before and (own, other) not in APART
+        assert allowed, f"line {number}: {own} must not import {module}"
+
+
+def test_no_module_imports_what_imports_it():
+    """Not even inside a function or for types. In `nn`, whose files name the package by what it exports, not yet."""
+    below = {
+        named(p): {m for m, _, _ in imported(p) if m in MODULES and room(MODULES[m]) != "nn"} - {named(p)}
+        for p in FILES
+        if room(p) != "nn"
+    }
+    # A package lists its own modules; what they import from it would close a circle, and is found by that.
+    while free := [m for m, others in below.items() if not others & below.keys()]:
+        for m in free:
+            del below[m]
+    assert not below, f"a circle of imports is among {sorted(below)}"
+
+
+def defined(tree):
+    """The names that a module makes itself, at its top level."""
+    for node in ast.walk(ast.Module([n for n in tree.body], [])):
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            yield node.name
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+
+
+def test_a_name_is_imported_from_the_module_where_it_stands():
+    made = {named(p): set(defined(TREES[p])) for p in FILES if p.name != "__init__.py"}
+    for path in FILES:
+        for module, number, name in imported(path):
+            if name is not None and module in made:
+                assert name in made[module], f"{path}, line {number}: {name} does not stand in {module}"
 
 
 def test_nn_does_not_reach_into_compile():
@@ -157,7 +152,7 @@ def test_the_engine_never_imports_nn():
     for path in FILES:
         if room(path) in {"nn", "__main__"}:
             continue
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        for node in ast.walk(TREES[path]):
             if isinstance(node, (ast.Import, ast.ImportFrom)):
                 names = {alias.name for alias in node.names}
                 module = getattr(node, "module", None) or ""
@@ -173,7 +168,7 @@ def test_importing_graphnet_imports_nothing_optional():
 
 def test_every_file_says_its_idea_and_every_public_function_what_it_gives():
     for path in FILES:
-        assert ast.get_docstring(ast.parse(path.read_text("utf-8"))), path
+        assert ast.get_docstring(TREES[path]), path
     for name in graphnet.__all__:
         thing = getattr(graphnet, name)
         if callable(thing):
@@ -184,7 +179,7 @@ def test_optional_packages_are_asked_for_in_one_way():
     """An import statement would take them from the current folder."""
     for path in FILES:
         typing_only = set()
-        tree = ast.parse(path.read_text("utf-8"))
+        tree = TREES[path]
         for node in ast.walk(tree):
             if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
                 typing_only.update(ast.walk(node))

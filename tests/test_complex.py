@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import graphnet as gn
-from graphnet.declare import OPS
+from graphnet.record import OPS
 
 W = np.array([1.0 + 2.0j, -0.5 + 0.25j, 0.75 - 1.5j])
 M = np.array([[1.0 + 1.0j, 2.0, -1.0j], [0.5, 1.5j, 1.0], [2.0 - 1.0j, 0.25, 1.0]])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import graphnet as gn
-from graphnet.declare import OPS
+from graphnet.record import OPS
 
 ZEROS = np.zeros(2)
 PLACES = {

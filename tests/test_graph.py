@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import graphnet as gn
-from graphnet.declare import OPS, made
+from graphnet.apply import made
 from graphnet.plans.rewrite import algebra, fold, share
+from graphnet.record import OPS
 
 
 def names(graph):

@@ -15,9 +15,9 @@ import pytest
 import graphnet as gn
 from graphnet import escape, nn, viz
 from graphnet.nn.saving import FileError
+from graphnet.viz.reading import scene_from
 from graphnet.viz.render import drawn
 from graphnet.viz.report import Report
-from graphnet.viz.scene import Scene
 
 PLANTED = "__import__('builtins').planted.append(1)"
 NAMES = {
@@ -121,14 +121,14 @@ def test_pictures(word, tmp_path):
     assert elements(picture.svg) == elements(plain.draw(engine="builtin", title="plain", names="all").svg)
     shown(picture.svg)
     data = picture.scene.to_dict()
-    again = Scene.from_dict(json.loads(json.dumps(data)))
+    again = scene_from(json.loads(json.dumps(data)))
     assert elements(drawn(lambda: again, None, "TB", True, "builtin").svg)
     for change in ("id", "kind", "label", "lines"):
         broken = json.loads(json.dumps(data))
         for node in broken["nodes"]:
             node[change] = [NAMES[word]] if change == "lines" else NAMES[word]
         try:
-            found = Scene.from_dict(broken)
+            found = scene_from(broken)
         except ValueError as error:
             shown(escape.lines(error))
         else:

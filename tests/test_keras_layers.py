@@ -11,7 +11,7 @@ from scipy import stats
 import graphnet as gn
 from graphnet import nn
 from graphnet.nn import BatchNormalization, Dense, Input, Layer, Sequential
-from graphnet.nn.layer import running
+from graphnet.nn.phase import running
 
 #: class, arguments, shape of a row: everything that is asked of all layers is asked of these
 LAYERS = [

@@ -9,7 +9,7 @@ from scipy import stats
 import graphnet as gn
 from graphnet import nn
 from graphnet.nn import Activation, Dense, Dropout, Flatten, Input, Layer, Sequential
-from graphnet.nn.layer import running
+from graphnet.nn.phase import running
 
 
 def test_dense_is_its_formula():

@@ -15,7 +15,7 @@ import graphnet as gn
 from graphnet import nn
 from graphnet.nn import Callback, Dense, Input, Sequential, optimizers
 from graphnet.nn.data import Batches
-from graphnet.nn.utils import PyDataset
+from graphnet.nn.streams import PyDataset
 
 
 def first(y_true, y_pred):

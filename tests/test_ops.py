@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as hnp
 from samples import COMPOSITES, ROWS, Row, Sample
 
 import graphnet as gn
-from graphnet.declare import OPS
+from graphnet.record import OPS
 
 pytestmark = pytest.mark.usefixtures("loops_on_numpy")
 

@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 from samples import COMPOSITES, ROWS, Row, Sample
 
 import graphnet as gn
-from graphnet.declare import OPS, made
+from graphnet.apply import made
 from graphnet.ops.elementwise import over, times
 from graphnet.plans import rewrite
 from graphnet.plans.rewrite import algebra, fold, layout, optimise, rewritten, share, simplify, stabilise
+from graphnet.record import OPS
 
 pytestmark = pytest.mark.usefixtures("loops_on_numpy")
 

@@ -9,9 +9,10 @@ import pytest
 from backends import NEEDS_LLVM, each_backend
 
 import graphnet as gn
-from graphnet.declare import Op, made
+from graphnet.apply import made
 from graphnet.node import Spec
 from graphnet.plans import backend, locks, takeover
+from graphnet.record import Op
 
 SOON, LATE = 0.05, 20
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import graphnet as gn
-from graphnet.declare import OPS
 from graphnet.protocols import _functions, _ufuncs
+from graphnet.record import OPS
 
 A = np.array([[0.5, -1.5, 2.5], [3.25, 0.125, -0.75]])
 SYMBOLIC = gn.input((2, 3), "float64", name="x")

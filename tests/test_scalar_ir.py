@@ -11,18 +11,10 @@ import numpy as np
 import pytest
 from scalar_kernels import DTYPES, arguments, assembly, kernel, loop_text
 
-from graphnet.declare import OPS
 from graphnet.plans.code import compiler
-from graphnet.plans.scalar_ir import (
-    DIRECT,
-    Emitter,
-    Library,
-    Unsupported,
-    Value,
-    literal,
-    llvm_type,
-    memory_type,
-)
+from graphnet.plans.ir_values import Unsupported, Value, literal, llvm_type, memory_type
+from graphnet.plans.scalar_ir import DIRECT, Emitter, Library
+from graphnet.record import OPS
 
 needs_llvm = pytest.mark.skipif(not compiler.available(), reason="LLVM comes with llvmlite, the `fast` extra")
 

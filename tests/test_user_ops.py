@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import graphnet as gn
-from graphnet.declare import OPS
+from graphnet.record import OPS
 from tests.backends import BACKENDS
 
 

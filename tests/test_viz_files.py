@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 import graphnet as gn
+from graphnet.files import write_whole
 from graphnet.viz import render
-from graphnet.viz.render import Picture, write_whole
+from graphnet.viz.render import Picture
 
 
 def simple():

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import graphnet as gn
-from graphnet.node import mode
+from graphnet.mode import mode
 from graphnet.viz.build import build
 from graphnet.viz.layered import Item, Link, back_links, longest_paths, put_in_order, spread
 from graphnet.viz.layout import arrange

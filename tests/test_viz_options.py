@@ -12,7 +12,8 @@ import graphnet as gn
 from graphnet import nn
 from graphnet.viz.build import build
 from graphnet.viz.heat import bytes_text, seconds_text
-from graphnet.viz.scene import MARKS, Scene, heat_colour
+from graphnet.viz.reading import scene_from
+from graphnet.viz.scene import MARKS, heat_colour
 from graphnet.viz.scenes import scene_of
 from graphnet.viz.values import Run, summary
 
@@ -344,9 +345,9 @@ def test_a_scene_survives_json_and_draws_the_same(tmp_path):
         tmp_path / "g.json", engine="builtin", gradient=True, values=arrays, heat="memory"
     )
     data = json.loads((tmp_path / "g.json").read_text("utf-8"))
-    scene = Scene.from_dict(data)
+    scene = scene_from(data)
     assert len(scene.nodes) == len(picture.scene.nodes) and scene.legend() == picture.scene.legend()
-    again = Scene.from_dict(scene.to_dict())
+    again = scene_from(scene.to_dict())
     assert again.to_dict() == scene.to_dict()
     assert [n.lines for n in scene.nodes] == [n.lines for n in picture.scene.nodes]
 
@@ -367,7 +368,7 @@ def test_data_that_is_no_scene_is_refused(change):
     data = build(g).to_dict()
     change(data)
     with pytest.raises(ValueError, match=r"this is not a picture that draw\('....json'\) wrote"):
-        Scene.from_dict(data)
+        scene_from(data)
 
 
 def test_ids_and_texts_in_json_cannot_become_markup():
@@ -382,6 +383,6 @@ def test_ids_and_texts_in_json_cannot_become_markup():
             e.update({k: evil + n["id"] for k in ("tail", "head") if e[k] == n["id"]})
         n.update(id=evil + n["id"], lines=[evil], tooltip=evil)
     data.update(title=evil, caption=evil)
-    scene = Scene.from_dict(data)
+    scene = scene_from(data)
     root = ET.fromstring(to_svg(scene, arrange(scene)))
     assert not [e for e in root.iter() if e.tag.lower().endswith("script")]

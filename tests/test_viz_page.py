@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import graphnet as gn
-from graphnet.apply import OPS
+from graphnet.record import OPS
 from graphnet.viz import Page, page
 from graphnet.viz.sources import function_text, gradient_rules, shown_path
 from graphnet.viz.statistics import histogram, statistics

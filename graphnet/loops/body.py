@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 
 from graphnet import forks, shapes
+from graphnet.apply import made
 from graphnet.computed import computed
-from graphnet.declare import made
 from graphnet.graph import Graph
 from graphnet.node import Spec, Tensor, symbolic
 from graphnet.parts import Block
-from graphnet.plans.rewrite import frozen
+from graphnet.record import frozen
 
 #: bodies that are remembered; what is in use is kept by those who use it
 REMEMBERED = 256
@@ -77,12 +77,6 @@ class Body:
     def size(self, length: int) -> int:
         """The number of elements of the flat result."""
         return self.blocks(length)[-1].stop
-
-    def wait(self) -> None:
-        """Return when native code for the step is ready, if it is being made."""
-        from graphnet.loops.running import loop_of
-
-        loop_of(self).wait()
 
     def __repr__(self) -> str:
         return f"<Body of {len(self.graph)} nodes>"

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from graphnet.derivatives import _gradients
 from graphnet.loops.body import Body, interned
-from graphnet.node import Tensor, mode, symbolic
+from graphnet.mode import mode
+from graphnet.node import Tensor, symbolic
 from graphnet.ops.shaping import astype
 
 #: ops that only look at their input

@@ -10,7 +10,8 @@ import numpy as np
 
 from graphnet.graph import Graph
 from graphnet.loops.body import Body
-from graphnet.node import Parameter, state
+from graphnet.mode import state
+from graphnet.node import Parameter
 from graphnet.plans.blas_threads import clock
 from graphnet.plans.plan import Plan
 from graphnet.stepwise import stepwise

@@ -9,14 +9,17 @@ from typing import Any
 import numpy as np
 
 from graphnet import parts
+from graphnet.apply import apply, apply_prepared, as_tensor, described, stopped
 from graphnet.containers import flatten
-from graphnet.declare import Joint, apply, apply_prepared, as_tensor, described, op, stopped
+from graphnet.declare import op
 from graphnet.functions import function
 from graphnet.graph import Trace
 from graphnet.loops.body import Body, interned, spec
 from graphnet.loops.derived import backward, kept
 from graphnet.loops.running import loop_of
-from graphnet.node import Parameter, Tensor, constant, mode, state, symbolic, tick
+from graphnet.mode import mode, state
+from graphnet.node import Parameter, Tensor, constant, symbolic, tick
+from graphnet.record import Joint
 
 
 def _loop_slopes(
@@ -73,6 +76,7 @@ def _scan_into(out: np.ndarray, *arrays: np.ndarray, body: Body, length: int, re
     onnx="Scan",
     into=_scan_into,
     may_raise=lambda *inputs, body, length, reverse: body.can_fail,
+    ready=lambda body, length, reverse: loop_of(body).wait(),
 )
 def _scan(*inputs, body, length, reverse):
     """The flat result of a loop: the last carries, the stacked outputs, the sums."""

@@ -21,9 +21,10 @@ from graphnet.nn.history import History
 from graphnet.nn.layer import Layer
 from graphnet.nn.layers import *
 from graphnet.nn.optimizers import schedules
+from graphnet.nn.seeds import set_random_seed
 from graphnet.nn.sequential import Sequential
 from graphnet.nn.training import Model
-from graphnet.nn.utils import set_random_seed, to_categorical
+from graphnet.nn.utils import to_categorical
 from graphnet.optional import installed
 from graphnet.version import __version__ as __version__
 

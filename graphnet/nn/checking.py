@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 import graphnet as gn
+from graphnet.mode import warn
 from graphnet.nn.data import as_array, check_finite, check_rows, class_weights, is_finite, weightless
 from graphnet.nn.layer import Layer
 from graphnet.nn.ranges import weighing
 from graphnet.nn.sparse import SparseRows
 from graphnet.nn.tried import ROWS, check_probabilities, copes
-from graphnet.node import warn
 
 
 def checked_rows(

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 import graphnet as gn
+from graphnet.mode import mode, state
 from graphnet.nn.phase import phase
-from graphnet.node import mode, state
 
 #: between the keys of one layer's calls in a step: odd, and with no pattern in its bits
 APART = 0x9E3779B97F4A7C15

@@ -108,7 +108,7 @@ class History(Callback):
         """
         from pathlib import Path
 
-        from graphnet.viz.render import write_whole
+        from graphnet.files import write_whole
 
         text = io.StringIO(newline="")
         writer = csv.DictWriter(text, ["epoch", *ordered(self.history)])

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from graphnet.mode import warn
 from graphnet.nn.callbacks.base import CallbackList, Told
 from graphnet.nn.data import Source
 from graphnet.nn.interrupt import Interruption
 from graphnet.nn.step import Steps
-from graphnet.node import warn
 
 
 def train_epochs(

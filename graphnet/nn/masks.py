@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 import graphnet as gn
+from graphnet.mode import warn
 from graphnet.nn.losses import SUM, weights_like
 from graphnet.nn.phase import phase
-from graphnet.node import warn
 
 
 def called(layer: Any, x: Any, mask: Any, training: bool) -> tuple[Any, Any]:

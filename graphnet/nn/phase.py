@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 import graphnet as gn
-from graphnet.node import state
+from graphnet.mode import state
 
 
 class Phase(threading.local):

@@ -13,7 +13,7 @@ import numpy as np
 
 import graphnet as gn
 from graphnet.nn import masks
-from graphnet.nn.layer import running
+from graphnet.nn.phase import running
 
 
 class Probe:

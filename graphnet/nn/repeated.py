@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 import graphnet as gn
-from graphnet.node import warn
+from graphnet.mode import warn
 
 #: calls on batches of one shape before they are compiled: tracing costs about as much as ten small steps
 COMPILE_AFTER = 8

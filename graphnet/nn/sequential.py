@@ -9,11 +9,12 @@ import numpy as np
 import graphnet as gn
 from graphnet.nn import masks
 from graphnet.nn.classic import ClassicLayer
-from graphnet.nn.layer import Layer, as_shape, running
+from graphnet.nn.layer import Layer
 from graphnet.nn.layers import InputLayer, table
 from graphnet.nn.lookup import plain
+from graphnet.nn.phase import running
 from graphnet.nn.ranges import check_unmasked
-from graphnet.nn.shapes import output_shape, tensors_in
+from graphnet.nn.shapes import as_shape, output_shape, tensors_in
 from graphnet.nn.sparse import is_sparse
 from graphnet.nn.training import Model
 

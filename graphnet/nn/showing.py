@@ -6,8 +6,9 @@ from functools import partial
 from typing import Any
 
 import graphnet as gn
-from graphnet.nn.layer import Layer, running
+from graphnet.nn.layer import Layer
 from graphnet.nn.lookup import unknown
+from graphnet.nn.phase import running
 from graphnet.nn.shapes import flat, with_shapes
 from graphnet.nn.summary import Summary
 

@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import graphnet as gn
+from graphnet.mode import differentiating, state, warn
 from graphnet.nn import losses, masks, metrics
 from graphnet.nn.draws import Calls
 from graphnet.nn.lookup import Configured
@@ -23,7 +24,6 @@ from graphnet.nn.phase import phase, running
 from graphnet.nn.repeated import Repeated
 from graphnet.nn.using import use_of
 from graphnet.nn.weights import Weighted, held
-from graphnet.node import differentiating, state, warn
 
 WAITING = (
     "Waiting for native code: with a fixed seed it takes over at the same step in every run. "

@@ -21,11 +21,11 @@ from graphnet.nn.data import Batches, whole
 from graphnet.nn.gone import Gone
 from graphnet.nn.history import History
 from graphnet.nn.interrupt import Interruption
-from graphnet.nn.layer import Layer, running
+from graphnet.nn.layer import Layer
 from graphnet.nn.lookup import unknown
 from graphnet.nn.loops import look_through, too_short, train_epochs
 from graphnet.nn.own import default, unpacked
-from graphnet.nn.phase import phase
+from graphnet.nn.phase import phase, running
 from graphnet.nn.progress import shown
 from graphnet.nn.repeated import Repeated
 from graphnet.nn.run import Run

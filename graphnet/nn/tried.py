@@ -15,7 +15,7 @@ import graphnet as gn
 from graphnet.nn import masks, seeds
 from graphnet.nn.crossentropy import sigmoid_input, softmax_input
 from graphnet.nn.data import weightless
-from graphnet.nn.layer import running
+from graphnet.nn.phase import running
 
 #: rows of a trial
 ROWS = 32

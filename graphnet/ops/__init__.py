@@ -4,8 +4,6 @@ import importlib
 import sys
 from typing import Any
 
-# What only plans make is registered too: its names are taken.
-from graphnet.declare import OPS
 from graphnet.ops import planned as planned
 from graphnet.ops.activation import (
     celu,
@@ -32,7 +30,7 @@ from graphnet.ops.activation import (
     tanh_shrink,
     threshold,
 )
-from graphnet.ops.complexes import angle, conj, conjugate, imag, real
+from graphnet.ops.complexes import angle, conj, imag, real
 from graphnet.ops.convolution import conv, conv_transpose
 from graphnet.ops.elementwise import (
     ROOTS,
@@ -42,6 +40,7 @@ from graphnet.ops.elementwise import (
     cbrt,
     ceil,
     clip,
+    conjugate,
     copysign,
     divide,
     equal,
@@ -171,6 +170,9 @@ from graphnet.ops.transcendental import (
     tan,
     tanh,
 )
+
+# What only plans make is registered too: its names are taken.
+from graphnet.record import OPS
 
 __all__ = [
     "abs",

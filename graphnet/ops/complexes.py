@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from graphnet.declare import as_tensor, elementwise
+from graphnet.apply import as_tensor
+from graphnet.declare import elementwise
 from graphnet.ops.elementwise import conjugate
 from graphnet.ops.transcendental import arctan2, degrees
 

@@ -12,8 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from graphnet.declare import OPS, apply, elementwise
-from graphnet.node import KINDS, Tensor, state
+from graphnet.apply import apply
+from graphnet.declare import elementwise
+from graphnet.mode import state
+from graphnet.node import KINDS, Tensor
+from graphnet.record import OPS
 
 
 @elementwise(

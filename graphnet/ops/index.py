@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from graphnet import shapes
-from graphnet.declare import apply, as_tensor, holds_tensors, op
+from graphnet.apply import apply, as_tensor, failure, holds_tensors
+from graphnet.declare import op
 from graphnet.node import Tensor, as_array, constant, known
 from graphnet.ops.elementwise import clip, equal, remainder
 from graphnet.ops.shaping import astype, axes_of, broadcast_to, expand_dims, moveaxis, ravel
@@ -108,7 +109,7 @@ def _parted(function: Any, x: Any, key: Any) -> tuple[tuple[Any, ...], list[Any]
     try:
         return parted(key, x.shape)
     except Exception as error:
-        raise function.op.failure(error, (x,), {}, explain=False) from None
+        raise failure(function.op, error, (x,), {}, explain=False) from None
 
 
 def _shape_at(x, *arrays, index):
@@ -279,7 +280,7 @@ def add_at(x, key, value):
     try:
         at = _shape_at(x, *arrays, index=index)
     except IndexError as error:
-        raise _scatter_add.op.failure(error, (x, *arrays), {"index": index}, explain=False) from None
+        raise failure(_scatter_add.op, error, (x, *arrays), {"index": index}, explain=False) from None
     added = apply(
         _scatter_add.op,
         (broadcast_to(astype(value, x.dtype), at), *arrays),

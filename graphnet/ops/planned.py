@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from graphnet.apply import registered
-from graphnet.declare import OPS, Op
 from graphnet.node import Spec
+from graphnet.record import OPS, Op, registered
 
 
 def _in_range(places: np.ndarray, size: int) -> np.ndarray:

@@ -7,7 +7,8 @@ import operator
 import numpy as np
 
 from graphnet import shapes
-from graphnet.declare import apply, as_tensor, composite, op
+from graphnet.apply import apply, as_tensor
+from graphnet.declare import composite, op
 from graphnet.ops import reduce
 from graphnet.ops.elementwise import absolute, conjugate, multiply, not_equal, power
 from graphnet.ops.index import diagonal

@@ -8,10 +8,11 @@ import math
 import numpy as np
 
 from graphnet import shapes
-from graphnet.declare import OPS, op, reduction
+from graphnet.declare import op, reduction
 from graphnet.node import KINDS
 from graphnet.ops.elementwise import ROOTS, SQUARED, equal, isinf, sqrt, times, where
 from graphnet.ops.transcendental import exp
+from graphnet.record import OPS
 
 
 def _count(x, axis):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from graphnet.apply import registered
-from graphnet.declare import Op, apply, op
+from graphnet.apply import apply
+from graphnet.declare import op
 from graphnet.node import Spec
 from graphnet.ops.shaping import _tensor as as_tensor
+from graphnet.record import Op, registered
 
 
 def _checked(places: np.ndarray, count: int, what: str) -> np.ndarray:

@@ -8,7 +8,8 @@ from itertools import accumulate, pairwise
 import numpy as np
 
 from graphnet import shapes
-from graphnet.declare import as_tensor, composite, described, holds_tensors, op
+from graphnet.apply import as_tensor, described, holds_tensors
+from graphnet.declare import composite, op
 from graphnet.node import WEAK, Parameter, Tensor, as_array, constant, known, native
 from graphnet.ops.elementwise import where
 

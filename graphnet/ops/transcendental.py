@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from graphnet.declare import elementwise
-from graphnet.node import state
+from graphnet.mode import state
 from graphnet.ops.elementwise import SQUARED, equal, isinf, isnan, logical_and, multiply, over, sqrt, times, where
 
 _LN2 = math.log(2.0)

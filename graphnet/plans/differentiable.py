@@ -7,17 +7,20 @@ derivatives of any order, and each is a plan of its own.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from graphnet.declare import Joint, apply, op
+from graphnet.apply import apply
+from graphnet.declare import op
 from graphnet.derivatives import _gradients
 from graphnet.graph import Graph
-from graphnet.node import Spec, Tensor, caller_site, constant, mode, state, symbolic, tick
+from graphnet.mode import caller_site, mode, state
+from graphnet.node import Spec, Tensor, constant, symbolic, tick
 from graphnet.parts import Packing
 from graphnet.plans.rewrite import rooted
+from graphnet.record import Joint
 
 #: ops that are computed again, not kept: views of their input
 VIEWS = frozenset({"reshape", "transpose", "broadcast_to", "identity", "stop_gradient", "positive"})
@@ -27,11 +30,11 @@ class Differentiable:
     """`outputs` (floating-point numbers) as a function of `inputs` alone, and the gradients of that.
 
     The inputs may be any tensors, parameters too: each becomes an input of the graph. `packing` says how the outputs
-    lie in the one result.
+    lie in the one result, `make` what runs a graph: a plan of it.
     """
 
-    def __init__(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], backend: str | None):
-        self.backend = backend
+    def __init__(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], make: Callable[[Graph], Any]):
+        self.make = make
         whole = rooted(Graph(inputs, list(outputs)))
         self.packing = Packing(whole.outputs)
         with _aside():
@@ -45,7 +48,7 @@ class Differentiable:
         self._plan: Any = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"backend": self.backend, "packing": self.packing, "graph": self.graph}
+        return {"make": self.make, "packing": self.packing, "graph": self.graph}
 
     def __setstate__(self, saved: dict[str, Any]) -> None:
         self.__dict__.update(saved)
@@ -68,7 +71,7 @@ class Differentiable:
     def plan(self) -> Any:
         """What runs it."""
         if self._plan is None:
-            self._plan = _plan(self.graph, self.backend)
+            self._plan = self.make(self.graph)
         return self._plan
 
     def wait(self) -> None:
@@ -84,7 +87,7 @@ class Differentiable:
             g, found = self._slopes(wanted)
             made = None
             if found:
-                made = Differentiable([*self.graph.inputs, g], [h for _, h in found], self.backend)
+                made = Differentiable([*self.graph.inputs, g], [h for _, h in found], self.make)
             self._backward.setdefault(wanted, (made, [p for p, _ in found]))
         return self._backward[wanted]
 
@@ -107,8 +110,8 @@ class Differentiable:
             back = None
             if found:
                 result = y if y.op is not None else symbolic(y.shape, y.dtype)
-                back = Differentiable([*inputs, *kept, result, g], [h for _, h in found], self.backend)
-            plan = _plan(Graph(inputs, [y, *kept]), self.backend)
+                back = Differentiable([*inputs, *kept, result, g], [h for _, h in found], self.make)
+            plan = self.make(Graph(inputs, [y, *kept]))
             self._keeping.setdefault(wanted, Keeping(plan, back, [p for p, _ in found]))
         return self._keeping[wanted]
 
@@ -133,12 +136,6 @@ class Keeping(NamedTuple):
 def _aside() -> Any:
     """A mode in which graphs are built for later, whatever is going on."""
     return mode(recording=True, trace=None, region=None, raw=False, strict=False, debug=None, of=None)
-
-
-def _plan(graph: Graph, backend: str | None) -> Any:
-    from graphnet.plans.plan import Plan
-
-    return Plan(graph, backend)
 
 
 def called(function: Differentiable, inputs: Sequence[Tensor]) -> list[Tensor]:
@@ -193,6 +190,7 @@ def _slopes(places: Sequence[int], g: Any, y: Any, *inputs: Any, function: Diffe
     name="compiled",
     hidden=True,
     may_raise=lambda *inputs, function, kept: function.can_fail,
+    ready=lambda function, kept: function.wait(),
 )
 def _called(*inputs, function, kept):
     """What a compiled function gives: one result, several in one flat array."""

@@ -11,8 +11,9 @@ import numpy as np
 
 from graphnet.escape import line
 from graphnet.node import Tensor
+from graphnet.plans.ir_values import Value, memory_type
 from graphnet.plans.kernels.refs import Axis, Key, Ref
-from graphnet.plans.scalar_ir import Emitter, Library, Value, memory_type
+from graphnet.plans.scalar_ir import Emitter, Library
 
 #: vectors of a long polynomial that are computed side by side: one alone waits for its own results
 SIDE_BY_SIDE = 4

@@ -16,7 +16,8 @@ import numpy as np
 from graphnet import forks
 from graphnet.arguments import BY_IDENTITY, Arguments, Signature
 from graphnet.graph import Graph, traced
-from graphnet.node import KINDS, constant, state
+from graphnet.mode import state
+from graphnet.node import KINDS, constant
 from graphnet.plans.backend import backend_wanted
 from graphnet.plans.plan import Plan
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from sys import getrefcount
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from graphnet import forks
-from graphnet.declare import described
+from graphnet.apply import described
 from graphnet.escape import line
 from graphnet.graph import Graph
-from graphnet.node import KINDS, Parameter, Tensor, constant, state, tick
+from graphnet.mode import state
+from graphnet.node import KINDS, Parameter, Tensor, constant, tick
 from graphnet.plans import at_fork  # noqa: F401  (what is to be done at a fork is known before one)
 from graphnet.plans.backend import Repeatable, backend_wanted
 from graphnet.plans.blas_threads import clock
@@ -110,7 +112,8 @@ class Plan:
         inputs = [a if isinstance(a, Tensor) else constant(a.copy()) for a in given]
         places, read = self._smooth()
         if self._function is None and places:
-            self._function = Differentiable([*graph.inputs, *read], [graph.outputs[n] for n in places], self._backend)
+            make = partial(Plan, backend=self._backend)
+            self._function = Differentiable([*graph.inputs, *read], [graph.outputs[n] for n in places], make)
         function = self._function
         begun = tick()
         # What doesn't learn is kept as it is now; who holds an array keeps its values.
@@ -271,10 +274,9 @@ class Plan:
         if takeover is not None:
             self._take_over(takeover)
         for t in self.graph.nodes:
-            for value in t.attrs.values():
-                # A loop inside is a plan of its own.
-                if hasattr(value, "wait"):
-                    value.wait()
+            # A loop inside is a plan of its own.
+            if t.op is not None and t.op.ready is not None:
+                t.op.ready(**t.attrs)
         return self
 
     def forked(self) -> None:
@@ -299,27 +301,11 @@ class Plan:
         from graphnet.plans.order.schedule import members
 
         last = members(self.code.steps[place])[-1]
-        path = line("/".join(r.name for r in last.region.path)) + " " if last.region is not None else ""
+        path = f"{line(last.region.path_text)} " if last.region is not None else ""
         return f"{path}{last.op.name if last.op else ''} -> {described(last)}"
 
-    def profile(self, *arrays: Any, repeat: int = 20) -> Any:
-        """Where the time goes: a `Profile`, one row for each step. Parameters are as before afterwards.
-
-        `arrays` are the arguments; without them, arrays of zeros.
-        """
-        from graphnet.plans.profile import profiled
-
-        return profiled(self, arrays, repeat)
-
-    def draw(self, path: Any = None, **options: Any) -> Any:
-        """A picture of what runs: fused kernels as boxes, with the code of each step as the text behind it.
-
-        Options are those of `Graph.draw`; `heat="time"` measures, unless `profile` has what `profile()` gave. With
-        `kernels=False` the boxes are those of the layers.
-        """
-        from graphnet.viz.plans import draw_plan
-
-        return draw_plan(self, path, **options)
-
-    def _repr_svg_(self) -> str:
-        return self.draw().svg
+    if TYPE_CHECKING:
+        # What `graphnet.graph_methods` adds, for those who read types.
+        def profile(self, *arrays: Any, repeat: int = 20) -> Any: ...
+        def draw(self, path: Any = None, **options: Any) -> Any: ...
+        def _repr_svg_(self) -> str: ...

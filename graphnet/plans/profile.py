@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphnet.declare import described
+from graphnet.apply import described
 from graphnet.escape import line
+from graphnet.graph import Graph
 from graphnet.node import Tensor, known
 from graphnet.plans.kernels.convolutions import OPS as CONVOLUTIONS
 from graphnet.plans.order.fusion import Group, Step
@@ -49,7 +50,7 @@ class Row:
     @property
     def layers(self) -> tuple[str, ...]:
         """The layers that its nodes were made in."""
-        paths = ("/".join(r.name for r in t.region.path) if t.region is not None else "" for t in self.nodes)
+        paths = (t.region.path_text if t.region is not None else "" for t in self.nodes)
         return tuple(dict.fromkeys(p for p in paths if p))
 
     @property
@@ -91,7 +92,7 @@ class Profile:
 
     def by_layer(self) -> dict[str, float]:
         """Seconds by layer; "" is outside of any."""
-        return self._shared(lambda t: "/".join(r.name for r in t.region.path) if t.region is not None else "")
+        return self._shared(lambda t: t.region.path_text if t.region is not None else "")
 
     def by_site(self) -> dict[tuple[str, int] | None, float]:
         """Seconds by (file, line)."""

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from graphnet.apply import failure
 from graphnet.node import Parameter
 from graphnet.plans import blas
 from graphnet.plans.blas_threads import Throttle, clock, one_thread
@@ -55,7 +56,7 @@ class Running(NamedTuple):
             trail = trail.tb_next
         if node is None or node.op is None:
             return error
-        return node.op.failure(error, node.inputs, node.attrs, made=node)
+        return failure(node.op, error, node.inputs, node.attrs, made=node)
 
     def _called(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
         if self.quiet:

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import ast
 import operator
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from graphnet.plans import vecmath
 from graphnet.plans.ir_values import BOOL, FLOAT64, INT64, Unsupported, Value, literal, llvm_type
 from graphnet.plans.scalar_tables import tables
-
-if TYPE_CHECKING:
-    from graphnet.plans.scalar_ir import Emitter
 
 Operand: TypeAlias = Value | bool | int | float
 
@@ -49,7 +46,7 @@ _COMPARE = {
 class Walk:
     """Evaluates the syntax tree of an expression or a body: values into instructions, weak numbers at once."""
 
-    def __init__(self, emitter: Emitter, names: dict[str, Operand], dtype: np.dtype):
+    def __init__(self, emitter: Any, names: dict[str, Operand], dtype: np.dtype):
         self.emitter = emitter
         self.names = names
         self.dtype = dtype
@@ -89,11 +86,11 @@ class Walk:
             if not isinstance(weak, bool):
                 value = self.value(weak, self.dtype if typed.dtype.kind == "b" else typed.dtype)
                 a, b = (typed, value) if typed is a else (value, typed)
-        a, b = self.value(a), self.value(b)
-        if a.dtype != b.dtype:
-            dtype = np.result_type(a.dtype, b.dtype)
-            a, b = self.emitter.cast(a, dtype), self.emitter.cast(b, dtype)
-        return a, b
+        left, right = self.value(a), self.value(b)
+        if left.dtype != right.dtype:
+            dtype = np.result_type(left.dtype, right.dtype)
+            left, right = self.emitter.cast(left, dtype), self.emitter.cast(right, dtype)
+        return left, right
 
     def truth(self, a: Operand) -> Value | bool:
         return self.emitter.cast(a, BOOL) if isinstance(a, Value) else bool(a)

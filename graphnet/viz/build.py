@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from graphnet.declare import described
-from graphnet.node import Parameter, Region, Tensor
+from graphnet.apply import described
+from graphnet.graph import Graph
+from graphnet.mode import Region
+from graphnet.node import Parameter, Tensor
 from graphnet.viz.scene import Box, Edge, Node, Scene, one_line
 from graphnet.viz.visible import Builder, Path
 from graphnet.viz.words import closed_node, count, plural, region_label, tensor_node
-
-if TYPE_CHECKING:
-    from graphnet.graph import Graph
 
 #: ops whose inputs can change places without changing the result: their edges need no argument names
 _COMMUTATIVE = frozenset(

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING
+from typing import Any
 
 from graphnet.viz.geometry import FRAME, GAP_ACROSS, TITLE, Frame, Point
 from graphnet.viz.layered import Item, Key, Link, put_in_order, spread
 from graphnet.viz.metrics import text_width
 
-if TYPE_CHECKING:
-    from graphnet.viz.layout import Arranger
-
 
 class Column:
-    """One container: the order and the places across of what is in it, and then the routes of its links."""
+    """One container: the order and the places across of what is in it, and then the routes of its links.
+
+    `arranger` is the `Arranger` that has all containers.
+    """
 
     def __init__(
-        self, arranger: Arranger, c: Key, items: dict[Key, Item], levels: dict[Key, int], count: int, title_first: bool
+        self, arranger: Any, c: Key, items: dict[Key, Item], levels: dict[Key, int], count: int, title_first: bool
     ):
         self.arranger = arranger
         self.c = c

@@ -6,7 +6,7 @@ from typing import Any
 
 from graphnet.escape import dot
 from graphnet.optional import optional
-from graphnet.viz.layout import Arranger
+from graphnet.viz.arranger import Arranger
 from graphnet.viz.scene import Box, Node, Scene
 
 RANKDIRS = ("TB", "LR", "BT", "RL")

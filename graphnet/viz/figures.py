@@ -56,7 +56,7 @@ def write(figure: Any, target: Path | None) -> Any:
     """The figure, written to its file if it has one: whole or not at all, the same bytes for the same figure."""
     if target is None:
         return figure
-    from graphnet.viz.render import write_whole
+    from graphnet.files import write_whole
 
     if not target.parent.is_dir():
         raise FileNotFoundError(f"{target}: the folder {target.parent} does not exist")

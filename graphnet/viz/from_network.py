@@ -9,11 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from graphnet.declare import OPS, Op, apply
+from graphnet.apply import apply
+from graphnet.containers import flatten
 from graphnet.escape import line
-from graphnet.graph import Graph, Trace, flatten
-from graphnet.node import Parameter, Region, Spec, Tensor, constant, mode, symbolic
+from graphnet.graph import Graph, Trace
+from graphnet.mode import Region, mode
+from graphnet.node import Parameter, Spec, Tensor, constant, symbolic
 from graphnet.optional import optional
+from graphnet.record import OPS, Op
 
 #: bytes that constants computed while a graph is read may have together, and how many times what the graph holds
 FLOOR, GROWTH = 1 << 24, 16

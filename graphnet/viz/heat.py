@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from graphnet.graph import Graph
 from graphnet.node import Tensor
 from graphnet.viz.scene import Node, Scene
-
-if TYPE_CHECKING:
-    from graphnet.graph import Graph
 
 
 class Heat:

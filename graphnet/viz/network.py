@@ -6,15 +6,15 @@ import linecache
 import math
 from typing import TYPE_CHECKING, Any
 
-from graphnet.declare import OPS
 from graphnet.escape import line
-from graphnet.node import Parameter, Region, Tensor
+from graphnet.graph import Graph
+from graphnet.mode import Region
+from graphnet.node import Parameter, Tensor
 from graphnet.optional import optional
+from graphnet.record import OPS
 
 if TYPE_CHECKING:
     import networkx
-
-    from graphnet.graph import Graph
 
 
 def to_networkx(graph: Graph, values: bool = False, profile: Any = None, plain: bool = False) -> networkx.MultiDiGraph:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
-from graphnet.declare import described
-from graphnet.node import Parameter, Region, Tensor
+from graphnet.apply import described
+from graphnet.graph import Graph
+from graphnet.mode import Region
+from graphnet.node import Parameter, Tensor
 from graphnet.viz.scene import one_line
 from graphnet.viz.visible import Builder
 from graphnet.viz.words import plural, region_label
-
-if TYPE_CHECKING:
-    from graphnet.graph import Graph
 
 
 class _Branch:

@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from graphnet.declare import OPS, described
+from graphnet.apply import described
 from graphnet.graph import Graph
-from graphnet.node import Parameter, Region, Tensor
+from graphnet.mode import Region
+from graphnet.node import Parameter, Tensor
+from graphnet.record import OPS
+from graphnet.viz.arranger import Arranger
 from graphnet.viz.build import build
-from graphnet.viz.layout import Arranger
 from graphnet.viz.scene import LOOKS, Scene, one_line
 from graphnet.viz.sources import gradient_rules, line_text, shown_path
 from graphnet.viz.statistics import rounded, statistics

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from graphnet.node import Region, Tensor
+from graphnet.mode import Region
+from graphnet.node import Tensor
+from graphnet.plans.plan import Plan
 from graphnet.viz.render import STILL, drawn
 from graphnet.viz.scene import Node, Scene
 from graphnet.viz.scenes import scene_of
 from graphnet.viz.words import plural
-
-if TYPE_CHECKING:
-    from graphnet.plans.plan import Plan
 
 #: lines of code that a tooltip has at most
 _LINES = 60

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from graphnet.escape import plot
-from graphnet.node import Tensor, no_grad
+from graphnet.mode import no_grad
+from graphnet.node import Tensor
 from graphnet.optional import optional
 from graphnet.viz.figures import COLOURS, GREY, bare, new_figure, target_of, write
 

@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from graphnet.escape import line
 from graphnet.viz.scene import FRAMES, LOOKS, MARKS, Box, Edge, Node, Scene, one_line
 
 #: boxes inside boxes, and how often edges may go into or out of a box
@@ -29,7 +30,19 @@ def load(path: Path) -> Scene:
         data = json.loads(text.decode("utf-8"))
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
-    return Scene.from_dict(data)
+    return scene_from(data)
+
+
+def scene_from(data: Any) -> Scene:
+    """The scene that `Scene.to_dict` wrote. Ids are made anew, so nothing in the data can become markup.
+
+    Raises `ValueError` if the data is no scene.
+    """
+    try:
+        return _scene_in(data)
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
+        what = f"no {error}" if isinstance(error, KeyError) else str(error)
+        raise ValueError(f"this is not a picture that draw('....json') wrote: {line(what, 500)}") from None
 
 
 def _listed(data: Any, word: str) -> list[dict[str, Any]]:
@@ -62,7 +75,7 @@ def _flag(value: Any) -> bool:
     return value
 
 
-def scene_in(data: Any) -> Scene:
+def _scene_in(data: Any) -> Scene:
     """The scene that `to_dict` wrote."""
     if not isinstance(data, dict):
         raise ValueError(f"it is {type(data).__name__}, no dict")

@@ -10,21 +10,20 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from graphnet.computed import computed
 from graphnet.extras import install
 from graphnet.files import write_whole
+from graphnet.graph import Graph
 from graphnet.optional import elsewhere, optional
+from graphnet.viz.arranger import Arranger
 from graphnet.viz.dot import RANKDIRS, dot_source
 from graphnet.viz.geometry import Layout
-from graphnet.viz.layout import Arranger, arrange
+from graphnet.viz.layout import arrange
 from graphnet.viz.scene import Scene
 from graphnet.viz.scenes import scene_of
 from graphnet.viz.svg import to_svg
-
-if TYPE_CHECKING:
-    from graphnet.graph import Graph
 
 _ENGINES = ("auto", "dot", "pygraphviz", "builtin")
 _FORMATS = {".svg": "svg", ".png": "png", ".pdf": "pdf", ".dot": "dot", ".gv": "dot", ".json": "json"}

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from graphnet.node import Parameter, Region, Tensor
+from graphnet.mode import Region
+from graphnet.node import Parameter, Tensor
 
 #: how many boxes and ops one group of a run has at most, and how many groups make a run
 _PERIOD, _LEAST = 8, 3

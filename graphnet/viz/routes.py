@@ -7,14 +7,11 @@ computation leaves through the gap under its layer, crosses the channel between 
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING
 
+from graphnet.viz.arranger import Arranger
 from graphnet.viz.geometry import BACKWARD, FORWARD, SMALL, TEXT, Layout, Place, Point, Step, Text
 from graphnet.viz.layered import Key
 from graphnet.viz.metrics import text_width
-
-if TYPE_CHECKING:
-    from graphnet.viz.layout import Arranger
 
 MARGIN, TRACK, ROUND = 14.0, 6.0, 6.0
 

@@ -123,20 +123,6 @@ class Scene:
         """The scene in lists, dicts, strings and numbers, as it goes into JSON."""
         return asdict(self)
 
-    @classmethod
-    def from_dict(cls, data: Any) -> Scene:
-        """The scene that `to_dict` wrote. Ids are made anew, so nothing in the data can become markup.
-
-        Raises `ValueError` if the data is no scene.
-        """
-        from graphnet.viz.reading import scene_in
-
-        try:
-            return scene_in(data)
-        except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
-            what = f"no {error}" if isinstance(error, KeyError) else str(error)
-            raise ValueError(f"this is not a picture that draw('....json') wrote: {line(what, 500)}") from None
-
 
 #: kind: (meaning, shape, fill, border). Dark text on light fills is readable on any background.
 LOOKS: dict[str, tuple[str, str, str, str]] = {

@@ -12,7 +12,7 @@ from functools import lru_cache
 from types import CodeType
 from typing import Any
 
-from graphnet.declare import Op
+from graphnet.record import Op
 
 
 @lru_cache(maxsize=64)
@@ -45,7 +45,7 @@ def _alike(a: CodeType, b: CodeType) -> bool:
 def function_text(function: Callable[..., Any]) -> str | None:
     """The source of a function as it was written; of a lambda its own part of the line. None if it is not known.
 
-    >>> from graphnet.declare import OPS
+    >>> from graphnet.record import OPS
     >>> function_text(OPS["exp"].vjp[0])
     'lambda g, y, x: times(g, y)'
     """
@@ -87,7 +87,7 @@ def gradient_rules(op: Op) -> list[tuple[str, str]]:
 
     `g` is the gradient of the output `y`. An input without a derivative says so.
 
-    >>> from graphnet.declare import OPS
+    >>> from graphnet.record import OPS
     >>> gradient_rules(OPS["multiply"])
     [('a', 'lambda g, y, a, b: times(g, b)'), ('b', 'lambda g, y, a, b: times(g, a)')]
     """

@@ -12,9 +12,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Any
 
-from graphnet.declare import described
+from graphnet.apply import described
 from graphnet.graph import Graph
-from graphnet.node import Parameter, Region, Tensor, toposort
+from graphnet.mode import Region
+from graphnet.node import Parameter, Tensor, toposort
 from graphnet.viz.render import Picture, drawn
 from graphnet.viz.scene import Box, Edge, Node, Scene, one_line
 from graphnet.viz.scenes import scene_of

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from graphnet.apply import failure
+from graphnet.graph import Graph
 from graphnet.node import Tensor
 from graphnet.viz.scene import Node, Scene
 from graphnet.viz.statistics import statistics
-
-if TYPE_CHECKING:
-    from graphnet.graph import Graph
 
 #: times that each op is run when its time is asked for; the median counts
 _TURNS = 5
@@ -70,15 +69,13 @@ class Run:
                     try:
                         value = t.op.forward(*inputs, **t.attrs)
                     except Exception as error:
-                        raise t.op.failure(error, t.inputs, t.attrs) from None
+                        raise failure(t.op, error, t.inputs, t.attrs) from None
                     taken.append(time.perf_counter() - start)
                 self.values[t] = np.asarray(value)
                 self.seconds[t] = sorted(taken)[len(taken) // 2]
 
     def _differentiate(self) -> None:
         """The gradient of the one number for every node on the way to it."""
-        from graphnet.graph import Graph
-
         graph = self.graph
         numbers = [t for t in graph.outputs if t.shape == () and t.dtype.kind == "f" and t.requires_grad]
         if len(graph.outputs) != 1 or not numbers or any(t.gradient_of is not None for t in graph.nodes):

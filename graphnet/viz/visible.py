@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from graphnet.declare import described
-from graphnet.node import Parameter, Region, Tensor
+from graphnet.apply import described
+from graphnet.graph import Graph
+from graphnet.mode import Region
+from graphnet.node import Parameter, Tensor
 from graphnet.viz.repeats import Repeats
 from graphnet.viz.scene import one_line
-
-if TYPE_CHECKING:
-    from graphnet.graph import Graph
 
 Path = tuple[Region, ...]
 

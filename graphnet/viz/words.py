@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from graphnet.declare import described
-from graphnet.node import Parameter, Region, Tensor
+from graphnet.apply import described
+from graphnet.mode import Region
+from graphnet.node import Parameter, Tensor
 from graphnet.viz.scene import Node, one_line
-
-if TYPE_CHECKING:
-    from graphnet.viz.visible import Builder
+from graphnet.viz.visible import Builder
 
 
 def count(n: int) -> str:

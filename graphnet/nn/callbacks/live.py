@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from graphnet.nn.callbacks.base import Callback, Logs
-from graphnet.nn.progress import display
+from graphnet.nn.line import display
 from graphnet.optional import optional
 
 

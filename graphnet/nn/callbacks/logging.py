@@ -10,9 +10,9 @@ from typing import Any, ClassVar
 
 from graphnet.escape import cell
 from graphnet.files import write_whole
+from graphnet.mode import warn
 from graphnet.nn.callbacks.base import Callback, Logs
 from graphnet.nn.lookup import plain
-from graphnet.node import warn
 
 
 class CSVLogger(Callback):

@@ -13,8 +13,8 @@ import graphnet as gn
 from graphnet.files import write_whole
 from graphnet.nn.callbacks.base import Callback, Logs
 from graphnet.nn.data import whole
+from graphnet.nn.line import clock
 from graphnet.nn.probe import Probe
-from graphnet.nn.progress import clock
 
 #: histograms that are kept of each weight
 MOMENTS = 60

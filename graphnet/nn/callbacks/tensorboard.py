@@ -12,10 +12,10 @@ import numpy as np
 
 from graphnet.escape import line
 from graphnet.extras import install
+from graphnet.mode import warn
 from graphnet.nn.callbacks.base import Callback, Logs
 from graphnet.nn.data import whole
 from graphnet.nn.probe import Probe
-from graphnet.node import warn
 from graphnet.optional import optional
 
 _number = itertools.count()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar
 
+from graphnet.mode import warn
 from graphnet.nn.callbacks.base import Callback, Logs
-from graphnet.node import warn
 
 
 class Watcher(Callback):

@@ -6,11 +6,12 @@ import math
 from typing import Any
 
 import graphnet as gn
+from graphnet.mode import warn
 from graphnet.nn import activations, constraints, initializers, regularizers, seeds
 from graphnet.nn.draws import Calls
-from graphnet.nn.layer import FLOAT, Layer, as_shape
+from graphnet.nn.layer import FLOAT, Layer
 from graphnet.nn.lookup import Table
-from graphnet.node import warn
+from graphnet.nn.shapes import as_shape
 
 table = Table("layer")
 

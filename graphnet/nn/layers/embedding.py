@@ -8,8 +8,9 @@ import numpy as np
 
 import graphnet as gn
 from graphnet.nn import initializers, regularizers
-from graphnet.nn.layer import Layer, as_shape
+from graphnet.nn.layer import Layer
 from graphnet.nn.layers.core import table, whole
+from graphnet.nn.shapes import as_shape
 from graphnet.ops.rows import whole_numbers
 
 

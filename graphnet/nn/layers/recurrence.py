@@ -13,10 +13,11 @@ import numpy as np
 import graphnet as gn
 from graphnet.nn import activations, initializers, regularizers, seeds
 from graphnet.nn.draws import Calls
-from graphnet.nn.layer import Layer, as_shape
+from graphnet.nn.layer import Layer
 from graphnet.nn.layers.core import whole
 from graphnet.nn.lookup import plain
 from graphnet.nn.phase import assignable
+from graphnet.nn.shapes import as_shape
 from graphnet.ops.shaping import snapshot
 
 

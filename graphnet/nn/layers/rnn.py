@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 import graphnet as gn
-from graphnet.nn.layer import Layer, each, tensors_in
+from graphnet.nn.layer import Layer
 from graphnet.nn.layers.cells import Cell, StackedRNNCells, checked_cell, initial_state_of, same_form, stepped
 from graphnet.nn.layers.core import table
 from graphnet.nn.phase import assignable, phase, running
+from graphnet.nn.shapes import each, tensors_in
 from graphnet.ops.shaping import snapshot
 
 

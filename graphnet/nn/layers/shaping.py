@@ -6,8 +6,9 @@ import math
 from typing import Any
 
 import graphnet as gn
-from graphnet.nn.layer import Layer, as_shape
+from graphnet.nn.layer import Layer
 from graphnet.nn.layers.core import table, whole
+from graphnet.nn.shapes import as_shape
 
 
 @table.add()

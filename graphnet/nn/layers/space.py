@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import graphnet as gn
-from graphnet.nn.layer import Layer, as_shape
+from graphnet.nn.layer import Layer
+from graphnet.nn.shapes import as_shape
 
 WORDS: dict[int, tuple[str, ...]] = {1: ("steps",), 2: ("height", "width"), 3: ("depth", "height", "width")}
 

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from graphnet.nn.crossentropy import (
+    binary_crossentropy,
+    categorical_crossentropy,
+    crossentropy,
+    sparse_categorical_crossentropy,
+)
 from graphnet.nn.losses.base import (
     REDUCTIONS,
     SUM,
@@ -23,10 +29,6 @@ from graphnet.nn.losses.crossentropies import (
     CategoricalCrossentropy,
     Crossentropy,
     SparseCategoricalCrossentropy,
-    binary_crossentropy,
-    categorical_crossentropy,
-    crossentropy,
-    sparse_categorical_crossentropy,
 )
 from graphnet.nn.losses.focal import (
     BinaryFocalCrossentropy,

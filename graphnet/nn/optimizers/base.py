@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 
 import graphnet as gn
+from graphnet.mode import state as thread
+from graphnet.mode import warn
 from graphnet.nn.lookup import Configured, Table, checked_name, constructor_of, plain
 from graphnet.nn.optimizers import schedules
 from graphnet.nn.optimizers.settings import count_of, fraction, number_of, positive, schedule_of, takes_step
-from graphnet.node import state as thread
-from graphnet.node import warn
 
 table = Table("optimizer")
 

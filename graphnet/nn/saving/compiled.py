@@ -5,13 +5,13 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+from graphnet.mode import warn
 from graphnet.nn.regularizers import Regularizer
 from graphnet.nn.saving import keras_words as keras
 from graphnet.nn.saving.errors import Refused
 from graphnet.nn.saving.state import fitting, optimizer_variables, without_slots
 from graphnet.nn.saving.tree import OWN, Maker, NoWord, written
 from graphnet.nn.training import Model
-from graphnet.node import warn
 
 
 def compile_config(model: Any, dialect: str) -> dict[str, Any] | None:

@@ -17,6 +17,7 @@ import numpy as np
 
 import graphnet as gn
 from graphnet.files import write_whole
+from graphnet.mode import warn
 from graphnet.nn.lookup import Described, Named
 from graphnet.nn.phase import weights_from
 from graphnet.nn.registry import custom_object_scope
@@ -30,7 +31,6 @@ from graphnet.nn.saving.paths import keras_paths, places, readable_paths
 from graphnet.nn.saving.state import Budget, matched, optimizer_state, seeds_of, set_seeds
 from graphnet.nn.saving.tree import OWN, Maker, NoWord, written
 from graphnet.nn.training import Model
-from graphnet.node import warn
 
 MODEL_ENDINGS = (".keras", ".graphnet")
 #: the version of the layout of `.graphnet` files

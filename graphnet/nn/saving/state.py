@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 import graphnet as gn
+from graphnet.mode import warn
 from graphnet.nn.draws import Calls, Draws
 from graphnet.nn.saving.errors import Refused
 from graphnet.nn.saving.paths import places
-from graphnet.node import warn
 
 #: numbers of layers that decide which random numbers come next, and that no constructor is given
 SEEDS = ("key", "_calls")

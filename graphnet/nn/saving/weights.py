@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from graphnet.files import write_whole
+from graphnet.mode import warn
 from graphnet.nn.saving import models
 from graphnet.nn.saving.archives import unpacked
 from graphnet.nn.saving.arrays import from_npz, from_safetensors, to_npz, to_safetensors
@@ -16,7 +17,6 @@ from graphnet.nn.saving.errors import Refused, reading
 from graphnet.nn.saving.hdf5 import from_hdf5, to_hdf5
 from graphnet.nn.saving.paths import keras_paths, places, readable_paths
 from graphnet.nn.saving.state import matched
-from graphnet.node import warn
 
 WEIGHT_ENDINGS = (".weights.h5", ".safetensors", ".npz")
 

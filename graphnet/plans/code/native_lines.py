@@ -21,6 +21,7 @@ from graphnet.plans import blas
 from graphnet.plans.code import compiler, numpy_lines, thread_pool
 from graphnet.plans.code.function import Code
 from graphnet.plans.ir_loops import metadata
+from graphnet.plans.ir_values import literal, memory_type
 from graphnet.plans.kernels import gemv, windows
 from graphnet.plans.kernels.group import Kernel, Writer
 from graphnet.plans.kernels.pointwise import fusible, inlined
@@ -30,7 +31,7 @@ from graphnet.plans.order.fusion import Group, Single, Step
 from graphnet.plans.rewrite import share as shared_nodes
 from graphnet.plans.rewrite.decompose import expanded
 from graphnet.plans.rewrite.gemm import riding
-from graphnet.plans.scalar_ir import Library, literal, memory_type
+from graphnet.plans.scalar_ir import Library
 
 #: loops that take so many nanoseconds are shared by threads: one more thread takes some 40,000 to wake
 SHARED_TIME = 200_000

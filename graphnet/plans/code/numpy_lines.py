@@ -37,7 +37,7 @@ def rule(*ops: str) -> Callable[[Rule], Rule]:
 
 def comment(node: Tensor) -> str:
     """Layer, op and source line of a node, as a comment for a listing."""
-    path = "/".join(r.name for r in node.region.path) if node.region is not None else ""
+    path = node.region.path_text if node.region is not None else ""
     site = node.site
     where = f"{site[0].rsplit('/', 1)[-1]}:{site[1]}" if site else ""
     name = node.op.name if node.op is not None else ""

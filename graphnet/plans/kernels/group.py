@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from graphnet.node import Tensor
+from graphnet.plans.ir_values import Value, literal
 from graphnet.plans.kernels.levels import Levels
 from graphnet.plans.kernels.pointwise import INDEXED, computed, indexed, inlined, readable
 from graphnet.plans.kernels.reductions import Reductions
 from graphnet.plans.kernels.refs import Key, Ref, joined, read_at, written_at
 from graphnet.plans.order.fusion import HEAVY, POSITIONS, Group, reduced_axes
 from graphnet.plans.order.views import Places, row_major
-from graphnet.plans.scalar_ir import Library, Value, literal
+from graphnet.plans.scalar_ir import Library
 
 #: rows of so many bytes at the most are kept on the stack
 STACK_ROW = 1 << 15

@@ -11,8 +11,9 @@ import numpy as np
 
 from graphnet.node import Parameter, Tensor
 from graphnet.ops.random import GAMMA, MIX
+from graphnet.plans.ir_values import Unsupported, Value, literal
 from graphnet.plans.order.fusion import POSITIONS, REDUCTIONS, reduced_axes
-from graphnet.plans.scalar_ir import DIRECT, Emitter, Library, Unsupported, Value, literal
+from graphnet.plans.scalar_ir import DIRECT, Emitter, Library
 
 #: ops that take a few instructions, and are computed again sooner than kept
 CHEAP = frozenset(
@@ -99,7 +100,7 @@ def computed(t: Tensor, operands: Sequence[Value], emitter: Emitter) -> Value:
 def _written(
     name: str, dtype: np.dtype, operands: Sequence[Value], attrs: Any, emitter: Emitter, exponent: Any
 ) -> Value:
-    from graphnet.declare import OPS
+    from graphnet.record import OPS
 
     if name in SAME:
         return emitter.cast(operands[0], dtype)

@@ -13,9 +13,10 @@ import numpy as np
 
 from graphnet.node import Tensor
 from graphnet.plans.ir_loops import LoopWriter
+from graphnet.plans.ir_values import Value, literal, llvm_type, memory_type
 from graphnet.plans.kernels.refs import Key, Ref
 from graphnet.plans.order.fusion import LONG_SUM, POSITIONS, Group, reduced_axes
-from graphnet.plans.scalar_ir import Library, Value, literal, llvm_type, memory_type
+from graphnet.plans.scalar_ir import Library
 
 INDEX = np.dtype(np.int64)
 

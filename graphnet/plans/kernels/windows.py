@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 
-from graphnet.declare import made
+from graphnet.apply import made
 from graphnet.graph import Graph
 from graphnet.node import Tensor
 from graphnet.ops.planned import CONV_ADD

@@ -13,7 +13,7 @@ from graphnet.plans.rewrite.constants import folding, numbers
 from graphnet.plans.rewrite.crossentropy import join_softmax
 from graphnet.plans.rewrite.layout import products, rearranging, sums
 from graphnet.plans.rewrite.pooling import pooled_sums, pooling
-from graphnet.plans.rewrite.rewriting import NodeRule, Rules, frozen, rewritten, rooted
+from graphnet.plans.rewrite.rewriting import NodeRule, Rules, rewritten, rooted
 from graphnet.plans.rewrite.stability import stable
 
 __all__ = [
@@ -21,7 +21,6 @@ __all__ = [
     "Rules",
     "algebra",
     "fold",
-    "frozen",
     "join_softmax",
     "layout",
     "optimise",

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from graphnet.declare import OPS, made
+from graphnet.apply import made
 from graphnet.node import Tensor
 from graphnet.plans.rewrite.rewriting import SMALL, Rules, fitting, is_constant, the_number
+from graphnet.record import OPS
 
 exact = Rules()
 

@@ -14,11 +14,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from graphnet.declare import OPS, made
+from graphnet.apply import made
 from graphnet.graph import Graph
 from graphnet.node import Tensor
 from graphnet.plans.rewrite.rewriting import Rules, fitting, rewritten
 from graphnet.plans.rewrite.stability import softmax_of
+from graphnet.record import OPS
 
 
 def join_softmax(graph: Graph) -> Graph:

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from graphnet.declare import OPS, made
+from graphnet.apply import made
 from graphnet.graph import Graph
 from graphnet.node import Tensor, constant
 from graphnet.ops.reduce import exact_mean
 from graphnet.plans.rewrite import rewritten
 from graphnet.plans.rewrite.gather import chosen
+from graphnet.record import OPS
 
 
 class _Build:

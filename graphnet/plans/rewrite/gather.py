@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from graphnet.declare import OPS, made
+from graphnet.apply import made
 from graphnet.node import Parameter, Tensor, constant
 from graphnet.ops.index import SLOT
 from graphnet.ops.planned import IN_RANGE
+from graphnet.record import OPS
 
 
 def may_raise(t: Tensor) -> bool:

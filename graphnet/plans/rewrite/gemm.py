@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from graphnet.declare import OPS, made
+from graphnet.apply import made
 from graphnet.graph import Graph
 from graphnet.node import Parameter, Tensor, constant
 from graphnet.ops.planned import GEMM, VDOT
@@ -22,6 +22,7 @@ from graphnet.plans.kernels.products import PLAIN, ROW_MAJOR, TRANSPOSED, Produc
 from graphnet.plans.rewrite import rewritten
 from graphnet.plans.rewrite.rewriting import the_number
 from graphnet.plans.rewrite.updates import ProductUpdate, product_updates
+from graphnet.record import OPS
 
 
 def riding(graph: Graph, least: int = 0, scaled: bool = False) -> Graph:

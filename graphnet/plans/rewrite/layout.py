@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from graphnet.declare import OPS, made
+from graphnet.apply import made
 from graphnet.graph import Graph
 from graphnet.node import Tensor, constant
 from graphnet.plans.rewrite.rewriting import Rules
+from graphnet.record import OPS
 
 rearranging = Rules()
 sums = Rules()

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from graphnet.declare import OPS, made
+from graphnet.apply import made
 from graphnet.node import Tensor
 from graphnet.plans.rewrite.algebra import is_number
 from graphnet.plans.rewrite.rewriting import Rules
+from graphnet.record import OPS
 
 pooling = Rules()
 pooled_sums = Rules()

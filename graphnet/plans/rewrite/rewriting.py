@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from graphnet.declare import Op, described
+from graphnet.apply import described
 from graphnet.graph import Graph
 from graphnet.node import Spec, Tensor, new, symbolic, tick
+from graphnet.record import Op, frozen
 
 NodeRule = Callable[[Tensor, Sequence[Tensor]], Tensor | None]
 
@@ -124,25 +125,6 @@ def remade(node: Tensor, inputs: Sequence[Tensor]) -> Tensor:
     y.region, y.name, y._code, y._lasti = node.region, node.name, node._code, node._lasti
     y.gradient_of = node.gradient_of
     return y
-
-
-def frozen(value: Any) -> Any:
-    """An attribute as something that can be compared and hashed by content."""
-    if isinstance(value, (tuple, list)):
-        return (type(value).__name__, *map(frozen, value))
-    if isinstance(value, dict):
-        return tuple((k, frozen(v)) for k, v in sorted(value.items()))
-    if isinstance(value, slice):
-        return ("slice", frozen(value.start), frozen(value.stop), frozen(value.step))
-    if isinstance(value, np.ndarray):
-        return ("array", value.dtype.str, value.shape, value.tobytes())
-    if isinstance(value, float):
-        return ("float", value.hex())
-    try:
-        hash(value)
-    except TypeError:
-        return ("object", id(value))
-    return (type(value).__name__, value)
 
 
 class _Sweep:

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from graphnet.declare import OPS, made
+from graphnet.apply import made
 from graphnet.graph import Graph
 from graphnet.node import Parameter, Tensor, constant
 from graphnet.plans.rewrite.layout import turned
 from graphnet.plans.rewrite.rewriting import the_number
+from graphnet.record import OPS
 
 # A factor as a sum of products: which scalars of the graph (each as often as it occurs), and the number before them.
 Factor = dict[tuple[Tensor, ...], float]
