@@ -19,12 +19,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from graphnet.plans.nest.language import Kernel
 
 BOOL, INT8, INT32, INT64 = np.dtype(bool), np.dtype(np.int8), np.dtype(np.int32), np.dtype(np.int64)
 UINT8, UINT64 = np.dtype(np.uint8), np.dtype(np.uint64)
@@ -63,7 +60,7 @@ class Node:
 
     __slots__ = ("args", "data", "dtype", "kernel", "label", "number", "op", "width")
 
-    def __init__(self, kernel: Kernel, op: str, dtype: np.dtype, width: int, args: tuple[Any, ...], data: Any = None):
+    def __init__(self, kernel: Any, op: str, dtype: np.dtype, width: int, args: tuple[Any, ...], data: Any = None):
         self.kernel, self.op, self.dtype, self.width, self.args, self.data = kernel, op, dtype, width, args, data
         self.number, self.label = kernel.count, ""
         kernel.count += 1
@@ -244,7 +241,7 @@ class Statement:
     __slots__ = ("args", "blocks", "data", "op")
 
     def __init__(
-        self, kernel: Kernel, op: str, args: tuple[Any, ...] = (), data: Any = None, blocks: tuple[list[Any], ...] = ()
+        self, kernel: Any, op: str, args: tuple[Any, ...] = (), data: Any = None, blocks: tuple[list[Any], ...] = ()
     ):
         self.op, self.args, self.data, self.blocks = op, args, data, blocks
         kernel.block.append(self)
