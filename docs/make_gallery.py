@@ -74,8 +74,8 @@ def digits(name: str = "digits") -> Any:
     "Every node is an op with its arguments; edges carry dtype and shape, and the name of the argument where order "
     'matters. With `names="all"` nodes are named as in the text of the graph.',
     'x = gn.input((), "float64", name="x")\n'
-    'g = gn.Graph([x], x * gn.exp(-x * x), name="bump")\n'
-    'g.draw(names="all")\nprint(g)',
+    'bump = gn.Graph([x], x * gn.exp(-x * x), name="bump")\n'
+    'bump.draw(names="all")\nprint(bump)',
 )
 def formula() -> tuple[Any, str]:
     x = gn.input((), "float64", name="x")
@@ -143,7 +143,7 @@ def gradient() -> Picture:
     'x = h = gn.input((32, 16), name="x")\n'
     "for i in range(12):\n"
     '    with gn.region(f"block_{i}", "Block"):\n'
-    '        h = h + gn.relu(h @ gn.Parameter(weights(16, 16), name=f"w{i}"))\n'
+    '        h = h + gn.relu(h @ gn.Parameter(np.zeros((16, 16)), "float32", name=f"w{i}"))\n'
     "gn.Graph([x], h.mean()).draw(fold=True)",
 )
 def blocks() -> Picture:
@@ -167,7 +167,10 @@ def values() -> Picture:
 @part(
     "Where the first NaN came from",
     "The first op that made a NaN (or else an infinity) out of finite numbers is marked.",
-    "g.draw(values=[np.array([1.0, 0.0, 2.0])])",
+    'x = gn.input((3,), "float64", name="x")\n'
+    "p = x / x.sum()\n"
+    'entropy = gn.Graph([x], -(p * gn.log(p)).sum(), name="entropy")\n'
+    "entropy.draw(values=[np.array([1.0, 0.0, 2.0])])",
 )
 def first_nan() -> Picture:
     x = gn.input((3,), "float64", name="x")
@@ -218,7 +221,9 @@ def plan() -> Picture:
 @part(
     "Before and after a pass",
     "Two graphs side by side; what only one of them has is marked. `viz.diff` says it in text.",
-    "gn.viz.compare(g, g.simplify())\nprint(gn.viz.diff(g, g.simplify()))",
+    'x, y = (gn.input((4,), name=name) for name in "xy")\n'
+    'f = gn.Graph([x, y], gn.log(gn.exp(x) * 1.0 + gn.exp(x)) - gn.negative(y), name="f")\n'
+    "viz.compare(f, f.simplify())\nprint(viz.diff(f, f.simplify()))",
 )
 def before_and_after() -> tuple[Any, str]:
     x, y = (gn.input((4,), name=name) for name in "xy")
@@ -231,7 +236,12 @@ def before_and_after() -> tuple[Any, str]:
     "When building fails",
     "The picture that belongs to an error: what was built, and the op that could not be. In a notebook, "
     "`gn.viz.partial()` alone draws the last error.",
-    "try:\n    network(x)\nexcept ValueError as error:\n    gn.viz.partial(error)",
+    "def network(x):\n"
+    '    with gn.region("hidden", "Dense"):\n'
+    '        h = gn.relu(x @ gn.Parameter(np.zeros((7, 4)), "float32", name="w1"))\n'
+    '    with gn.region("scores", "Dense"):\n'
+    '        return h @ gn.Parameter(np.zeros((3, 4)), "float32", name="w2")\n\n\n'
+    'try:\n    network(gn.input((5, 7), name="x"))\nexcept ValueError as error:\n    viz.partial(error)',
 )
 def failure() -> Picture:
     def network(x: gn.Tensor) -> gn.Tensor:
@@ -268,7 +278,9 @@ def _trained() -> tuple[Any, Any, Any]:
 @part(
     "Curves of a training run",
     "Training is a full line, validation a dashed one, its best epoch marked.",
-    "history = model.fit(x, y, epochs=25, validation_split=0.1)\nhistory.plot()",
+    "x_train, y_train, x_test, y_test = gn.datasets.load_digits()\n"
+    'model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])\n'
+    "history = model.fit(x_train, y_train, epochs=25, validation_split=0.1)\nhistory.plot()",
 )
 def curves() -> Any:
     return viz.plot_history(_trained()[1])
@@ -306,7 +318,15 @@ def activations() -> Any:
 @part(
     "Decisions in the plane",
     "What a network of two inputs says, and the line where it changes its mind.",
-    "viz.plot_decision_boundary(model, x, y)",
+    "turn, side = rng.uniform(0.3, 3.4, 150), rng.integers(0, 2, 150)\n"
+    "angle = turn * 2.4 + np.pi * side\n"
+    "x = np.stack([turn * np.cos(angle), turn * np.sin(angle)], 1) + rng.normal(size=(150, 2)) * 0.12\n"
+    "spirals = Sequential(\n"
+    '    [Dense(32, activation="tanh"), Dense(32, activation="tanh"), Dense(1, activation="sigmoid")]\n'
+    ")\n"
+    'spirals.compile(optimizer=gn.nn.optimizers.Adam(0.01), loss="binary_crossentropy")\n'
+    "spirals.fit(x, side, epochs=250, verbose=0)\n"
+    "viz.plot_decision_boundary(spirals, x, side)",
 )
 def decisions() -> Any:
     rng = np.random.default_rng(4)
@@ -336,7 +356,28 @@ of graphs are SVG: hover over a node for its shape, op, layer and source line. T
 `dot` or pygraphviz on the machine, Graphviz lays them out. Colours are readable on white and on black.
 `g.draw("g.png")`, `.pdf`, `.dot` and `.json` are written by their endings.
 
-In what follows `g` is a small network, two layers and a loss, built op by op; `model` a `Sequential`.
+The examples go on from each other. They begin with a small network, two layers and a loss, built op by op:
+
+```python
+import numpy as np
+
+import graphnet as gn
+from graphnet import viz
+from graphnet.nn import Dense, Dropout, Input, Sequential
+
+rng = np.random.default_rng(0)
+x, y = gn.input((8, 6), name="x"), gn.input((8,), "int64", name="y")
+w1 = gn.Parameter(rng.normal(size=(6, 5)), "float32", name="w1")
+w2 = gn.Parameter(rng.normal(size=(5, 3)), "float32", name="w2")
+with gn.region("hidden", "Dense"):
+    h = gn.relu(x @ w1)
+with gn.region("scores", "Dense"):
+    scores = h @ w2
+with gn.region("loss", "CrossEntropy"):
+    loss = -gn.take_along_axis(gn.log_softmax(scores), y.reshape((-1, 1)), 1).mean()
+g = gn.Graph([x, y], loss, name="net")
+x_batch, y_batch = rng.normal(size=(8, 6)).astype("float32"), rng.integers(0, 3, 8)
+```
 """
 
 
