@@ -24,6 +24,7 @@ from graphnet.node import Parameter, Tensor, as_array, constant, symbolic, tick
 from graphnet.ops.shaping import snapshot
 from graphnet.parts import Packing
 from graphnet.replay import Program, captured
+from graphnet.typed import P, R
 
 Function = Callable[..., Any]
 _NUMBERS = (float, int, np.generic)
@@ -275,7 +276,7 @@ class _Traced:
         return [found[self.places[place]] if place in self.places else None for place in wanted]
 
 
-def custom_gradient(f: Function) -> Function:
+def custom_gradient(f: Callable[P, tuple[R, Function]]) -> Callable[P, R]:
     """`f` with a gradient of its own: `f(*args)` returns its result and the function from gradient to gradients.
 
     The second function is called once, with the gradients of all outputs (one for each tensor of the result), and

@@ -26,6 +26,7 @@ from graphnet.dispatch import dispatching, fast
 from graphnet.mode import region, state
 from graphnet.node import KINDS, Spec
 from graphnet.record import Op, Rule, registered
+from graphnet.typed import OpFunction, P, R
 
 
 def _own(body: Callable[..., Any]) -> bool:
@@ -33,15 +34,17 @@ def _own(body: Callable[..., Any]) -> bool:
     return (body.__module__ or "").partition(".")[0] == __name__.partition(".")[0]
 
 
-def _registered(op: Op, body: Callable[..., Any], function: Callable[..., Any]) -> Callable[..., Any]:
+def _registered(op: Op, body: Callable[P, Any], function: Any) -> OpFunction[P]:
     registered(op)
     op.function = function
     function.__name__ = body.__name__
     function.__qualname__ = body.__qualname__
     function.__doc__ = body.__doc__
     function.__module__ = body.__module__
-    function.op = op  # type: ignore[attr-defined]
-    return function
+    function.__annotations__ = {**body.__annotations__, "return": "Tensor"}
+    function.op = op
+    made_function: OpFunction[P] = function
+    return made_function
 
 
 def _check_count(name: str, vjp: Any, params: Sequence[str]) -> None:
@@ -99,7 +102,7 @@ def elementwise(
     pairs: Mapping[str, Sequence[Rule]] | None = None,
     reads: Callable[..., Any] | None = None,
     kink: tuple[str, Callable[..., Any]] | None = None,
-) -> Callable[[Callable[..., Any]], Any]:
+) -> Callable[[Callable[P, Any]], OpFunction[P]]:
     """Make an op that works element by element on inputs that broadcast; parameters without a default are its inputs.
 
     With `ufunc` the op is that NumPy ufunc: the decorated function has its parameters and its docstring, and no body.
@@ -123,7 +126,7 @@ def elementwise(
     (Tensor(0.01831564), Tensor(-0.77880078))
     """
 
-    def decorate(body: Callable[..., Any]) -> Any:
+    def decorate(body: Callable[P, Any]) -> OpFunction[P]:
         name = body.__name__
         parameters = inspect.signature(body).parameters.values()
         params = tuple(p.name for p in parameters if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD)
@@ -177,7 +180,7 @@ def reduction(
     complex: bool = False,
     of_nothing: bool = True,
     kink: tuple[str, Callable[..., Any]] | None = None,
-) -> Callable[[Callable[..., Any]], Any]:
+) -> Callable[[Callable[P, Any]], OpFunction[P]]:
     """Make an op that reduces over `axis` (one, several or all), with `keepdims`.
 
     Its rule sees `g` and `y` with the reduced axes kept at size one, and `axis` as a tuple counted from the front.
@@ -185,7 +188,7 @@ def reduction(
     `Op`, with y as the rule sees it.
     """
 
-    def decorate(body: Callable[..., Any]) -> Any:
+    def decorate(body: Callable[P, Any]) -> OpFunction[P]:
         dtype = probed_dtype(body)
 
         def infer(x: Any, axis: Any = None, keepdims: bool = False, **attrs: Any) -> Spec:
@@ -245,7 +248,7 @@ def op(
     hidden: bool = False,
     complex: bool = False,
     ready: Callable[..., Any] | None = None,
-) -> Callable[[Callable[..., Any]], Any]:
+) -> Callable[[Callable[P, Any]], OpFunction[P]]:
     """Make any other op, called as its body unless `name` says otherwise.
 
     `shape` is a gufunc signature, or a function of specs (`.shape`, `.dtype`) and attributes that gives the shape;
@@ -262,7 +265,7 @@ def op(
     was said raises.
     """
 
-    def decorate(body: Callable[..., Any]) -> Any:
+    def decorate(body: Callable[P, Any]) -> OpFunction[P]:
         label = name or body.__name__
         core: list[tuple[int, int]] | None = None
         if isinstance(shape, str):
@@ -314,7 +317,7 @@ def op(
     return decorate
 
 
-def composite(f: Callable[..., Any]) -> Any:
+def composite(f: Callable[P, R]) -> Callable[P, R]:
     """Mark a function written in tensor code: its ops stay primitive, and a Region around them has its name.
 
     Parameters without a default are tensors: numbers, lists and arrays given for them are converted.
@@ -324,14 +327,14 @@ def composite(f: Callable[..., Any]) -> Any:
     attr_names = [p.name for p in signature.parameters.values()][count:]
 
     @wraps(f)
-    def labelled(*args: Any, **kwargs: Any) -> Any:
+    def labelled(*args: P.args, **kwargs: P.kwargs) -> R:
         if state.mode.raw and not any(a.__class__ in KINDS for a in args):
             return f(*args, **kwargs)
         given = [a if a.__class__ in KINDS else as_tensor(a) for a in args[:count]]
         attrs = dict(zip(attr_names, args[count:], strict=False), **kwargs)
         with region(f.__name__) as label:
             label.attrs = attrs
-            return f(*given, *args[count:], **kwargs)
+            return f(*given, *args[count:], **kwargs)  # type: ignore[arg-type]
 
     labelled.composite = True  # type: ignore[attr-defined]
     return labelled

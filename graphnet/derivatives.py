@@ -8,7 +8,7 @@ if something else that needs a gradient took part (an outer derivative, a Parame
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal, TypeVar, overload
 
 import numpy as np
 
@@ -24,8 +24,10 @@ from graphnet.ops import shaping
 from graphnet.ops.elementwise import multiply
 from graphnet.ops.reduce import sum as sum_op
 from graphnet.results import notice_constants, tensors
+from graphnet.typed import P, R
 
 Function = Callable[..., Any]
+A = TypeVar("A")
 
 
 def _check_float(t: Tensor, what: str) -> None:
@@ -110,6 +112,10 @@ def _gradients(
     return [found[x] if x in found else constant(np.zeros(x.shape, x.dtype)) for x in xs]
 
 
+@overload
+def gradients(ys: Any, xs: Tensor, grad_ys: Any = None) -> Tensor: ...
+@overload
+def gradients(ys: Any, xs: Any, grad_ys: Any = None) -> Any: ...
 def gradients(ys: Any, xs: Any, grad_ys: Any = None) -> Any:
     """dy/dx for each `x` in `xs` (a tensor, or nested tuples, lists, dicts of them, answered in the same form).
 
@@ -289,8 +295,8 @@ class _Call:
 
 
 def value_and_grad(
-    f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False, *, allow_constant: bool = False
-) -> Function:
+    f: Callable[P, R], argnums: Any = 0, has_aux: bool = False, *, allow_constant: bool = False
+) -> Callable[P, tuple[R, Any]]:
     """The function that gives `(f(*args), df/darg)`, with one run of `f`.
 
     `argnums` is the argument, or a tuple of them; each can be a nested tuple, list or dict of arrays, and its gradient
@@ -383,9 +389,17 @@ def _parted(result: Any, what: str) -> tuple[Any, Any]:
     return result
 
 
+@overload
 def grad(
-    f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False, *, allow_constant: bool = False
-) -> Function:
+    f: Callable[P, Any], argnums: Any = 0, has_aux: Literal[False] = False, *, allow_constant: bool = False
+) -> Callable[P, Any]: ...
+@overload
+def grad(
+    f: Callable[P, tuple[Any, R]], argnums: Any = 0, *, has_aux: Literal[True], allow_constant: bool = False
+) -> Callable[P, tuple[Any, R]]: ...
+def grad(
+    f: Callable[..., Any], argnums: Any = 0, has_aux: bool = False, *, allow_constant: bool = False
+) -> Callable[..., Any]:
     """The function that gives df/darg: the gradient of a function that returns one number.
 
     `argnums` is the argument, or a tuple of them; each can be a nested tuple, list or dict of arrays, and its gradient
@@ -415,7 +429,9 @@ def _grad(f: Function, argnums: int | Sequence[int], has_aux: bool, allow_consta
     return gradient
 
 
-def elementwise_grad(f: Function, argnums: int | Sequence[int] = 0, *, allow_constant: bool = False) -> Function:
+def elementwise_grad(
+    f: Callable[P, Any], argnums: int | Sequence[int] = 0, *, allow_constant: bool = False
+) -> Callable[P, Any]:
     """The function that gives the derivative of each output element with respect to its own input element.
 
     That is the gradient of the sum of the outputs: the derivative itself where `f` works element by element.
@@ -436,7 +452,15 @@ def elementwise_grad(f: Function, argnums: int | Sequence[int] = 0, *, allow_con
     return derivative
 
 
-def vjp(f: Function, *args: Any, has_aux: bool = False, allow_constant: bool = False) -> Any:
+@overload
+def vjp(
+    f: Callable[..., R], *args: Any, has_aux: Literal[False] = False, allow_constant: bool = False
+) -> tuple[R, Callable[[Any], tuple[Any, ...]]]: ...
+@overload
+def vjp(
+    f: Callable[..., tuple[R, A]], *args: Any, has_aux: Literal[True], allow_constant: bool = False
+) -> tuple[R, Callable[[Any], tuple[Any, ...]], A]: ...
+def vjp(f: Callable[..., Any], *args: Any, has_aux: bool = False, allow_constant: bool = False) -> Any:
     """`f(*args)`, and the function that maps a gradient of the output to the tuple of gradients of the arguments.
 
     Both outputs and arguments can be nested containers; a gradient of the output has the output's form. The second
@@ -461,8 +485,8 @@ def vjp(f: Function, *args: Any, has_aux: bool = False, allow_constant: bool = F
 
 
 def jvp(
-    f: Function, primals: Sequence[Any], tangents: Sequence[Any], *, allow_constant: bool = False
-) -> tuple[Any, Any]:
+    f: Callable[..., R], primals: Sequence[Any], tangents: Sequence[Any], *, allow_constant: bool = False
+) -> tuple[R, R]:
     """`f(*primals)` and its directional derivative, the sum of df/dprimal times tangent, in the output's form.
 
     Each tangent has the form of its primal: dicts are matched by key. Taken by differentiating the vjp, which is linear
@@ -491,12 +515,13 @@ def jvp(
         seeds = [constant(np.ones((), t.dtype)) for t in terms]
     pushed = _gradients(terms, dummies, seeds, graph)
     values = [y if graph else constant(y._value) for y in call.outputs]
-    return call.output_form(values), call.output_form(pushed)
+    pair: tuple[R, R] = (call.output_form(values), call.output_form(pushed))
+    return pair
 
 
 def jacobian(
-    f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False, *, allow_constant: bool = False
-) -> Function:
+    f: Callable[P, Any], argnums: int | Sequence[int] = 0, has_aux: bool = False, *, allow_constant: bool = False
+) -> Callable[P, Any]:
     """The function that gives df/darg with shape `output.shape + arg.shape`; row by row, one backward sweep each.
 
     Of nested containers of outputs and arguments: in each output's place the form of the arguments. With `has_aux`, `f`
@@ -540,8 +565,8 @@ def _jacobian(f: Function, argnums: int | Sequence[int], has_aux: bool, allow_co
 
 
 def hessian(
-    f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False, *, allow_constant: bool = False
-) -> Function:
+    f: Callable[P, Any], argnums: int | Sequence[int] = 0, has_aux: bool = False, *, allow_constant: bool = False
+) -> Callable[P, Any]:
     """The function that gives the second derivatives of a function with one output, of shape `arg.shape + arg.shape`.
 
     Of nested containers: in each leaf's place the form of the argument. With `has_aux`, `f` returns `(number, aux)` and

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Container, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from graphnet.node import Parameter, Spec, Tensor, as_array, constant, symbolic,
 from graphnet.ops.products import trace as matrix_trace
 from graphnet.ops.shaping import astype, identity, snapshot, stop_gradient
 from graphnet.stepwise import Numbered, stepwise
+from graphnet.typed import ArrayLike
 
 #: characters of a tensor's own name that its name in a graph has at most
 LONGEST_NAME = 100
@@ -387,6 +388,10 @@ def traced(f: Callable[..., Any], arguments: Arguments) -> Graph:
     return Graph(inputs, result, collected.updates.items(), name=named if named and named.isidentifier() else None)
 
 
+@overload
+def trace(f: Callable[..., Any], *example_args: Any, **example_kwargs: Any) -> Graph: ...
+@overload
+def trace(f: ArrayLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor: ...
 def trace(f: Any, *example_args: Any, **example_kwargs: Any) -> Any:
     """The graph of what `f` does with arguments of these shapes and dtypes; `f` runs once, on symbolic tensors.
 

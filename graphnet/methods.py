@@ -92,7 +92,7 @@ def _install_operators() -> None:
         setattr(Tensor, f"__r{name}__", reflected)
     for name, function in _COMPARISONS.items():
         setattr(Tensor, f"__{name}__", fast(function.op, strange=strange(name)))
-    others = {
+    others: dict[str, Any] = {
         # Defining == removes the hash; tensors are nodes, and hash by identity.
         "__hash__": object.__hash__,
         "__neg__": elementwise.negative,

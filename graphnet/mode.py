@@ -8,9 +8,12 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import CodeType
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from graphnet.escape import line
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 NO_ATTRS: dict[str, Any] = {}
 
@@ -225,11 +228,11 @@ class no_grad:
         *rest, state.mode = self._before
         self._before = tuple(rest)
 
-    def __call__(self, f: Callable[..., Any]) -> Callable[..., Any]:
+    def __call__(self, f: Callable[P, R]) -> Callable[P, R]:
         from functools import wraps
 
         @wraps(f)
-        def quiet(*args: Any, **kwargs: Any) -> Any:
+        def quiet(*args: P.args, **kwargs: P.kwargs) -> R:
             with no_grad():
                 return f(*args, **kwargs)
 

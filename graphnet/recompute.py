@@ -17,6 +17,7 @@ from graphnet.node import Tensor, as_array, constant, tick, variable
 from graphnet.ops.shaping import identity
 from graphnet.parts import Packing
 from graphnet.replay import Program, captured
+from graphnet.typed import P, R
 
 Function = Callable[..., Any]
 
@@ -57,7 +58,7 @@ class _Recomputed(Call):
         return list(_gradients(ys, [again[place] for place in wanted], gs, graph))
 
 
-def checkpoint(f: Function) -> Function:
+def checkpoint(f: Callable[P, R]) -> Callable[P, R]:
     """`f`, keeping only its arguments: what it computes on the way is computed again when a gradient is asked for.
 
     Memory for time (Chen et al., "Training Deep Nets with Sublinear Memory Cost", 2016). Values and gradients, also

@@ -9,8 +9,18 @@ import operator
 import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from typing import TypeAlias
+
+import numpy as np
 
 Shape = tuple[int, ...]
+
+#: one axis, several, or all of them
+Axes: TypeAlias = int | Sequence[int] | None
+#: a dtype, its name, or the type of its numbers
+DTypeLike: TypeAlias = np.dtype | type | str
+#: a shape, or the one size of a tensor of one dimension
+ShapeLike: TypeAlias = int | Sequence[int]
 
 
 def broadcast(*shapes: Shape) -> Shape:

@@ -34,7 +34,7 @@ DOORS = {"nn/estimators.py": "sklearn"}
 #: files and packages from the ground up: each may import what stands before it, also inside functions and for types
 ORDER = """
     computed escape extras files forks functions named optional version datasets
-    shapes record mode node apply dispatch cuts checked declare ops
+    shapes record mode node typed apply dispatch cuts checked declare ops
     foreign containers arguments sweep results derivatives parts replay carried custom recompute check watch
     numpy_functions protocols stepwise graph plans loops viz methods graph_methods
     nn __main__

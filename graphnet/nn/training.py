@@ -560,7 +560,7 @@ class Model(Saveable, Showing, Layer):
         found = metric_table.get(metric)
         with gn.no_grad():
             for xb, yb, _ in Batches(xs, ys, None, 256).epoch():
-                found.update_state(gn.tensor(yb), gn.tensor(self._predicted(xb)))
+                found.update_state(gn.tensor(yb), gn.tensor(self._predicted(xb)))  # type: ignore[arg-type]
             return next(iter(found.logged().values()))
 
     def train_on_batch(

@@ -7,10 +7,12 @@ import math
 import numpy as np
 
 from graphnet.declare import composite, elementwise
+from graphnet.node import Tensor
 from graphnet.ops.elementwise import absolute, clip, clip_high, greater, greater_equal, less, square, times, where
 from graphnet.ops.shaping import split
 from graphnet.ops.special import erfc
 from graphnet.ops.transcendental import exp, expm1, hypot, sigmoid, softplus, tanh
+from graphnet.typed import ArrayLike
 
 _SELU_ALPHA = 1.6732632423543772
 _SELU_SCALE = 1.0507009873554805
@@ -22,7 +24,7 @@ _SELU_SCALE = 1.0507009873554805
     vjp=(lambda g, y, x: where(greater(x, 0), g, 0),),
     kink=("x is 0: slope 0", lambda y, x: np.equal(x, 0)),
 )
-def relu(x):
+def relu(x: ArrayLike) -> Tensor:
     """Elementwise `max(x, 0)`; its derivative at 0 is 0."""
     return np.maximum(x, 0)
 
@@ -33,7 +35,7 @@ def relu(x):
     vjp=(lambda g, y, x, negative_slope: where(greater(x, 0), g, g * negative_slope),),
     kink=("x is 0: slope negative_slope", lambda y, x, negative_slope: np.equal(x, 0)),
 )
-def leaky_relu(x, negative_slope=0.2):
+def leaky_relu(x: ArrayLike, negative_slope: float = 0.2) -> Tensor:
     """Elementwise `x` above 0, `negative_slope * x` below; the derivative at 0 is `negative_slope`."""
     return np.where(np.greater(x, 0), x, np.multiply(x, negative_slope))
 
@@ -44,19 +46,19 @@ def leaky_relu(x, negative_slope=0.2):
     vjp=(lambda g, y, x, alpha: where(greater(x, 0), g, times(g, alpha * exp(where(greater(x, 0), 0, x)))),),
     kink=("x is 0: slope alpha", lambda y, x, alpha: np.equal(x, 0) & (alpha != 1)),
 )
-def elu(x, alpha=1.0):
+def elu(x: ArrayLike, alpha: float = 1.0) -> Tensor:
     """Elementwise `x` above 0, `alpha * (exp(x) - 1)` below (Clevert, Unterthiner, Hochreiter, 2016)."""
     return np.where(np.greater(x, 0), x, alpha * np.expm1(np.minimum(x, 0)))
 
 
 @composite
-def selu(x):
+def selu(x: ArrayLike) -> Tensor:
     """Elementwise `1.0507 * elu(x, 1.6733)`: keeps mean 0 and variance 1 (Klambauer et al., 2017)."""
     return elu(x, alpha=_SELU_ALPHA) * _SELU_SCALE
 
 
 @composite
-def gelu(x, approximate=False):
+def gelu(x: ArrayLike, approximate: bool = False) -> Tensor:
     """Elementwise `x` times the normal distribution's P(X <= x) (Hendrycks and Gimpel, 2016).
 
     Exact by the error function, or with `approximate=True` by
@@ -73,55 +75,55 @@ def gelu(x, approximate=False):
 
 
 @composite
-def silu(x):
+def silu(x: ArrayLike) -> Tensor:
     """Elementwise `x * sigmoid(x)`, also known as swish."""
     return x * sigmoid(x)
 
 
 @composite
-def mish(x):
+def mish(x: ArrayLike) -> Tensor:
     """Elementwise `x * tanh(softplus(x))` (Misra, 2019)."""
     return x * tanh(softplus(x))
 
 
 @composite
-def softsign(x):
+def softsign(x: ArrayLike) -> Tensor:
     """Elementwise `x / (1 + |x|)`."""
     return x / (1.0 + absolute(x))
 
 
 @composite
-def relu6(x):
+def relu6(x: ArrayLike) -> Tensor:
     """Elementwise `min(max(x, 0), 6)`; its derivative is 0 at both ends."""
     return where(greater_equal(x, 6), 6, relu(x))
 
 
 @composite
-def hard_sigmoid(x):
+def hard_sigmoid(x: ArrayLike) -> Tensor:
     """Elementwise `relu6(x + 3) / 6`: a sigmoid of straight pieces."""
     return clip(x * (1 / 6) + 0.5, 0.0, 1.0)
 
 
 @composite
-def hard_silu(x):
+def hard_silu(x: ArrayLike) -> Tensor:
     """Elementwise `x * hard_sigmoid(x)`."""
     return x * hard_sigmoid(x)
 
 
 @composite
-def hard_tanh(x):
+def hard_tanh(x: ArrayLike) -> Tensor:
     """Elementwise `x`, cut to the interval from -1 to 1; the derivative at both ends is 1."""
     return clip(x, -1.0, 1.0)
 
 
 @composite
-def celu(x, alpha=1.0):
+def celu(x: ArrayLike, alpha: float = 1.0) -> Tensor:
     """Elementwise `x` above 0, `alpha * (exp(x / alpha) - 1)` below: smooth at 0 for any `alpha` (Barron, 2017)."""
     return where(greater(x, 0), x, alpha * expm1(clip_high(x, 0) / alpha))
 
 
 @composite
-def glu(x, axis=-1):
+def glu(x: ArrayLike, axis: int = -1) -> Tensor:
     """`a * sigmoid(b)`, with a and b the two halves of `x` along `axis` (Dauphin et al., 2017).
 
     Raises `ValueError` for an odd size.
@@ -137,25 +139,25 @@ def glu(x, axis=-1):
 
 
 @composite
-def hard_shrink(x, threshold=0.5):
+def hard_shrink(x: ArrayLike, threshold: float = 0.5) -> Tensor:
     """Elementwise `x` where `|x| > threshold`, else 0."""
     return where(greater(absolute(x), threshold), x, 0)
 
 
 @composite
-def soft_shrink(x, threshold=0.5):
+def soft_shrink(x: ArrayLike, threshold: float = 0.5) -> Tensor:
     """Elementwise `x` moved towards 0 by `threshold`, and 0 for what is nearer than that."""
     return x - clip(x, -threshold, threshold)
 
 
 @composite
-def tanh_shrink(x):
+def tanh_shrink(x: ArrayLike) -> Tensor:
     """Elementwise `x - tanh(x)`."""
     return x - tanh(x)
 
 
 @composite
-def squareplus(x, b=4):
+def squareplus(x: ArrayLike, b: float = 4) -> Tensor:
     """Elementwise `(x + sqrt(x**2 + b)) / 2`: like softplus, without exponentials (Barron, 2021)."""
     root = hypot(x, math.sqrt(b))
     # Far below 0 the sum would cancel: there it is b / 2 over a sum of two positive numbers.
@@ -163,25 +165,25 @@ def squareplus(x, b=4):
 
 
 @composite
-def sparse_plus(x):
+def sparse_plus(x: ArrayLike) -> Tensor:
     """Elementwise 0 up to -1, `(x + 1)**2 / 4` up to 1, then `x`: a softplus that ends."""
     return where(greater(x, 1), x, square(clip(x, -1.0, 1.0) + 1) / 4)
 
 
 @composite
-def sparse_sigmoid(x):
+def sparse_sigmoid(x: ArrayLike) -> Tensor:
     """Elementwise `(x + 1) / 2`, cut to the interval from 0 to 1; the derivative at both ends is 1/2."""
     # Cut first: the largest integer of a dtype plus 1 is its smallest.
     return 0.5 * (clip(x, -1.0, 1.0) + 1)
 
 
 @composite
-def threshold(x, threshold=0.0, default_value=0.0):
+def threshold(x: ArrayLike, threshold: float = 0.0, default_value: float = 0.0) -> Tensor:
     """Elementwise `x` where it is above `threshold`, else `default_value`."""
     return where(greater(x, threshold), x, default_value)
 
 
-def linear(x):
+def linear(x: ArrayLike) -> Tensor:
     """`x` itself."""
     return x
 

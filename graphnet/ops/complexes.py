@@ -6,12 +6,14 @@ import numpy as np
 
 from graphnet.apply import as_tensor
 from graphnet.declare import elementwise
+from graphnet.node import Tensor
 from graphnet.ops.elementwise import conjugate
 from graphnet.ops.transcendental import arctan2, degrees
+from graphnet.typed import ArrayLike
 
 
 @elementwise("{x}", complex=True, may_raise=False, vjp=(lambda g, y, x: g,))
-def real(x):
+def real(x: ArrayLike) -> Tensor:
     """The real part of each number: the number itself, where it is real.
 
     >>> import numpy as np
@@ -23,12 +25,12 @@ def real(x):
 
 
 @elementwise(complex=True, may_raise=False, vjp=(lambda g, y, x: g * (-1j if x.dtype.kind == "c" else 0),))
-def imag(x):
+def imag(x: ArrayLike) -> Tensor:
     """The imaginary part of each number: 0, where it is real."""
     return np.array(np.imag(x))
 
 
-def angle(z, deg=False):
+def angle(z: ArrayLike, deg: bool = False) -> Tensor:
     """The angle of each number, in radians from -pi to pi, or in degrees; its gradient at 0 is 0."""
     z = as_tensor(z)
     y = arctan2(imag(z), real(z))

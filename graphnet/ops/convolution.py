@@ -8,14 +8,19 @@ gradients of each op are the two others: derivatives of every order are made of 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from graphnet.declare import op
+from graphnet.node import Tensor
 from graphnet.ops import window as windows
+from graphnet.shapes import ShapeLike
+from graphnet.typed import ArrayLike
 
 
-def _channels(x, kernel, groups, outputs):
+def _channels(x: Any, kernel: Any, groups: Any, outputs: Any) -> Any:
     """Check the channels of the input against the kernel: its last axis but one, or its last for a transpose."""
     given = x.shape[-1]
     per_group, out = kernel.shape[-2:]
@@ -33,7 +38,7 @@ def _channels(x, kernel, groups, outputs):
         raise ValueError(f"the {out} channels of the kernel's last axis do not part into {groups} groups")
 
 
-def _rank(x, kernel):
+def _rank(x: Any, kernel: Any) -> Any:
     sizes = windows.space(x)
     if len(kernel.shape) != len(x.shape):
         raise ValueError(
@@ -45,7 +50,9 @@ def _rank(x, kernel):
     return sizes
 
 
-def _attributes(x, kernel, strides=1, padding="valid", dilation=1, groups=1):
+def _attributes(
+    x: Any, kernel: Any, strides: Any = 1, padding: Any = "valid", dilation: Any = 1, groups: Any = 1
+) -> Any:
     sizes = _rank(x, kernel)
     _channels(x, kernel, groups, outputs=False)
     strides = windows.whole_numbers(strides, len(sizes), "strides")
@@ -59,33 +66,33 @@ def _attributes(x, kernel, strides=1, padding="valid", dilation=1, groups=1):
     }
 
 
-def _fit(sizes, window, strides, padding, dilation):
+def _fit(sizes: Any, window: Any, strides: Any, padding: Any, dilation: Any) -> Any:
     return windows.counts(tuple(sizes), windows.spans(tuple(window), dilation), strides, padding)
 
 
-def _conv_shape(x, kernel, strides, padding, dilation, groups):
+def _conv_shape(x: Any, kernel: Any, strides: Any, padding: Any, dilation: Any, groups: Any) -> Any:
     return (x.shape[0], *_fit(x.shape[1:-1], kernel.shape[:-2], strides, padding, dilation), kernel.shape[-1])
 
 
-def _by_group(flat, groups):
+def _by_group(flat: Any, groups: Any) -> Any:
     """A kernel `(window * in / groups, out)`, or its transpose's like, as one matrix for each group."""
     return flat.reshape(flat.shape[0], groups, -1).transpose(1, 0, 2)
 
 
-def _grouped(p, groups):
+def _grouped(p: Any, groups: Any) -> Any:
     """Patches `(..., window, in)` as one matrix for each group: `(groups, rows, window * in / groups)`."""
     *rows, window, channels = p.shape
     parted = p.reshape(math.prod(rows), window, groups, channels // groups)
     return parted.transpose(2, 0, 1, 3).reshape(groups, math.prod(rows), window * (channels // groups))
 
 
-def _flat(p, rank):
+def _flat(p: Any, rank: Any) -> Any:
     """Patches `(batch, *fit, *window, channels)` with the axes of the window as one: a copy."""
     shape = p.shape
     return p.reshape(*shape[: 1 + rank], math.prod(shape[1 + rank : -1]), shape[-1])
 
 
-def _alone(x, kernel, groups):
+def _alone(x: Any, kernel: Any, groups: Any) -> Any:
     """Whether each channel of `x` has one kernel of its own: then a product of arrays does without patches."""
     return groups == x.shape[-1] == kernel.shape[-1] and groups > 1
 
@@ -99,7 +106,14 @@ def _alone(x, kernel, groups):
         lambda g, y, x, kernel, **at: conv_kernel(x, g, **at, window=tuple(kernel.shape[:-2])),
     ),
 )
-def conv(x, kernel, strides=1, padding="valid", dilation=1, groups=1):
+def conv(
+    x: ArrayLike,
+    kernel: ArrayLike,
+    strides: ShapeLike = 1,
+    padding: str | int | Sequence[Any] = "valid",
+    dilation: ShapeLike = 1,
+    groups: int = 1,
+) -> Tensor:
     """The sum over each window of `x` times the kernel (not flipped), for each output channel: a convolution.
 
     x: `(batch, *space, in)`, kernel: `(*window, in / groups, out)`, result: `(batch, *windows, out)`, with any number
@@ -129,8 +143,8 @@ def conv(x, kernel, strides=1, padding="valid", dilation=1, groups=1):
         for place, here, there in windows.meetings(tuple(x.shape[1:-1]), window, strides, padding, dilation):
             y[here] += x[there] * weights[place]
         return y
-    looks = windows.patches(windows.padded(x.astype(dtype, copy=False), padding), window, strides, dilation, fit)
-    flat = kernel.astype(dtype, copy=False).reshape(-1, outputs)
+    looks = windows.patches(windows.padded(np.asarray(x, dtype), padding), window, strides, dilation, fit)
+    flat = np.asarray(kernel, dtype).reshape(-1, outputs)
     room = math.prod(looks.shape[1:]) * dtype.itemsize
     for block in windows.blocks(x.shape[0], room):
         p = _flat(looks[block], rank)
@@ -143,7 +157,9 @@ def conv(x, kernel, strides=1, padding="valid", dilation=1, groups=1):
     return y
 
 
-def _transpose_attributes(x, kernel, strides=1, padding="valid", dilation=1, groups=1, size=None):
+def _transpose_attributes(
+    x: Any, kernel: Any, strides: Any = 1, padding: Any = "valid", dilation: Any = 1, groups: Any = 1, size: Any = None
+) -> Any:
     rank = len(_rank(x, kernel))
     _channels(x, kernel, groups, outputs=True)
     strides = windows.whole_numbers(strides, rank, "strides")
@@ -179,7 +195,15 @@ def _transpose_attributes(x, kernel, strides=1, padding="valid", dilation=1, gro
         lambda g, y, x, kernel, size, **at: conv_kernel(g, x, **at, window=tuple(kernel.shape[:-2])),
     ),
 )
-def conv_transpose(x, kernel, strides=1, padding="valid", dilation=1, groups=1, size=None):
+def conv_transpose(
+    x: ArrayLike,
+    kernel: ArrayLike,
+    strides: ShapeLike = 1,
+    padding: str | int | Sequence[Any] = "valid",
+    dilation: ShapeLike = 1,
+    groups: int = 1,
+    size: ShapeLike | None = None,
+) -> Tensor:
     """The transpose of `conv`: each element of `x` times the kernel, added up where its window lies.
 
     x: `(batch, *windows, out)`, kernel: `(*window, in / groups, out)` as for `conv`, result: `(batch, *space, in)`. It
@@ -198,11 +222,11 @@ def conv_transpose(x, kernel, strides=1, padding="valid", dilation=1, groups=1, 
     window, outputs = tuple(kernel.shape[:-2]), kernel.shape[-1]
     dtype = np.result_type(x, kernel)
     channels = kernel.shape[-2] * groups
-    y = np.zeros((x.shape[0], *size, channels), dtype)
+    y = np.zeros((x.shape[0], *size, channels), dtype)  # type: ignore[misc]
     if y.size == 0 or x.size == 0:
         return y
-    x, fit = x.astype(dtype, copy=False), x.shape[1:-1]
-    flat = kernel.astype(dtype, copy=False).reshape(-1, outputs)
+    x, fit = np.asarray(x, dtype), x.shape[1:-1]
+    flat = np.asarray(kernel, dtype).reshape(-1, outputs)
     met = windows.meetings(size, window, strides, padding, dilation)
     if _alone(y, kernel, groups):
         for place, here, there in met:
@@ -225,7 +249,9 @@ def conv_transpose(x, kernel, strides=1, padding="valid", dilation=1, groups=1, 
     return y
 
 
-def _kernel_attributes(x, u, strides=1, padding="valid", dilation=1, groups=1, window=None):
+def _kernel_attributes(
+    x: Any, u: Any, strides: Any = 1, padding: Any = "valid", dilation: Any = 1, groups: Any = 1, window: Any = None
+) -> Any:
     sizes = windows.space(x)
     window = windows.whole_numbers(window, len(sizes), "window")
     strides = windows.whole_numbers(strides, len(sizes), "strides")
@@ -247,7 +273,15 @@ def _kernel_attributes(x, u, strides=1, padding="valid", dilation=1, groups=1, w
         lambda g, y, x, u, window, **at: conv(x, g, **at),
     ),
 )
-def conv_kernel(x, u, strides=1, padding="valid", dilation=1, groups=1, window=None):
+def conv_kernel(
+    x: ArrayLike,
+    u: ArrayLike,
+    strides: Any = 1,
+    padding: Any = "valid",
+    dilation: Any = 1,
+    groups: int = 1,
+    window: Any = None,
+) -> Tensor:
     """The sum over all windows of products of elements of `x` and `u`: the gradient of `conv` by its kernel.
 
     x: `(batch, *space, in)`, u: `(batch, *windows, out)`, result: `(*window, in / groups, out)`.
@@ -264,7 +298,7 @@ def conv_kernel(x, u, strides=1, padding="valid", dilation=1, groups=1, window=N
         for place, here, there in windows.meetings(tuple(x.shape[1:-1]), window, strides, padding, dilation):
             slopes[place] = (x[there] * u[here]).sum(axes)
         return kernel
-    looks = windows.patches(windows.padded(x.astype(dtype, copy=False), padding), window, strides, dilation, fit)
+    looks = windows.patches(windows.padded(np.asarray(x, dtype), padding), window, strides, dilation, fit)
     flat = kernel.reshape(-1, outputs)
     for block in windows.blocks(x.shape[0], math.prod(looks.shape[1:]) * dtype.itemsize):
         p = _flat(looks[block], len(fit))

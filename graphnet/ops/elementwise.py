@@ -17,6 +17,7 @@ from graphnet.declare import elementwise
 from graphnet.mode import state
 from graphnet.node import KINDS, Tensor
 from graphnet.record import OPS
+from graphnet.typed import ArrayLike
 
 
 @elementwise(
@@ -24,7 +25,7 @@ from graphnet.record import OPS
     complex=True,
     vjp=(lambda h, y, g, d: times(h, d), lambda h, y, g, d: times(h, g)),
 )
-def multiply_no_nan(g, d):
+def multiply_no_nan(g: ArrayLike, d: ArrayLike) -> Tensor:
     """`g * d`, and 0 where `g` is 0, whatever `d` is, and where `d` is 0 and `g` infinite."""
     with np.errstate(all="ignore"):
         y = np.multiply(g, d)
@@ -40,7 +41,7 @@ def multiply_no_nan(g, d):
     complex=True,
     vjp=(lambda h, y, g, d: over(h, d), lambda h, y, g, d: over(times(h, -y), d)),
 )
-def divide_no_nan(g, d):
+def divide_no_nan(g: ArrayLike, d: ArrayLike) -> Tensor:
     """`g / d`, and 0 where `g` is 0, whatever `d` is."""
     with np.errstate(all="ignore"):
         y = np.divide(g, d)
@@ -48,7 +49,7 @@ def divide_no_nan(g, d):
         return np.where(bad & np.equal(g, 0), np.zeros((), y.dtype), y) if bad.any() else y
 
 
-def times(g, d):
+def times(g: Any, d: Any) -> Any:
     """`multiply_no_nan` as gradient rules call it: on bare arrays the sweep looks for NaN once, at the end."""
     if g.__class__ not in KINDS and d.__class__ not in KINDS:
         m = state.mode
@@ -57,7 +58,7 @@ def times(g, d):
     return apply(multiply_no_nan.op, (g, d))
 
 
-def over(g, d):
+def over(g: Any, d: Any) -> Any:
     """`divide_no_nan` as gradient rules call it."""
     if g.__class__ not in KINDS and d.__class__ not in KINDS:
         m = state.mode
@@ -72,7 +73,7 @@ SQUARED: dict[str, Any] = {}
 ROOTS: dict[str, Any] = {}
 
 
-def _squared(a, b):
+def _squared(a: Any, b: Any) -> Any:
     """What a product is the square of: its two factors are one, or computed alike."""
     if a is b:
         return a, SQUARED
@@ -82,7 +83,7 @@ def _squared(a, b):
     return (a, SQUARED) if alike and all(i is j for i, j in zip(a._inputs, b._inputs, strict=True)) else None
 
 
-def _base(a, b):
+def _base(a: Any, b: Any) -> Any:
     """What is raised to the power 2, or 1/2."""
     if b.__class__ in KINDS:
         known = b.__class__ is Tensor and b.op is None and b._value.__class__ is np.ndarray
@@ -91,14 +92,14 @@ def _base(a, b):
 
 
 @elementwise("({a} + {b})", ufunc=np.add, onnx="Add", complex=True, vjp=(lambda g, y, a, b: g, lambda g, y, a, b: g))
-def add(a, b):
+def add(a: ArrayLike, b: ArrayLike) -> Tensor:
     """Elementwise sum, `a + b`."""
 
 
 @elementwise(
     "({a} - {b})", ufunc=np.subtract, onnx="Sub", complex=True, vjp=(lambda g, y, a, b: g, lambda g, y, a, b: -g)
 )
-def subtract(a, b):
+def subtract(a: ArrayLike, b: ArrayLike) -> Tensor:
     """Elementwise difference, `a - b`."""
 
 
@@ -111,7 +112,7 @@ def subtract(a, b):
     pairs=SQUARED,
     reads=_squared,
 )
-def multiply(a, b):
+def multiply(a: ArrayLike, b: ArrayLike) -> Tensor:
     """Elementwise product, `a * b`."""
 
 
@@ -122,7 +123,7 @@ def multiply(a, b):
     complex=True,
     vjp=(lambda g, y, a, b: over(g, b), lambda g, y, a, b: over(times(g, -y), b)),
 )
-def divide(a, b):
+def divide(a: ArrayLike, b: ArrayLike) -> Tensor:
     """Elementwise quotient, `a / b`."""
 
 
@@ -130,7 +131,7 @@ true_divide = divide
 
 
 @elementwise("floor_divide({a}, {b})", ufunc=np.floor_divide, vjp=(None, None))
-def floor_divide(a, b):
+def floor_divide(a: ArrayLike, b: ArrayLike) -> Tensor:
     """The largest whole number not above `a / b`; its derivative is 0."""
 
 
@@ -143,7 +144,7 @@ _MULTIPLE = ("a is a multiple of b: slope 1", lambda y, a, b: np.equal(y, 0))
     vjp=(lambda g, y, a, b: g, lambda g, y, a, b: times(g, -floor_divide(a, b))),
     kink=_MULTIPLE,
 )
-def remainder(a, b):
+def remainder(a: ArrayLike, b: ArrayLike) -> Tensor:
     """`a - b * floor(a / b)`: the remainder with the sign of `b`, as Python's `%`."""
 
 
@@ -157,16 +158,16 @@ mod = remainder
     vjp=(lambda g, y, a, b: g, lambda g, y, a, b: times(g, -trunc(a / b))),
     kink=_MULTIPLE,
 )
-def fmod(a, b):
+def fmod(a: ArrayLike, b: ArrayLike) -> Tensor:
     """The remainder with the sign of `a`, as C's `fmod`."""
 
 
-def _log(x):
+def _log(x: Any) -> Any:
     # Declared in another room, which is built on this one. Of small whole numbers NumPy's is in half precision.
     return apply(OPS["log"], (x * 1.0 if x.dtype.kind in "biu" else x,))
 
 
-def _power_of_constant(a, b):
+def _power_of_constant(a: Any, b: Any) -> Any:
     """Common powers by products and roots, in the dtype of `a`: exact to rounding, and much faster than `pow`."""
     if b == 2:
         return np.square(a)
@@ -178,7 +179,7 @@ def _power_of_constant(a, b):
     return np.power(a, b)
 
 
-def _negative_exponents(a, b):
+def _negative_exponents(a: Any, b: Any) -> Any:
     """Whether whole numbers may be raised to negative whole numbers, which has no whole result."""
     if a.dtype.kind == "f" or b.dtype.kind != "i":
         return False
@@ -200,7 +201,7 @@ def _negative_exponents(a, b):
         lambda g, y, a, b: times(times(g, y), _log(where(equal(a, 0), 1, a + 0j if y.dtype.kind == "c" else a))),
     ),
 )
-def power(a, b):
+def power(a: ArrayLike, b: ArrayLike) -> Tensor:
     """Elementwise `a ** b`.
 
     The derivative for `a` is `b * a**(b-1)` (0 where b is 0); for `b` it is `a**b * log(a)` (0 where a is 0).
@@ -227,21 +228,21 @@ pow = power
 
 
 @elementwise("(-{x})", ufunc=np.negative, onnx="Neg", complex=True, vjp=(lambda g, y, x: -g,))
-def negative(x):
+def negative(x: ArrayLike) -> Tensor:
     """Elementwise `-x`."""
 
 
 @elementwise("{x}", ufunc=np.positive, onnx="Identity", complex=True, vjp=(lambda g, y, x: g,))
-def positive(x):
+def positive(x: ArrayLike) -> Tensor:
     """Elementwise `+x`: the number itself."""
 
 
 @elementwise("{x}", ufunc=np.conjugate, complex=True, vjp=(lambda g, y, x: conjugate(g),))
-def conjugate(x):
+def conjugate(x: ArrayLike) -> Tensor:
     """Elementwise complex conjugate: the number itself, where it is real."""
 
 
-def _absolute_slope(g, y, x):
+def _absolute_slope(g: Any, y: Any, x: Any) -> Any:
     return over(times(g, conjugate(x)), y) if x.dtype.kind == "c" else g * sign(x)
 
 
@@ -253,17 +254,17 @@ def _absolute_slope(g, y, x):
     vjp=(_absolute_slope,),
     kink=("x is 0: slope 0", lambda y, x: np.equal(x, 0)),
 )
-def absolute(x):
+def absolute(x: ArrayLike) -> Tensor:
     """Elementwise absolute value; its derivative is the sign, 0 at 0 (of complex numbers too)."""
 
 
 @elementwise(ufunc=np.copysign, vjp=(lambda g, y, a, b: g * sign(a) * copysign(1.0, b), None))
-def copysign(a, b):
+def copysign(a: ArrayLike, b: ArrayLike) -> Tensor:
     """The size of `a` with the sign of `b`, which may be that of -0.0."""
 
 
 @elementwise("sign({x})", onnx="Sign", may_raise=False, vjp=(None,))
-def sign(x):
+def sign(x: ArrayLike) -> Tensor:
     """-1, 0 or 1: the sign of each number."""
     if x.dtype.kind == "c":
         # That of complex numbers, x / |x|, has a slope.
@@ -276,12 +277,12 @@ sign.op.ufunc = np.sign
 
 
 @elementwise("({x} * {x})", ufunc=np.square, complex=True, vjp=(lambda g, y, x: times(g, 2 * x),), pairs=SQUARED)
-def square(x):
+def square(x: ArrayLike) -> Tensor:
     """Elementwise `x * x`."""
 
 
 @elementwise("sqrt({x})", ufunc=np.sqrt, onnx="Sqrt", complex=True, vjp=(lambda g, y, x: over(g, 2 * y),), pairs=ROOTS)
-def sqrt(x):
+def sqrt(x: ArrayLike) -> Tensor:
     """Elementwise square root."""
 
 
@@ -295,104 +296,104 @@ SQUARED["absolute"] = (lambda g, y, x: times(g, 2 * (conjugate(x) if x.dtype.kin
 
 
 @elementwise("cbrt({x})", ufunc=np.cbrt, vjp=(lambda g, y, x: over(g, 3 * y * y),))
-def cbrt(x):
+def cbrt(x: ArrayLike) -> Tensor:
     """Elementwise cube root, also of negative numbers."""
 
 
 @elementwise(
     "(1 / {x})", ufunc=np.reciprocal, onnx="Reciprocal", complex=True, vjp=(lambda g, y, x: over(times(g, -y), x),)
 )
-def reciprocal(x):
+def reciprocal(x: ArrayLike) -> Tensor:
     """Elementwise `1 / x`."""
 
 
 @elementwise("({a} == {b})", ufunc=np.equal, onnx="Equal", vjp=(None, None))
-def equal(a, b):
+def equal(a: ArrayLike, b: ArrayLike) -> Tensor:
     """Elementwise `a == b`, as booleans."""
 
 
 @elementwise("({a} != {b})", ufunc=np.not_equal, vjp=(None, None))
-def not_equal(a, b):
+def not_equal(a: ArrayLike, b: ArrayLike) -> Tensor:
     """Elementwise `a != b`, as booleans."""
 
 
 @elementwise("({a} < {b})", ufunc=np.less, onnx="Less", vjp=(None, None))
-def less(a, b):
+def less(a: ArrayLike, b: ArrayLike) -> Tensor:
     """Elementwise `a < b`, as booleans."""
 
 
 @elementwise("({a} <= {b})", ufunc=np.less_equal, onnx="LessOrEqual", vjp=(None, None))
-def less_equal(a, b):
+def less_equal(a: ArrayLike, b: ArrayLike) -> Tensor:
     """Elementwise `a <= b`, as booleans."""
 
 
 @elementwise("({a} > {b})", ufunc=np.greater, onnx="Greater", vjp=(None, None))
-def greater(a, b):
+def greater(a: ArrayLike, b: ArrayLike) -> Tensor:
     """Elementwise `a > b`, as booleans."""
 
 
 @elementwise("({a} >= {b})", ufunc=np.greater_equal, onnx="GreaterOrEqual", vjp=(None, None))
-def greater_equal(a, b):
+def greater_equal(a: ArrayLike, b: ArrayLike) -> Tensor:
     """Elementwise `a >= b`, as booleans."""
 
 
 @elementwise("(({a} != 0) and ({b} != 0))", ufunc=np.logical_and, onnx="And", vjp=(None, None))
-def logical_and(a, b):
+def logical_and(a: ArrayLike, b: ArrayLike) -> Tensor:
     """Elementwise "a and b" of what is not zero, as booleans."""
 
 
 @elementwise("(({a} != 0) or ({b} != 0))", ufunc=np.logical_or, onnx="Or", vjp=(None, None))
-def logical_or(a, b):
+def logical_or(a: ArrayLike, b: ArrayLike) -> Tensor:
     """Elementwise "a or b" of what is not zero, as booleans."""
 
 
 @elementwise("(({a} != 0) != ({b} != 0))", ufunc=np.logical_xor, onnx="Xor", vjp=(None, None))
-def logical_xor(a, b):
+def logical_xor(a: ArrayLike, b: ArrayLike) -> Tensor:
     """Elementwise "either a or b" of what is not zero, as booleans."""
 
 
 @elementwise("({x} == 0)", ufunc=np.logical_not, onnx="Not", vjp=(None,))
-def logical_not(x):
+def logical_not(x: ArrayLike) -> Tensor:
     """Whether each number is zero, as booleans."""
 
 
 @elementwise("isnan({x})", ufunc=np.isnan, onnx="IsNaN", vjp=(None,))
-def isnan(x):
+def isnan(x: ArrayLike) -> Tensor:
     """Whether each number is NaN."""
 
 
 @elementwise("isinf({x})", ufunc=np.isinf, onnx="IsInf", vjp=(None,))
-def isinf(x):
+def isinf(x: ArrayLike) -> Tensor:
     """Whether each number is infinite."""
 
 
 @elementwise("isfinite({x})", ufunc=np.isfinite, vjp=(None,))
-def isfinite(x):
+def isfinite(x: ArrayLike) -> Tensor:
     """Whether each number is neither NaN nor infinite."""
 
 
 @elementwise("floor({x})", ufunc=np.floor, onnx="Floor", vjp=(None,))
-def floor(x):
+def floor(x: ArrayLike) -> Tensor:
     """The largest whole number not above `x`; its derivative is 0."""
 
 
 @elementwise("ceil({x})", ufunc=np.ceil, onnx="Ceil", vjp=(None,))
-def ceil(x):
+def ceil(x: ArrayLike) -> Tensor:
     """The smallest whole number not below `x`; its derivative is 0."""
 
 
 @elementwise("trunc({x})", ufunc=np.trunc, vjp=(None,))
-def trunc(x):
+def trunc(x: ArrayLike) -> Tensor:
     """`x` without its fraction; its derivative is 0."""
 
 
 @elementwise("rint({x})", ufunc=np.rint, onnx="Round", vjp=(None,))
-def rint(x):
+def rint(x: ArrayLike) -> Tensor:
     """The nearest whole number, halves to even; its derivative is 0."""
 
 
 @elementwise(vjp=(None,))
-def round(x, decimals=0):
+def round(x: ArrayLike, decimals: int = 0) -> Tensor:
     """`x` rounded to `decimals` places, halves to even; its derivative is 0."""
     return np.round(x, decimals)
 
@@ -400,7 +401,7 @@ def round(x, decimals=0):
 _EQUAL = ("both are equal: half of the gradient each", lambda y, a, b: np.equal(a, b))
 
 
-def _to_winner(g, a, b, wins):
+def _to_winner(g: Any, a: Any, b: Any, wins: Any) -> Any:
     """`g` where `a` was chosen over `b`, half of it where they are equal, 0 elsewhere."""
     return where(equal(a, b), g * 0.5, where(wins, g, 0))
 
@@ -415,7 +416,7 @@ def _to_winner(g, a, b, wins):
     ),
     kink=_EQUAL,
 )
-def minimum(a, b):
+def minimum(a: ArrayLike, b: ArrayLike) -> Tensor:
     """The smaller of two, NaN if one is NaN; equal ones share the gradient."""
 
 
@@ -429,7 +430,7 @@ def minimum(a, b):
     ),
     kink=_EQUAL,
 )
-def maximum(a, b):
+def maximum(a: ArrayLike, b: ArrayLike) -> Tensor:
     """The larger of two, NaN if one is NaN; equal ones share the gradient.
 
     >>> import graphnet as gn
@@ -447,7 +448,7 @@ def maximum(a, b):
     ),
     kink=_EQUAL,
 )
-def fmin(a, b):
+def fmin(a: ArrayLike, b: ArrayLike) -> Tensor:
     """The smaller of two, the number where one is NaN."""
 
 
@@ -460,7 +461,7 @@ def fmin(a, b):
     ),
     kink=_EQUAL,
 )
-def fmax(a, b):
+def fmax(a: ArrayLike, b: ArrayLike) -> Tensor:
     """The larger of two, the number where one is NaN."""
 
 
@@ -474,7 +475,7 @@ def fmax(a, b):
         lambda g, z, condition, x, y: where(condition, 0, g),
     ),
 )
-def where(condition, x, y):
+def where(condition: ArrayLike, x: ArrayLike, y: ArrayLike) -> Tensor:
     """`x` where `condition` holds, else `y`. The branch that was not taken gets no gradient, whatever its value.
 
     >>> import graphnet as gn
@@ -498,7 +499,7 @@ def where(condition, x, y):
     ),
     kink=("x is a bound: slope 1", lambda y, x, low, high: np.equal(x, low) | np.equal(x, high)),
 )
-def clip_to(x, low, high):
+def clip_to(x: ArrayLike, low: ArrayLike, high: ArrayLike) -> Tensor:
     """`x` limited to the closed interval from `low` to `high`: what `clip` does with both bounds given."""
     return np.clip(x, low, high)
 
@@ -509,7 +510,7 @@ def clip_to(x, low, high):
     vjp=(lambda g, y, x, low: where(less(x, low), 0, g), lambda g, y, x, low: where(less(x, low), g, 0)),
     kink=("x is the bound: slope 1", lambda y, x, low: np.equal(x, low)),
 )
-def clip_low(x, low):
+def clip_low(x: ArrayLike, low: ArrayLike) -> Tensor:
     """`x`, but not below `low`; the derivative for `x` is 1 at the bound."""
 
 
@@ -519,11 +520,11 @@ def clip_low(x, low):
     vjp=(lambda g, y, x, high: where(greater(x, high), 0, g), lambda g, y, x, high: where(greater(x, high), g, 0)),
     kink=("x is the bound: slope 1", lambda y, x, high: np.equal(x, high)),
 )
-def clip_high(x, high):
+def clip_high(x: ArrayLike, high: ArrayLike) -> Tensor:
     """`x`, but not above `high`; the derivative for `x` is 1 at the bound."""
 
 
-def clip(x, a_min=None, a_max=None):
+def clip(x: ArrayLike, a_min: ArrayLike | None = None, a_max: ArrayLike | None = None) -> Tensor:
     """`x` limited to the closed interval from `a_min` to `a_max`; a bound of None is none.
 
     The derivative for `x` is 1 inside the closed interval and 0 outside; where a bound is the result, the bound has
@@ -533,10 +534,8 @@ def clip(x, a_min=None, a_max=None):
     >>> gn.elementwise_grad(lambda x: gn.clip(x, 0.0, 1.0))([-1.0, 0.0, 0.5, 1.0, 2.0])
     Tensor([0., 1., 1., 1., 0.])
     """
-    if a_min is None and a_max is None:
-        return positive(x)
     if a_max is None:
-        return clip_low(x, a_min)
+        return positive(x) if a_min is None else clip_low(x, a_min)
     if a_min is None:
         return clip_high(x, a_max)
     return clip_to(x, a_min, a_max)

@@ -16,19 +16,21 @@ from graphnet.declare import op
 from graphnet.node import Tensor, as_array, constant, known
 from graphnet.ops.elementwise import clip, equal, remainder
 from graphnet.ops.shaping import astype, axes_of, broadcast_to, expand_dims, moveaxis, ravel
+from graphnet.shapes import DTypeLike
+from graphnet.typed import ArrayLike
 
 
 class _Slot:
     """The place of an integer array in a static index."""
 
-    def __repr__(self) -> str:
+    def __repr__(self: Any) -> str:
         return "#"
 
 
 SLOT = _Slot()
 
 
-def _whole(index, arrays):
+def _whole(index: Any, arrays: Any) -> Any:
     """The index with its arrays put back, as NumPy takes it."""
     left = iter(arrays)
     return tuple(next(left) if part is SLOT else part for part in index)
@@ -112,19 +114,19 @@ def _parted(function: Any, x: Any, key: Any) -> tuple[tuple[Any, ...], list[Any]
         raise failure(function.op, error, (x,), {}, explain=False) from None
 
 
-def _shape_at(x, *arrays, index):
+def _shape_at(x: Any, *arrays: Any, index: Any) -> Any:
     """The shape of `x[index]`, found on an array that takes no memory."""
     dummy = np.broadcast_to(np.zeros((), np.bool_), x.shape)
     zeros = [np.broadcast_to(np.zeros((), np.intp), a.shape) for a in arrays]
     return dummy[_whole(index, zeros)].shape
 
 
-def _at_arrays(x, *arrays, **attrs):
+def _at_arrays(x: Any, *arrays: Any, **attrs: Any) -> Any:
     """Whether there are integer arrays in the index, which can be out of range."""
     return bool(arrays)
 
 
-def _getitem_slope(place, g, y, x, *arrays, index):
+def _getitem_slope(place: Any, g: Any, y: Any, x: Any, *arrays: Any, index: Any) -> Any:
     if place:
         return None
     return apply(_scatter_add.op, (g, *arrays), {"shape": x.shape, "index": index})
@@ -139,7 +141,7 @@ def _getitem_slope(place, g, y, x, *arrays, index):
     onnx="GatherND",
     may_raise=_at_arrays,
 )
-def _getitem(*inputs, index):
+def _getitem(*inputs: Any, index: Any) -> Any:
     """`x[index]`."""
     x, *arrays = inputs
     return x[_whole(index, arrays)]
@@ -148,7 +150,7 @@ def _getitem(*inputs, index):
 _COUNTED = (np.float64, np.float32, np.float16)
 
 
-def _scatter_slope(place, g, y, x, *arrays, shape, index):
+def _scatter_slope(place: Any, g: Any, y: Any, x: Any, *arrays: Any, shape: Any, index: Any) -> Any:
     return None if place else apply(_getitem.op, (g, *arrays), {"index": index})
 
 
@@ -161,7 +163,7 @@ def _scatter_slope(place, g, y, x, *arrays, shape, index):
     onnx="ScatterND",
     may_raise=_at_arrays,
 )
-def _scatter_add(*inputs, shape, index):
+def _scatter_add(*inputs: Any, shape: Any, index: Any) -> Any:
     """Zeros of `shape`, with `x` added at `index`; what has one place adds up."""
     x, *arrays = inputs
     if arrays and x.dtype in _COUNTED and x.size > 512 and shapes.size(shape) < 4 * x.size:
@@ -179,7 +181,7 @@ def _scatter_add(*inputs, shape, index):
     return y.astype(x.dtype, copy=False)
 
 
-def getitem(x, key):
+def getitem(x: ArrayLike, key: Any) -> Tensor:
     """`x[key]`, with everything that NumPy takes as an index.
 
     Where an array of integers names a place twice, the gradients add up.
@@ -189,12 +191,12 @@ def getitem(x, key):
     return apply(_getitem.op, (x, *arrays), {"index": index})
 
 
-def _places(shape, index, arrays):
+def _places(shape: Any, index: Any, arrays: Any) -> Any:
     """The number, in C order, of each element that an index names."""
     return np.arange(shapes.size(shape)).reshape(shape)[_whole(index, arrays)]
 
 
-def _setitem_slope(place, g, y, x, value, *arrays, index):
+def _setitem_slope(place: Any, g: Any, y: Any, x: Any, value: Any, *arrays: Any, index: Any) -> Any:
     if place == 0:
         zero = np.zeros((), g.dtype)
         return apply(_setitem.op, (g, zero, *arrays), {"index": index})
@@ -204,7 +206,7 @@ def _setitem_slope(place, g, y, x, value, *arrays, index):
     return None
 
 
-def _setitem_shape(x, value, *arrays, index):
+def _setitem_shape(x: Any, value: Any, *arrays: Any, index: Any) -> Any:
     at = _shape_at(x, *arrays, index=index)
     # As in NumPy, axes of size one before the others count as missing.
     sizes = value.shape
@@ -224,7 +226,7 @@ def _setitem_shape(x, value, *arrays, index):
     onnx="ScatterND",
     may_raise=lambda x, value, *arrays, index: bool(arrays),
 )
-def _setitem(*inputs, index):
+def _setitem(*inputs: Any, index: Any) -> Any:
     """`x` with `value` at `index`."""
     x, value, *arrays = inputs
     if arrays:
@@ -236,7 +238,7 @@ def _setitem(*inputs, index):
     return y
 
 
-def _in_dtype(name, value, x):
+def _in_dtype(name: Any, value: Any, x: Any) -> Any:
     """A Python number in the dtype of `x`; whole ones that it does not hold raise `OverflowError`, as in NumPy.
 
     Raises `TypeError` for values of another kind, whose fractions or imaginary parts would be lost.
@@ -252,7 +254,7 @@ def _in_dtype(name, value, x):
     return value
 
 
-def set_at(x, key, value):
+def set_at(x: ArrayLike, key: Any, value: ArrayLike) -> Tensor:
     """A copy of `x` with `value` at `key`: what `x[key] = value` does to an array.
 
     The gradient goes to `value` at `key` and to `x` elsewhere. Raises `ValueError` if `key` names a place twice, and
@@ -267,7 +269,7 @@ def set_at(x, key, value):
     return apply(_setitem.op, (x, _in_dtype("set_at", value, x), *arrays), {"index": index})
 
 
-def add_at(x, key, value):
+def add_at(x: ArrayLike, key: Any, value: ArrayLike) -> Tensor:
     """A copy of `x` with `value` added at `key`; what is named twice adds up. Raises `TypeError` as `set_at` does.
 
     >>> import graphnet as gn
@@ -289,7 +291,7 @@ def add_at(x, key, value):
     return x + added
 
 
-def take(x, indices, axis=None, mode="raise"):
+def take(x: ArrayLike, indices: ArrayLike, axis: int | None = None, mode: str = "raise") -> Tensor:
     """The elements of `x` at `indices` along `axis` (of the flat array if None): `x[:, indices]` for axis 1.
 
     An index out of range raises `IndexError` in mode "raise", counts round and round in mode "wrap", and is the nearest
@@ -317,7 +319,7 @@ def take(x, indices, axis=None, mode="raise"):
     return getitem(x, (slice(None),) * axis + (places,))
 
 
-def take_along_axis(x, indices, axis=-1):
+def take_along_axis(x: ArrayLike, indices: ArrayLike, axis: int = -1) -> Tensor:
     """One element of `x` per entry of `indices` along `axis`: what `argmax` and `argsort` give fits in here."""
     x = as_tensor(x)
     indices = as_tensor(indices) if holds_tensors((indices,)) else as_array(indices)
@@ -338,7 +340,7 @@ def take_along_axis(x, indices, axis=-1):
     return getitem(x, tuple(grid))
 
 
-def one_hot(indices, num_classes, dtype=np.float32):
+def one_hot(indices: ArrayLike, num_classes: int, dtype: DTypeLike = np.float32) -> Tensor:
     """A new last axis of `num_classes` numbers: 1 at the index, 0 elsewhere (all 0 for an index out of range).
 
     >>> import graphnet as gn
@@ -350,7 +352,7 @@ def one_hot(indices, num_classes, dtype=np.float32):
     return astype(equal(expand_dims(indices, -1), np.arange(num_classes)), dtype)
 
 
-def diagonal(x, offset=0, axis1=0, axis2=1):
+def diagonal(x: ArrayLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
     """The diagonal of the matrices along two axes, as the last axis of the result."""
     x = as_tensor(x)
     if x.ndim < 2:
@@ -362,7 +364,7 @@ def diagonal(x, offset=0, axis1=0, axis2=1):
     return getitem(x, (Ellipsis, steps - min(offset, 0), steps + max(offset, 0)))
 
 
-def diag(x, k=0):
+def diag(x: ArrayLike, k: int = 0) -> Tensor:
     """Diagonal `k` of a matrix, or the matrix with a vector on diagonal `k`."""
     x = as_tensor(x)
     if x.ndim == 2:
@@ -381,12 +383,12 @@ def diag(x, k=0):
     prepare=lambda x, axis=-1: {"axis": shapes.axis_index(axis, len(x.shape))},
     name="argsort",
 )
-def _argsort(x, axis=-1):
+def _argsort(x: Any, axis: Any = -1) -> Any:
     """The positions that sort `x` along `axis`, equal ones in their order."""
     return np.argsort(x, axis=axis, kind="stable")
 
 
-def argsort(x, axis=-1):
+def argsort(x: ArrayLike, axis: int = -1) -> Tensor:
     """The positions that sort `x` along `axis` (of the flat array if None), equal ones in their order.
 
     >>> import graphnet as gn
@@ -396,7 +398,7 @@ def argsort(x, axis=-1):
     return _argsort(ravel(x), axis=0) if axis is None else _argsort(x, axis=axis)
 
 
-def sort(x, axis=-1):
+def sort(x: ArrayLike, axis: int = -1) -> Tensor:
     """`x` in rising order along `axis`."""
     x = as_tensor(x)
     if axis is None:

@@ -8,21 +8,26 @@ transpose.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from graphnet.declare import op
+from graphnet.node import Tensor
 from graphnet.ops import window as windows
+from graphnet.shapes import ShapeLike
+from graphnet.typed import ArrayLike
 
 
-def _attributes(x, window, strides=None, padding="valid"):
+def _attributes(x: Any, window: Any, strides: Any = None, padding: Any = "valid") -> Any:
     sizes = windows.space(x)
     window = windows.whole_numbers(window, len(sizes), "window")
     strides = window if strides is None else windows.whole_numbers(strides, len(sizes), "strides")
     return {"window": window, "strides": strides, "padding": _padding(padding, sizes, window, strides)}
 
 
-def _padding(padding, sizes, window, strides):
+def _padding(padding: Any, sizes: Any, window: Any, strides: Any) -> Any:
     """The padding in pairs; each window must have at least one element of the array."""
     around = windows.pairs(padding, sizes, window, strides)
     for n, k, pair in zip(sizes, window, around, strict=True):
@@ -33,23 +38,23 @@ def _padding(padding, sizes, window, strides):
     return around
 
 
-def _fit(sizes, at):
+def _fit(sizes: Any, at: Any) -> Any:
     return windows.counts(tuple(sizes), at["window"], at["strides"], at["padding"])
 
 
-def _met(sizes, at):
+def _met(sizes: Any, at: Any) -> Any:
     return windows.meetings(tuple(sizes), at["window"], at["strides"], at["padding"], (1,) * len(sizes))
 
 
-def _pooled_shape(x, **at):
+def _pooled_shape(x: Any, **at: Any) -> Any:
     return (x.shape[0], *_fit(x.shape[1:-1], at), x.shape[-1])
 
 
-def _place_dtype(window):
+def _place_dtype(window: Any) -> Any:
     return np.dtype(np.uint8 if math.prod(window) <= 256 else np.int32)
 
 
-def _least(dtype):
+def _least(dtype: Any) -> Any:
     if dtype.kind == "f":
         return -np.inf
     return False if dtype.kind == "b" else np.iinfo(dtype).min
@@ -61,7 +66,9 @@ def _least(dtype):
     onnx="MaxPool",
     vjp=(lambda g, y, x, **at: window_put(g, max_pool_at(x, **at), **at, size=tuple(x.shape[1:-1])),),
 )
-def max_pool(x, window, strides=None, padding="valid"):
+def max_pool(
+    x: ArrayLike, window: ShapeLike, strides: ShapeLike | None = None, padding: str | int | Sequence[Any] = "valid"
+) -> Tensor:
     """The largest element of each window, in each channel, NaN if one is NaN; its gradient goes to the first largest.
 
     x: `(batch, *space, channels)`, result: `(batch, *windows, channels)`. `strides` are the window's sizes unless
@@ -86,7 +93,7 @@ def max_pool(x, window, strides=None, padding="valid"):
 
 
 @op(_pooled_shape, dtype=lambda x, window, **at: _place_dtype(window), prepare=_attributes, vjp=(None,))
-def max_pool_at(x, window, strides=None, padding="valid"):
+def max_pool_at(x: ArrayLike, window: Any, strides: Any = None, padding: Any = "valid") -> Tensor:
     """The place, in C order in the window, of the first largest element of each window: NaN counts as the largest."""
     at = _attributes(x, window, strides, padding)
     shape = _pooled_shape(x, **at)
@@ -107,7 +114,9 @@ def max_pool_at(x, window, strides=None, padding="valid"):
     return found
 
 
-def _put_attributes(g, places, window, strides=None, padding="valid", size=None):
+def _put_attributes(
+    g: Any, places: Any, window: Any, strides: Any = None, padding: Any = "valid", size: Any = None
+) -> Any:
     sizes = windows.whole_numbers(size, len(windows.space(g)), "size")
     at = _attributes(np.broadcast_to(np.zeros(()), (0, *sizes, 0)), window, strides, padding)
     if tuple(g.shape) != (g.shape[0], *_fit(sizes, at), g.shape[-1]) or g.shape != places.shape:
@@ -121,7 +130,14 @@ def _put_attributes(g, places, window, strides=None, padding="valid", size=None)
     prepare=_put_attributes,
     vjp=(lambda h, y, g, places, size, **at: window_pick(h, places, **at), None),
 )
-def window_put(g, places, window, strides=None, padding="valid", size=None):
+def window_put(
+    g: ArrayLike,
+    places: ArrayLike,
+    window: Any,
+    strides: Any = None,
+    padding: Any = "valid",
+    size: Any = None,
+) -> Tensor:
     """Zeros of `(batch, *size, channels)` with each of `g` added at its place in its window."""
     at = _put_attributes(g, places, window, strides, padding, size)
     size = at.pop("size")
@@ -132,7 +148,7 @@ def window_put(g, places, window, strides=None, padding="valid", size=None):
     return y
 
 
-def _pick_attributes(x, places, window, strides=None, padding="valid"):
+def _pick_attributes(x: Any, places: Any, window: Any, strides: Any = None, padding: Any = "valid") -> Any:
     at = _attributes(x, window, strides, padding)
     if tuple(places.shape) != _pooled_shape(x, **at):
         raise ValueError(f"the places of {x.shape} have shape {_pooled_shape(x, **at)}; received {places.shape}")
@@ -145,7 +161,13 @@ def _pick_attributes(x, places, window, strides=None, padding="valid"):
     prepare=_pick_attributes,
     vjp=(lambda g, y, x, places, **at: window_put(g, places, **at, size=tuple(x.shape[1:-1])), None),
 )
-def window_pick(x, places, window, strides=None, padding="valid"):
+def window_pick(
+    x: ArrayLike,
+    places: ArrayLike,
+    window: Any,
+    strides: Any = None,
+    padding: Any = "valid",
+) -> Tensor:
     """The element of each window that stands at the place given for it."""
     at = _pick_attributes(x, places, window, strides, padding)
     y = np.zeros(places.shape, x.dtype)
@@ -161,7 +183,9 @@ def window_pick(x, places, window, strides=None, padding="valid"):
     onnx="AveragePool",
     vjp=(lambda g, y, x, **at: avg_pool_transpose(g, **at, size=tuple(x.shape[1:-1])),),
 )
-def avg_pool(x, window, strides=None, padding="valid"):
+def avg_pool(
+    x: ArrayLike, window: ShapeLike, strides: ShapeLike | None = None, padding: str | int | Sequence[Any] = "valid"
+) -> Tensor:
     """The mean of each window, in each channel; padding does not count.
 
     x: `(batch, *space, channels)`, result: `(batch, *windows, channels)`. Arguments and errors are those of `max_pool`.
@@ -180,7 +204,7 @@ def avg_pool(x, window, strides=None, padding="valid"):
     return y
 
 
-def _back_attributes(g, window, strides=None, padding="valid", size=None):
+def _back_attributes(g: Any, window: Any, strides: Any = None, padding: Any = "valid", size: Any = None) -> Any:
     sizes = windows.whole_numbers(size, len(windows.space(g)), "size")
     at = _attributes(np.broadcast_to(np.zeros(()), (0, *sizes, 0)), window, strides, padding)
     if tuple(g.shape[1:-1]) != _fit(sizes, at):
@@ -193,7 +217,13 @@ def _back_attributes(g, window, strides=None, padding="valid", size=None):
     prepare=_back_attributes,
     vjp=(lambda h, y, g, size, **at: avg_pool(h, **at),),
 )
-def avg_pool_transpose(g, window, strides=None, padding="valid", size=None):
+def avg_pool_transpose(
+    g: ArrayLike,
+    window: Any,
+    strides: Any = None,
+    padding: Any = "valid",
+    size: Any = None,
+) -> Tensor:
     """Each of `g` in equal shares for the elements of its window: `(batch, *size, channels)`."""
     at = _back_attributes(g, window, strides, padding, size)
     size = at.pop("size")

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from graphnet import shapes
 from graphnet.apply import apply, as_tensor
 from graphnet.declare import composite, op
+from graphnet.node import Tensor
 from graphnet.ops import reduce
 from graphnet.ops.elementwise import absolute, conjugate, multiply, not_equal, power
 from graphnet.ops.index import diagonal
 from graphnet.ops.shaping import _tensor, astype, ravel, reshape, transpose
+from graphnet.shapes import Axes
+from graphnet.typed import ArrayLike
 
 
-def _matmul_shape(a, b):
+def _matmul_shape(a: Any, b: Any) -> Any:
     if not a.shape or not b.shape:
         raise ValueError("an input without axes has no matrix product; multiply works on it")
     rows = a.shape if len(a.shape) > 1 else (1, *a.shape)
@@ -28,7 +33,7 @@ def _matmul_shape(a, b):
     return full
 
 
-def _as_matrices(g, a, b):
+def _as_matrices(g: Any, a: Any, b: Any) -> Any:
     """The three with axes of size one where a vector had none."""
     if b.ndim == 1:
         g, b = g.reshape((*g.shape, 1)), b.reshape((*b.shape, 1))
@@ -37,7 +42,7 @@ def _as_matrices(g, a, b):
     return g, a, b
 
 
-def _matmul_left(g, y, a, b):
+def _matmul_left(g: Any, y: Any, a: Any, b: Any) -> Any:
     if a.ndim > 1 and b.ndim > 1:
         return matmul(g, b.mT)
     g, _, b = _as_matrices(g, a, b)
@@ -45,7 +50,7 @@ def _matmul_left(g, y, a, b):
     return h.reshape((*h.shape[:-2], h.shape[-1])) if a.ndim == 1 else h
 
 
-def _matmul_right(g, y, a, b):
+def _matmul_right(g: Any, y: Any, a: Any, b: Any) -> Any:
     if a.ndim > 1 and b.ndim > 1:
         return matmul(a.mT, g)
     g, a, _ = _as_matrices(g, a, b)
@@ -54,7 +59,7 @@ def _matmul_right(g, y, a, b):
 
 
 @op(_matmul_shape, onnx="MatMul", complex=True, vjp=(_matmul_left, _matmul_right))
-def matmul(a, b):
+def matmul(a: ArrayLike, b: ArrayLike) -> Tensor:
     """Matrix product over the last axis of `a` and the last but one of `b`; leading axes broadcast.
 
     A vector counts as a row on the left and as a column on the right, and leaves no axis behind.
@@ -62,7 +67,7 @@ def matmul(a, b):
     return np.matmul(a, b)
 
 
-def tensordot(a, b, axes=2):
+def tensordot(a: ArrayLike, b: ArrayLike, axes: int | Sequence[Any] = 2) -> Tensor:
     """The sum of products over pairs of axes: the last `axes` of `a` with the first of `b`, or two lists of axes."""
     a, b = _tensor(a), _tensor(b)
     if isinstance(axes, (int, np.integer)):
@@ -81,7 +86,7 @@ def tensordot(a, b, axes=2):
     return reshape(matmul(m, n), tuple(a.shape[i] for i in rows) + tuple(b.shape[j] for j in columns))
 
 
-def dot(a, b):
+def dot(a: ArrayLike, b: ArrayLike) -> Tensor:
     """NumPy's `dot`: the sum of products over the last axis of `a` and the last but one (or only one) of `b`."""
     a, b = _tensor(a), _tensor(b)
     if a.ndim == 0 or b.ndim == 0:
@@ -91,7 +96,7 @@ def dot(a, b):
     return tensordot(a, b, ((-1,), (-2,)))
 
 
-def inner(a, b):
+def inner(a: ArrayLike, b: ArrayLike) -> Tensor:
     """The sum of products over the last axes of both."""
     a, b = _tensor(a), _tensor(b)
     if a.ndim == 0 or b.ndim == 0:
@@ -99,18 +104,18 @@ def inner(a, b):
     return tensordot(a, b, ((-1,), (-1,)))
 
 
-def vdot(a, b):
+def vdot(a: ArrayLike, b: ArrayLike) -> Tensor:
     """The sum of products of all elements, both flattened; of complex numbers with the conjugates of `a`."""
     a = as_tensor(a)
     return matmul(ravel(conjugate(a) if a.dtype.kind == "c" else a), ravel(b))
 
 
-def outer(a, b):
+def outer(a: ArrayLike, b: ArrayLike) -> Tensor:
     """All products of an element of `a` with one of `b`, both flattened: a matrix."""
     return multiply(ravel(a).reshape((-1, 1)), ravel(b))
 
 
-def trace(x, offset=0, axis1=0, axis2=1):
+def trace(x: ArrayLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
     """The sum of the diagonal of the matrices along two axes."""
     return reduce.sum(diagonal(x, offset, axis1, axis2), axis=-1)
 
@@ -118,7 +123,7 @@ def trace(x, offset=0, axis1=0, axis2=1):
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
-def _explicit(*operands, subscripts, optimize=False):
+def _explicit(*operands: Any, subscripts: Any, optimize: Any = False) -> Any:
     """The subscripts with an output, and a letter in place of each axis under `...`."""
     text = subscripts.replace(" ", "")
     if not set(text) <= set(_LETTERS + ",.->"):
@@ -161,7 +166,7 @@ def _explicit(*operands, subscripts, optimize=False):
     return {"subscripts": ",".join(terms) + "->" + right, "optimize": optimize}
 
 
-def _sizes(subscripts, operands):
+def _sizes(subscripts: Any, operands: Any) -> Any:
     sizes: dict[str, int] = {}
     for term, x in zip(subscripts.split("->")[0].split(","), operands, strict=True):
         for c, n in zip(term, x.shape, strict=True):
@@ -172,12 +177,12 @@ def _sizes(subscripts, operands):
     return sizes
 
 
-def _einsum_shape(*operands, subscripts, optimize=False):
+def _einsum_shape(*operands: Any, subscripts: Any, optimize: Any = False) -> Any:
     sizes = _sizes(subscripts, operands)
     return tuple(sizes[c] for c in subscripts.split("->")[1])
 
 
-def _einsum_slope(place, g, y, *operands, subscripts, optimize):
+def _einsum_slope(place: Any, g: Any, y: Any, *operands: Any, subscripts: Any, optimize: Any) -> Any:
     left, out = subscripts.split("->")
     terms = left.split(",")
     sizes = _sizes(subscripts, operands)
@@ -208,17 +213,17 @@ def _einsum_slope(place, g, y, *operands, subscripts, optimize):
 
 
 @op(_einsum_shape, prepare=_explicit, onnx="Einsum", complex=True, vjp=_einsum_slope, name="einsum")
-def _einsum(*operands, subscripts, optimize=False):
+def _einsum(*operands: Any, subscripts: Any, optimize: Any = False) -> Any:
     """The sum of products that `subscripts` spell."""
     return np.einsum(subscripts, *operands, optimize=optimize)
 
 
-def _spelled(listed):
+def _spelled(listed: Any) -> Any:
     """Operands and subscripts of `einsum(a, [0, 1], b, [1, ...], [0])` as letters, and the operands alone."""
     if len(listed) < 2 or not (hasattr(listed[0], "shape") or isinstance(listed[0], (list, tuple))):
         raise TypeError(f"einsum: the first argument is a string of subscripts; received {type(listed[0]).__name__}")
 
-    def letters(places):
+    def letters(places: Any) -> Any:
         try:
             return "".join("..." if i is Ellipsis else _LETTERS[operator.index(i)] for i in places)
         except (TypeError, IndexError):
@@ -233,7 +238,7 @@ def _spelled(listed):
     return text, listed[0 : 2 * pairs : 2]
 
 
-def einsum(subscripts, *operands, optimize=False):
+def einsum(subscripts: Any, *operands: ArrayLike, optimize: bool = False) -> Tensor:
     """The sum of products that `subscripts` spell, as in NumPy: `"bij,bjk->bik"` is a batch of matrix products.
 
     Without `->` the axes that stand once are kept, in alphabetical order. `...` stands for any further axes, which
@@ -250,7 +255,7 @@ def einsum(subscripts, *operands, optimize=False):
 
 
 @composite
-def norm(x, ord=None, axis=None, keepdims=False):
+def norm(x: ArrayLike, ord: float | str | None = None, axis: Axes = None, keepdims: bool = False) -> Tensor:
     """The norm of vectors along `axis`, or of matrices along two axes, as `numpy.linalg.norm`.
 
     Vectors: `ord` None or 2 (`sqrt(sum(x**2))`), 1, inf, -inf, 0, or any p (`sum(|x|**p)**(1/p)`). Matrices: None or

@@ -10,10 +10,14 @@ from __future__ import annotations
 import math
 import sys
 import threading
+from typing import Any
 
 import numpy as np
 
 from graphnet.declare import op
+from graphnet.node import Tensor
+from graphnet.shapes import DTypeLike, ShapeLike
+from graphnet.typed import ArrayLike
 
 GAMMA = 0x9E3779B97F4A7C15
 MIX = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB), (31, 1))
@@ -32,7 +36,7 @@ def mixed(word: int) -> int:
 class _Room(threading.local):
     """Memory to work in, for each thread."""
 
-    def __init__(self) -> None:
+    def __init__(self: Any) -> None:
         self.words = np.empty(BLOCK, np.uint64)
         self.shifted = np.empty(BLOCK, np.uint64)
         counted = np.arange(1, BLOCK + 1, dtype=np.uint64)
@@ -110,7 +114,7 @@ def fill_normal(key: int, out: np.ndarray) -> None:
         part[1::2] = (radius * np.sin(b))[: len(part) // 2]
 
 
-def _shape(key, shape, dtype="float32"):
+def _shape(key: Any, shape: Any, dtype: Any = "float32") -> Any:
     wanted = (shape,) if isinstance(shape, (int, np.integer)) else tuple(int(n) for n in shape)
     if key.dtype.kind not in "iu" or key.shape != ():
         raise TypeError(f"the key is one whole number; received {key.dtype}{list(key.shape)}")
@@ -127,7 +131,7 @@ def _shape(key, shape, dtype="float32"):
     prepare=_shape,
     vjp=(None,),
 )
-def random_uniform(key, shape, dtype="float32"):
+def random_uniform(key: ArrayLike, shape: ShapeLike, dtype: DTypeLike = "float32") -> Tensor:
     """Numbers in [0, 1), equally likely, fixed by `key`: an integer, which can be a tensor.
 
     A float64 element takes the upper 53 bits of a word of its own. Two float32 elements share a word: the even one
@@ -151,7 +155,7 @@ def random_uniform(key, shape, dtype="float32"):
     prepare=_shape,
     vjp=(None,),
 )
-def random_normal(key, shape, dtype="float32"):
+def random_normal(key: ArrayLike, shape: ShapeLike, dtype: DTypeLike = "float32") -> Tensor:
     """Numbers of the normal distribution with mean 0 and variance 1, fixed by `key`: an integer, which can be a tensor.
 
     Elements `2i` and `2i + 1` are `r * cos(t)` and `r * sin(t)` with `r = sqrt(-2 * log(u))` and `t = 2 * pi * v` (Box

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import builtins
 import math
+from typing import Any
 
 import numpy as np
 
 from graphnet import shapes
 from graphnet.declare import op, reduction
-from graphnet.node import KINDS
+from graphnet.node import KINDS, Tensor
 from graphnet.ops.elementwise import ROOTS, SQUARED, equal, isinf, sqrt, times, where
 from graphnet.ops.transcendental import exp
 from graphnet.record import OPS
+from graphnet.shapes import Axes
+from graphnet.typed import ArrayLike
 
 
-def _count(x, axis):
+def _count(x: Any, axis: Any) -> Any:
     """The number of elements that are reduced into one."""
     return math.prod(x.shape[a] for a in axis)
 
 
 @reduction(onnx="ReduceSum", complex=True, vjp=lambda g, y, x, axis: g)
-def sum(x, axis=None, keepdims=False):
+def sum(x: ArrayLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
     """Sum over `axis`; 0 over nothing. float16 is added up in float32."""
     if x.dtype == np.float16:
         return np.sum(x, axis=axis, keepdims=keepdims, dtype=np.float32).astype(np.float16)
@@ -29,16 +32,16 @@ def sum(x, axis=None, keepdims=False):
 
 
 @reduction(onnx="ReduceMean", complex=True, vjp=lambda g, y, x, axis: g / _count(x, axis))
-def mean(x, axis=None, keepdims=False):
+def mean(x: ArrayLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
     """Arithmetic mean over `axis`."""
     return np.mean(x, axis=axis, keepdims=keepdims)
 
 
-def stop_gradient(x):
-    return OPS["stop_gradient"].function(x)
+def stop_gradient(x: Any) -> Any:
+    return OPS["stop_gradient"].function(x)  # type: ignore[misc]
 
 
-def _others(x):
+def _others(x: Any) -> Any:
     """For each number along the last axis, the product of all the others: no division, so right with zeros too."""
     n = x.shape[-1]
     if n == 1:
@@ -54,17 +57,17 @@ def _others(x):
     return _joined(both, above[..., n // 2 :]) if odd is not None else both
 
 
-def _ones_like(x):
+def _ones_like(x: Any) -> Any:
     return np.ones(x.shape, x.dtype)
 
 
-def _joined(a, b):
+def _joined(a: Any, b: Any) -> Any:
     from graphnet.ops.shaping import concatenate
 
     return concatenate([a, b], axis=-1)
 
 
-def _prod_slope(x, axis):
+def _prod_slope(x: Any, axis: Any) -> Any:
     """The derivative of `prod` for each element: the product of the others, in the shape of `x`."""
     from graphnet.ops.shaping import reshape, transpose
 
@@ -79,12 +82,12 @@ def _prod_slope(x, axis):
 
 
 @reduction(onnx="ReduceProd", complex=True, vjp=lambda g, y, x, axis: times(g, _prod_slope(x, axis)))
-def prod(x, axis=None, keepdims=False):
+def prod(x: ArrayLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
     """Product over `axis`; 1 over nothing. Its gradient is right with any number of zeros."""
     return np.prod(x, axis=axis, keepdims=keepdims)
 
 
-def _shares(g, y, x, axis):
+def _shares(g: Any, y: Any, x: Any, axis: Any) -> Any:
     hits = equal(x, y).astype(g.dtype)
     return times(g, hits / sum(hits, axis=axis, keepdims=True))
 
@@ -93,7 +96,7 @@ _TIES = ("several are equal: they share the gradient", lambda y, x, axis: np.sum
 
 
 @reduction(onnx="ReduceMax", vjp=_shares, of_nothing=False, kink=_TIES)
-def max(x, axis=None, keepdims=False):
+def max(x: ArrayLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
     """The largest along `axis`, NaN if one is NaN; equal ones share the gradient. Raises `ValueError` over nothing.
 
     >>> import graphnet as gn
@@ -104,7 +107,7 @@ def max(x, axis=None, keepdims=False):
 
 
 @reduction(onnx="ReduceMin", vjp=_shares, of_nothing=False, kink=_TIES)
-def min(x, axis=None, keepdims=False):
+def min(x: ArrayLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
     """The smallest along `axis`, NaN if one is NaN; equal ones share the gradient. Raises `ValueError` over nothing."""
     return np.min(x, axis=axis, keepdims=keepdims)
 
@@ -113,26 +116,26 @@ def min(x, axis=None, keepdims=False):
 _NEAR = 1e-3
 
 
-def exact_mean(x, axis):
+def exact_mean(x: Any, axis: Any) -> Any:
     """Whether the mean of what is left of equal numbers without their mean, a few units each, is found exactly."""
     return _count(x, axis) <= (1 << 12 if x.dtype.itemsize < 8 else 1 << 24)
 
 
-def _mean_of(x, axis):
-    return np.add.reduce(x, axis, None, None, True) / _count(x, axis)
+def _mean_of(x: Any, axis: Any) -> Any:
+    return np.add.reduce(x, axis, None, None, True) / _count(x, axis)  # type: ignore[call-overload]
 
 
-def _deviations(x, axis, m):
+def _deviations(x: Any, axis: Any, m: Any) -> Any:
     """`x - m` without the rounding of the mean `m`: exactly 0 where all are equal, and right where they nearly are."""
     if not exact_mean(x, axis):
-        top = np.maximum.reduce(x, axis, None, None, True)
-        m = np.where(top == np.minimum.reduce(x, axis, None, None, True), top, m)
+        top = np.maximum.reduce(x, axis, None, None, True)  # type: ignore[call-overload]
+        m = np.where(top == np.minimum.reduce(x, axis, None, None, True), top, m)  # type: ignore[call-overload]
     d = x - m
     # What is left of the mean is the rounding of the first one.
     return d - _mean_of(d, axis)
 
 
-def _away(x, y, axis):
+def _away(x: Any, y: Any, axis: Any) -> Any:
     """`_deviations` in tensor ops, and on bare arrays with deviation `y`."""
     if x.__class__ not in KINDS:
         if x.dtype == np.float16:
@@ -148,23 +151,23 @@ def _away(x, y, axis):
     return d - mean(d, axis=axis, keepdims=True)
 
 
-def _never_zero(y):
+def _never_zero(y: Any) -> Any:
     """`y`, and infinity where it is 0: what is divided by it is 0 there, in every order of derivatives."""
     return where(equal(y, 0), math.inf, y)
 
 
-def _var_slope(g, y, x, axis, ddof):
+def _var_slope(g: Any, y: Any, x: Any, axis: Any, ddof: Any) -> Any:
     return times(g, (x - mean(x, axis=axis, keepdims=True)) * (2 / _free(x, axis, ddof)))
 
 
-def _std_slope(g, y, x, axis, ddof):
+def _std_slope(g: Any, y: Any, x: Any, axis: Any, ddof: Any) -> Any:
     return times(g, _away(x, y, axis) / (_never_zero(y) * _free(x, axis, ddof)))
 
 
-def _of_kept(rule):
+def _of_kept(rule: Any) -> Any:
     """A rule for g and y that have the reduced axes at size one, for those that may not."""
 
-    def kept(g, y, x, axis, keepdims, **attrs):
+    def kept(g: Any, y: Any, x: Any, axis: Any, keepdims: Any, **attrs: Any) -> Any:
         shape = shapes.kept(x.shape, axis)
         return rule(g.reshape(shape), y.reshape(shape), x, axis=axis, **attrs)
 
@@ -172,7 +175,7 @@ def _of_kept(rule):
 
 
 @reduction(vjp=_var_slope)
-def var(x, axis=None, keepdims=False, ddof=0):
+def var(x: ArrayLike, axis: Axes = None, keepdims: bool = False, ddof: int = 0) -> Tensor:
     """Variance over `axis`: the mean of `(x - mean)**2`, with a divisor of `n - ddof`."""
     return np.var(x, axis=axis, keepdims=keepdims, ddof=ddof)
 
@@ -180,7 +183,7 @@ def var(x, axis=None, keepdims=False, ddof=0):
 @reduction(
     vjp=_std_slope, kink=("all are equal: slopes 0", lambda y, x, axis, ddof: np.equal(y, 0) & (_count(x, axis) > 1))
 )
-def std(x, axis=None, keepdims=False, ddof=0):
+def std(x: ArrayLike, axis: Axes = None, keepdims: bool = False, ddof: int = 0) -> Tensor:
     """Standard deviation over `axis`, with a divisor of `n - ddof`.
 
     All derivatives of a constant's are 0: there is a corner. (The square of it is the variance, which is smooth.)
@@ -192,15 +195,15 @@ def std(x, axis=None, keepdims=False, ddof=0):
     if x.dtype.kind == "c":
         return np.std(x, axis=axis, keepdims=keepdims, ddof=ddof)
     narrow = x.dtype if x.dtype.kind == "f" else np.dtype(np.float64)
-    wide = x.astype(np.promote_types(narrow, np.float32), copy=False)
+    wide = np.asarray(x, np.promote_types(narrow, np.float32))
     axes = shapes.axes_indices(axis, wide.ndim)
     free = builtins.max(_count(wide, axes) - ddof, 0)
     m = _mean_of(wide, axes)
     d = wide - m
-    y = np.sqrt(np.add.reduce(d * d, axes, None, None, True) / free)
+    y = np.sqrt(np.add.reduce(d * d, axes, None, None, True) / free)  # type: ignore[call-overload]
     if (y <= _NEAR * np.abs(m)).any():
         d = _deviations(wide, axes, m)
-        y = np.sqrt(np.add.reduce(d * d, axes, None, None, True) / free)
+        y = np.sqrt(np.add.reduce(d * d, axes, None, None, True) / free)  # type: ignore[call-overload]
     y = y.astype(narrow, copy=False)
     return y if keepdims else np.reshape(y, shapes.reduced(wide.shape, axes, False))
 
@@ -209,7 +212,7 @@ SQUARED["std"] = (_of_kept(_var_slope),)
 ROOTS["var"] = (_of_kept(lambda g, y, x, axis, ddof: _std_slope(g, sqrt(y), x, axis, ddof)),)
 
 
-def _free(x, axis, ddof):
+def _free(x: Any, axis: Any, ddof: Any) -> Any:
     n = _count(x, axis) - ddof
     return n if n > 0 else math.nan
 
@@ -222,7 +225,7 @@ SQUARED["norm2"] = (_of_kept(lambda g, y, x, axis: times(g, 2 * x)),)
     vjp=lambda g, y, x, axis: times(g, x / _never_zero(y)),
     kink=("all are 0: slopes 0", lambda y, x, axis: np.equal(y, 0)),
 )
-def norm2(x, axis=None, keepdims=False):
+def norm2(x: ArrayLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
     """`sqrt(sum(x**2))` over `axis`; all its derivatives where all are 0 are 0."""
     size = np.max(np.abs(x), axis=axis, keepdims=True, initial=0)
     # Scaled, so that squares neither overflow nor vanish.
@@ -232,7 +235,7 @@ def norm2(x, axis=None, keepdims=False):
     return y if keepdims else np.reshape(y, shapes.reduced(np.shape(x), shapes.axes_indices(axis, np.ndim(x)), False))
 
 
-def _weights(x, axis):
+def _weights(x: Any, axis: Any) -> Any:
     """The softmax of `x`; where the largest is infinite, equal shares among those as large."""
     if not x.size:
         return x
@@ -248,7 +251,7 @@ def _weights(x, axis):
     vjp=lambda g, y, x, axis: times(g, _weights(x, axis)),
     kink=("the largest is infinite: those as large share the gradient", lambda y, x, axis: np.isinf(y)),
 )
-def logsumexp(x, axis=None, keepdims=False):
+def logsumexp(x: ArrayLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
     """`log(sum(exp(x)))` over `axis`, at any size; -inf over nothing. Whole numbers are taken as float64.
 
     >>> import graphnet as gn
@@ -265,18 +268,18 @@ def logsumexp(x, axis=None, keepdims=False):
 
 
 @reduction(vjp=None)
-def any(x, axis=None, keepdims=False):
+def any(x: ArrayLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
     """Whether any number along `axis` is not zero."""
     return np.any(x, axis=axis, keepdims=keepdims)
 
 
 @reduction(vjp=None)
-def all(x, axis=None, keepdims=False):
+def all(x: ArrayLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
     """Whether every number along `axis` is not zero."""
     return np.all(x, axis=axis, keepdims=keepdims)
 
 
-def _one_axis(x, axis=None, keepdims=False):
+def _one_axis(x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     if axis is not None:
         axis = shapes.axis_index(axis, len(x.shape))
     if shapes.size(x.shape if axis is None else x.shape[axis : axis + 1]) == 0:
@@ -284,28 +287,28 @@ def _one_axis(x, axis=None, keepdims=False):
     return {"axis": axis, "keepdims": bool(keepdims)}
 
 
-def _one_axis_shape(x, axis, keepdims):
+def _one_axis_shape(x: Any, axis: Any, keepdims: Any) -> Any:
     axes = tuple(range(len(x.shape))) if axis is None else (axis,)
     return shapes.reduced(x.shape, axes, keepdims)
 
 
 @op(_one_axis_shape, dtype=np.int64, prepare=_one_axis, onnx="ArgMax", vjp=(None,))
-def argmax(x, axis=None, keepdims=False):
+def argmax(x: ArrayLike, axis: int | None = None, keepdims: bool = False) -> Tensor:
     """The position of the largest along `axis` (in the flat array if None), the first of equal ones."""
     return np.argmax(x, axis=axis, keepdims=keepdims)
 
 
 @op(_one_axis_shape, dtype=np.int64, prepare=_one_axis, onnx="ArgMin", vjp=(None,))
-def argmin(x, axis=None, keepdims=False):
+def argmin(x: ArrayLike, axis: int | None = None, keepdims: bool = False) -> Tensor:
     """The position of the smallest along `axis` (in the flat array if None), the first of equal ones."""
     return np.argmin(x, axis=axis, keepdims=keepdims)
 
 
-def _cumsum_axis(x, axis=None):
+def _cumsum_axis(x: Any, axis: Any = None) -> Any:
     return {"axis": None if axis is None else shapes.axis_index(axis, len(x.shape))}
 
 
-def _cumsum_slope(g, y, x, axis):
+def _cumsum_slope(g: Any, y: Any, x: Any, axis: Any) -> Any:
     from graphnet.ops.shaping import flip, reshape
 
     along = 0 if axis is None else axis
@@ -323,7 +326,7 @@ def _cumsum_slope(g, y, x, axis):
     complex=True,
     vjp=(_cumsum_slope,),
 )
-def cumsum(x, axis=None):
+def cumsum(x: ArrayLike, axis: int | None = None) -> Tensor:
     """Running sum along `axis` (of the flat array if None)."""
     return np.cumsum(x, axis=axis)
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from graphnet.apply import apply
 from graphnet.declare import op
-from graphnet.node import Spec
+from graphnet.node import Spec, Tensor
 from graphnet.ops.shaping import _tensor as as_tensor
 from graphnet.record import Op, registered
+from graphnet.typed import ArrayLike
 
 
 def _checked(places: np.ndarray, count: int, what: str) -> np.ndarray:
@@ -24,13 +27,13 @@ def _checked(places: np.ndarray, count: int, what: str) -> np.ndarray:
     return places
 
 
-def _rows_slope(place, g, y, x, places, what):
+def _rows_slope(place: Any, g: Any, y: Any, x: Any, places: Any, what: Any) -> Any:
     if place:
         return None
     return apply(_rows_added.op, (g, places), {"count": x.shape[0], "what": what})
 
 
-def _rows_into(out, x, places, what=""):
+def _rows_into(out: Any, x: Any, places: Any, what: Any = "") -> Any:
     # The places are known to be there: "clip" only keeps NumPy from making a copy.
     np.take(x, _checked(places, x.shape[0], what), axis=0, out=out, mode="clip")
 
@@ -44,17 +47,17 @@ def _rows_into(out, x, places, what=""):
     into=_rows_into,
     may_raise=True,
 )
-def _take_rows(*inputs, what=""):
+def _take_rows(*inputs: Any, what: Any = "") -> Any:
     """`x[places]`."""
     x, places = inputs
     return np.take(x, _checked(places, x.shape[0], what), axis=0)
 
 
-def _rows_added_slope(place, g, y, x, places, count, what):
+def _rows_added_slope(place: Any, g: Any, y: Any, x: Any, places: Any, count: Any, what: Any) -> Any:
     return None if place else apply(_take_rows.op, (g, places), {"what": what})
 
 
-def _rows_added_into(out, x, places, count, what=""):
+def _rows_added_into(out: Any, x: Any, places: Any, count: Any, what: Any = "") -> Any:
     out.fill(0)
     places = _checked(places, count, what).ravel()
     if not places.size or not out.size:
@@ -77,7 +80,7 @@ def _rows_added_into(out, x, places, count, what=""):
     into=_rows_added_into,
     may_raise=True,
 )
-def _rows_added(*inputs, count, what=""):
+def _rows_added(*inputs: Any, count: Any, what: Any = "") -> Any:
     """Zeros of `count` rows, with the rows of `x` added at their places."""
     x, places = inputs
     out = np.empty((count, *x.shape[places.ndim :]), x.dtype)
@@ -85,7 +88,7 @@ def _rows_added(*inputs, count, what=""):
     return out
 
 
-def _whole(x, what=""):
+def _whole(x: Any, what: Any = "") -> Any:
     found = x.astype(np.int64) if x.size == 0 or bool((np.abs(x) < 2.0**62).all()) else None
     if found is None or (found != x).any():
         odd = next(v for v in x.flat if not abs(v) < 2.0**62 or v != np.floor(v))
@@ -108,7 +111,7 @@ WHOLE = registered(
 )
 
 
-def whole_numbers(x, what=""):
+def whole_numbers(x: ArrayLike, what: str = "") -> Tensor:
     """Floating-point numbers that are whole, as int64. `what` begins the text of errors.
 
     Raises `ValueError` for a number that is not whole.
@@ -119,7 +122,7 @@ def whole_numbers(x, what=""):
     return apply(WHOLE, (as_tensor(x),), {"what": what})
 
 
-def take_rows(x, places, what=""):
+def take_rows(x: ArrayLike, places: ArrayLike, what: str = "") -> Tensor:
     """`x[places]` for whole numbers of rows, from 0 on; a row that is taken twice gets both gradients.
 
     `places` has any shape, the result is `places.shape + x.shape[1:]`. `what` begins the text of errors. Raises

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Iterable, Sequence
 from itertools import accumulate, pairwise
+from typing import Any, Literal, overload
 
 import numpy as np
 
@@ -12,11 +14,13 @@ from graphnet.apply import as_tensor, described, holds_tensors
 from graphnet.declare import composite, op
 from graphnet.node import WEAK, Parameter, Tensor, as_array, constant, known, native
 from graphnet.ops.elementwise import where
+from graphnet.shapes import Axes, DTypeLike, ShapeLike
+from graphnet.typed import ArrayLike
 
 _tensor = as_tensor
 
 
-def plain_data(value):
+def plain_data(value: Any) -> Any:
     """Whether `value` is known, and nothing in it needs a gradient."""
     if isinstance(value, Tensor):
         # In a trace a Parameter counts as unknown.
@@ -24,12 +28,12 @@ def plain_data(value):
     return not (isinstance(value, (list, tuple)) and holds_tensors(value))
 
 
-def _array(value):
+def _array(value: Any) -> Any:
     """`value` as NumPy takes it, without asking a tensor for its function."""
     return value._value if isinstance(value, Tensor) else value
 
 
-def axes_of(what, x, axis, added=0):
+def axes_of(what: Any, x: Any, axis: Any, added: Any = 0) -> Any:
     """`axis` of `x` (of what has `added` axes more) as a tuple from the front; errors name `what` and the shape."""
     try:
         return shapes.axes_indices(axis, len(x.shape) + added)
@@ -37,23 +41,23 @@ def axes_of(what, x, axis, added=0):
         raise type(error)(f"{what}({described(x)}): {error}") from None
 
 
-def _same(x, **attrs):
+def _same(x: Any, **attrs: Any) -> Any:
     return x.shape
 
 
 @op(_same, onnx="Identity", complex=True, vjp=(lambda g, y, x: g,))
-def identity(x):
+def identity(x: ArrayLike) -> Tensor:
     """`x`, as a node of its own."""
     return x
 
 
-def snapshot(t):
+def snapshot(t: Tensor) -> Tensor:
     """The value of a parameter as it is now, whatever is assigned to it later; any other tensor is itself."""
     return identity(t) if isinstance(t, Parameter) else t
 
 
 @op(_same, vjp=(None,))
-def stop_gradient(x):
+def stop_gradient(x: ArrayLike) -> Tensor:
     """`x`; no gradient flows through it.
 
     >>> import graphnet as gn
@@ -63,7 +67,7 @@ def stop_gradient(x):
     return x
 
 
-def _kind(x, dtype):
+def _kind(x: Any, dtype: Any) -> Any:
     kind = native(dtype)
     if kind.kind not in "biufc":
         raise TypeError(f"a tensor holds numbers or booleans; received dtype {kind}")
@@ -73,12 +77,12 @@ def _kind(x, dtype):
 
 
 @op(_same, dtype=lambda x, dtype: dtype, prepare=_kind, onnx="Cast", complex=True, vjp=(lambda g, y, x, dtype: g,))
-def astype(x, dtype):
+def astype(x: ArrayLike, dtype: DTypeLike) -> Tensor:
     """`x` in another dtype. To integers or booleans, no gradient flows."""
     return x.astype(dtype)
 
 
-def _listed(shape):
+def _listed(shape: Any) -> Any:
     """A shape given as an array, as integers."""
     return shape.tolist() if isinstance(shape, np.ndarray) else shape
 
@@ -90,17 +94,17 @@ def _listed(shape):
     complex=True,
     vjp=(lambda g, y, x, shape: reshape(g, x.shape),),
 )
-def reshape(x, shape):
+def reshape(x: ArrayLike, shape: ShapeLike) -> Tensor:
     """The elements of `x`, in C order, in another shape; one size can be -1."""
     return np.reshape(x, shape)
 
 
-def ravel(x):
+def ravel(x: ArrayLike) -> Tensor:
     """The elements of `x`, in C order, along one axis."""
     return reshape(x, (-1,))
 
 
-def _permutation(x, axes=None):
+def _permutation(x: Any, axes: Any = None) -> Any:
     rank = len(x.shape)
     found = tuple(reversed(range(rank))) if axes is None else shapes.axes_indices(tuple(axes), rank)
     if len(found) != rank:
@@ -115,12 +119,12 @@ def _permutation(x, axes=None):
     complex=True,
     vjp=(lambda g, y, x, axes: transpose(g, tuple(sorted(range(len(axes)), key=axes.__getitem__))),),
 )
-def transpose(x, axes=None):
+def transpose(x: ArrayLike, axes: Sequence[int] | None = None) -> Tensor:
     """`x` with its axes in another order, reversed if None."""
     return np.transpose(x, axes)
 
 
-def swapaxes(x, axis1, axis2):
+def swapaxes(x: ArrayLike, axis1: int, axis2: int) -> Tensor:
     """`x` with two axes exchanged."""
     x = _tensor(x)
     order = list(range(x.ndim))
@@ -129,7 +133,7 @@ def swapaxes(x, axis1, axis2):
     return transpose(x, tuple(order))
 
 
-def moveaxis(x, source, destination):
+def moveaxis(x: ArrayLike, source: ShapeLike, destination: ShapeLike) -> Tensor:
     """`x` with axes moved from `source` to `destination`, the others in their order."""
     x = _tensor(x)
     sources, targets = axes_of("moveaxis", x, source), axes_of("moveaxis", x, destination)
@@ -141,7 +145,7 @@ def moveaxis(x, source, destination):
     return transpose(x, tuple(order))
 
 
-def expand_dims(x, axis):
+def expand_dims(x: ArrayLike, axis: Axes) -> Tensor:
     """`x` with new axes of size one at `axis`, places in the result.
 
     >>> import graphnet as gn
@@ -155,7 +159,7 @@ def expand_dims(x, axis):
     return reshape(x, tuple(1 if i in places else next(sizes) for i in range(x.ndim + count)))
 
 
-def squeeze(x, axis=None):
+def squeeze(x: ArrayLike, axis: Axes = None) -> Tensor:
     """`x` without its axes of size one (those in `axis`, or all)."""
     x = _tensor(x)
     axes = axes_of("squeeze", x, axis) if axis is not None else [i for i, n in enumerate(x.shape) if n == 1]
@@ -165,7 +169,7 @@ def squeeze(x, axis=None):
     return reshape(x, tuple(n for i, n in enumerate(x.shape) if i not in axes))
 
 
-def _target(x, shape):
+def _target(x: Any, shape: Any) -> Any:
     wanted = (int(shape),) if isinstance(shape, (int, np.integer)) else tuple(map(operator.index, shape))
     if any(n < 0 for n in wanted):
         raise ValueError(f"a shape has no negative sizes; received {wanted}")
@@ -175,12 +179,12 @@ def _target(x, shape):
 
 
 @op(lambda x, shape: shape, onnx="Expand", prepare=_target, complex=True, vjp=(lambda g, y, x, shape: g,))
-def broadcast_to(x, shape):
+def broadcast_to(x: ArrayLike, shape: ShapeLike) -> Tensor:
     """`x` repeated along new and size-one axes to `shape`."""
     return np.broadcast_to(x, shape)
 
 
-def _joinable(*inputs, axis=0):
+def _joinable(*inputs: Any, axis: Any = 0) -> Any:
     rank = len(inputs[0].shape)
     for i, x in enumerate(inputs):
         if len(x.shape) != rank:
@@ -194,23 +198,23 @@ def _joinable(*inputs, axis=0):
     return {"axis": axis}
 
 
-def _joined_shape(*inputs, axis):
+def _joined_shape(*inputs: Any, axis: Any) -> Any:
     first = inputs[0].shape
     return (*first[:axis], sum(x.shape[axis] for x in inputs), *first[axis + 1 :])
 
 
-def _part(place, g, y, *inputs, axis):
+def _part(place: Any, g: Any, y: Any, *inputs: Any, axis: Any) -> Any:
     start = sum(x.shape[axis] for x in inputs[:place])
     return g[(slice(None),) * axis + (slice(start, start + inputs[place].shape[axis]),)]
 
 
 @op(_joined_shape, prepare=_joinable, onnx="Concat", complex=True, vjp=_part, name="concatenate")
-def _concatenate(*inputs, axis=0):
+def _concatenate(*inputs: Any, axis: Any = 0) -> Any:
     """The inputs one after the other along `axis`."""
     return np.concatenate(inputs, axis=axis)
 
 
-def concatenate(arrays, axis=0):
+def concatenate(arrays: Iterable[ArrayLike], axis: int | None = 0) -> Tensor:
     """`arrays`, equal but for the size of `axis`, one after the other along it; flattened first if `axis` is None."""
     parts = list(arrays)
     if not parts:
@@ -220,7 +224,7 @@ def concatenate(arrays, axis=0):
     return _concatenate(*parts, axis=axis)
 
 
-def _stackable(*inputs, axis=0):
+def _stackable(*inputs: Any, axis: Any = 0) -> Any:
     for i, x in enumerate(inputs):
         if x.shape != inputs[0].shape:
             raise ValueError(f"input 0 has shape {inputs[0].shape}, input {i} has {x.shape}: they must be the same")
@@ -234,12 +238,12 @@ def _stackable(*inputs, axis=0):
     vjp=lambda place, g, y, *inputs, axis: g[(slice(None),) * axis + (place,)],
     name="stack",
 )
-def _stack(*inputs, axis=0):
+def _stack(*inputs: Any, axis: Any = 0) -> Any:
     """The inputs side by side along a new axis."""
     return np.stack(inputs, axis=axis)
 
 
-def stack(arrays, axis=0):
+def stack(arrays: Iterable[ArrayLike], axis: int = 0) -> Tensor:
     """`arrays` of one shape side by side along a new axis at `axis`."""
     parts = list(arrays)
     if not parts:
@@ -247,7 +251,7 @@ def stack(arrays, axis=0):
     return _stack(*parts, axis=axis)
 
 
-def array_split(x, indices_or_sections, axis=0):
+def array_split(x: ArrayLike, indices_or_sections: ShapeLike, axis: int = 0) -> list[Tensor]:
     """`x` cut along `axis`, into a number of nearly equal parts or before the given places: a list of tensors."""
     x = _tensor(x)
     (axis,) = axes_of("array_split", x, axis)
@@ -264,7 +268,7 @@ def array_split(x, indices_or_sections, axis=0):
     return [x[(slice(None),) * axis + (slice(a, b),)] for a, b in pairwise(bounds)]
 
 
-def split(x, indices_or_sections, axis=0):
+def split(x: ArrayLike, indices_or_sections: ShapeLike, axis: int = 0) -> list[Tensor]:
     """`x` cut along `axis`, into a number of equal parts or before the given places: a list of tensors."""
     x = _tensor(x)
     if isinstance(indices_or_sections, (int, np.integer)):
@@ -274,7 +278,7 @@ def split(x, indices_or_sections, axis=0):
     return array_split(x, indices_or_sections, axis)
 
 
-def _widths(x, pad_width, value=0):
+def _widths(x: Any, pad_width: Any, value: Any = 0) -> Any:
     given = np.asarray(pad_width)
     if given.dtype.kind not in "iu" or (given < 0).any():
         raise ValueError(f"pad widths are whole numbers, 0 or more; received {pad_width}")
@@ -300,12 +304,12 @@ def _widths(x, pad_width, value=0):
     ),
     name="pad",
 )
-def _pad(x, pad_width, value=0):
+def _pad(x: Any, pad_width: Any, value: Any = 0) -> Any:
     """`x` with `value` around it."""
     return np.pad(x, pad_width, constant_values=value) if pad_width else x
 
 
-def pad(x, pad_width, mode="constant", constant_values=0):
+def pad(x: ArrayLike, pad_width: int | Sequence[Any], mode: str = "constant", constant_values: float = 0) -> Tensor:
     """`x` with `pad_width` numbers before and after each axis: one number, one pair, or a pair per axis.
 
     `mode` is "constant" (`constant_values`), "edge", "reflect", "symmetric" or "wrap", as in NumPy.
@@ -328,21 +332,21 @@ def pad(x, pad_width, mode="constant", constant_values=0):
         if a or b:
             if y.shape[axis] == 0:
                 raise ValueError(f"pad: axis {axis} of shape {y.shape} is empty: mode {mode!r} has nothing to repeat")
-            y = y[(slice(None),) * axis + (np.pad(np.arange(y.shape[axis]), (a, b), mode=mode),)]
+            y = y[(slice(None),) * axis + (np.pad(np.arange(y.shape[axis]), (a, b), mode=mode),)]  # type: ignore[call-overload]
     return y
 
 
-def _flipped(x, axis=None):
+def _flipped(x: Any, axis: Any = None) -> Any:
     return {"axis": shapes.axes_indices(axis, len(x.shape))}
 
 
 @op(_same, prepare=_flipped, complex=True, vjp=(lambda g, y, x, axis: flip(g, axis),))
-def flip(x, axis=None):
+def flip(x: ArrayLike, axis: Axes = None) -> Tensor:
     """`x` in reverse order along `axis` (all axes if None)."""
     return np.flip(x, axis)
 
 
-def _rolled(x, shift, axis=None):
+def _rolled(x: Any, shift: Any, axis: Any = None) -> Any:
     if axis is None:
         steps = shift if isinstance(shift, (tuple, list)) else (shift,)
         return {"shift": sum(map(operator.index, steps)), "axis": None}
@@ -357,17 +361,17 @@ def _rolled(x, shift, axis=None):
     return {"shift": tuple(map(operator.index, steps)), "axis": tuple(shapes.axis_index(a, len(x.shape)) for a in axes)}
 
 
-def _back(shift):
+def _back(shift: Any) -> Any:
     return tuple(-s for s in shift) if isinstance(shift, tuple) else -shift
 
 
 @op(_same, prepare=_rolled, complex=True, vjp=(lambda g, y, x, shift, axis: roll(g, _back(shift), axis),))
-def roll(x, shift, axis=None):
+def roll(x: ArrayLike, shift: ShapeLike, axis: Axes = None) -> Tensor:
     """`x` with its elements moved by `shift` along `axis` (flat if None), those at the end to the start."""
     return np.roll(x, shift, axis)
 
 
-def tile(x, reps):
+def tile(x: ArrayLike, reps: ShapeLike) -> Tensor:
     """`x` repeated as a whole, `reps` times along each axis."""
     x = _tensor(x)
     counts = tuple(reps) if isinstance(reps, (tuple, list, np.ndarray)) else (reps,)
@@ -381,7 +385,7 @@ def tile(x, reps):
     return reshape(spread, tuple(c * size for c, size in zip(counts, sizes, strict=True)))
 
 
-def repeat(x, repeats, axis=None):
+def repeat(x: ArrayLike, repeats: ShapeLike, axis: int | None = None) -> Tensor:
     """`x` with each element repeated along `axis` (flat if None), `repeats` times: one number or one each."""
     x = _tensor(x)
     if axis is None:
@@ -393,25 +397,27 @@ def repeat(x, repeats, axis=None):
     return x[(slice(None),) * axis + (np.repeat(np.arange(x.shape[axis]), counts.ravel()),)]
 
 
-def _triangle(x, k):
+def _triangle(x: Any, k: Any) -> Any:
     if x.ndim == 0:
         raise ValueError("a triangle needs at least one axis; received a tensor of shape ()")
-    return np.tri(*x.shape[-2:], k=k, dtype=bool)
+    return np.tri(*x.shape[-2:], k=k, dtype=bool)  # type: ignore[call-overload]
 
 
 @composite
-def tril(x, k=0):
+def tril(x: ArrayLike, k: int = 0) -> Tensor:
     """`x` with zeros above diagonal `k` of its last two axes; a vector counts as rows that are all the same."""
     return where(_triangle(x, k), x, 0)
 
 
 @composite
-def triu(x, k=0):
+def triu(x: ArrayLike, k: int = 0) -> Tensor:
     """`x` with zeros below diagonal `k` of its last two axes; a vector counts as rows that are all the same."""
     return where(_triangle(x, k - 1), 0, x)
 
 
-def tensor(data, dtype=None, requires_grad=False, name=None):
+def tensor(
+    data: ArrayLike, dtype: DTypeLike | None = None, requires_grad: bool = False, name: str | None = None
+) -> Tensor:
     """A tensor with a copy of `data`: numbers, lists, arrays. dtype follows NumPy unless given.
 
     Tensors that need a gradient, also inside of lists, which are stacked, keep their history; with `requires_grad` the
@@ -434,17 +440,17 @@ def tensor(data, dtype=None, requires_grad=False, name=None):
     return Tensor(data, dtype, requires_grad, name)
 
 
-def zeros(shape, dtype=np.float64):
+def zeros(shape: ShapeLike, dtype: DTypeLike = np.float64) -> Tensor:
     """A tensor of zeros."""
     return constant(as_array(np.zeros(shape, dtype)))
 
 
-def ones(shape, dtype=np.float64):
+def ones(shape: ShapeLike, dtype: DTypeLike = np.float64) -> Tensor:
     """A tensor of ones."""
     return constant(as_array(np.ones(shape, dtype)))
 
 
-def full(shape, fill_value, dtype=None):
+def full(shape: ShapeLike, fill_value: ArrayLike, dtype: DTypeLike | None = None) -> Tensor:
     """A tensor with `fill_value` everywhere: a number, or what broadcasts to `shape`."""
     if plain_data(fill_value):
         return constant(as_array(np.full(shape, fill_value, dtype)))
@@ -452,12 +458,14 @@ def full(shape, fill_value, dtype=None):
     return broadcast_to(fill_value if dtype is None else astype(fill_value, dtype), shape)
 
 
-def eye(N, M=None, k=0, dtype=np.float64):
+def eye(N: int, M: int | None = None, k: int = 0, dtype: DTypeLike = np.float64) -> Tensor:
     """A matrix with ones on diagonal `k`."""
     return constant(as_array(np.eye(N, M, k, dtype)))
 
 
-def arange(start, stop=None, step=1, dtype=None):
+def arange(
+    start: ArrayLike, stop: ArrayLike | None = None, step: ArrayLike = 1, dtype: DTypeLike | None = None
+) -> Tensor:
     """Numbers from `start` (0 if one argument is given) to before `stop` in steps.
 
     How many there are follows from the values of the arguments; their gradients are those of `start + step * i`.
@@ -469,13 +477,42 @@ def arange(start, stop=None, step=1, dtype=None):
     if stop is None:
         start, stop = 0, start
     if all(map(plain_data, (start, stop, step))):
-        return constant(as_array(np.arange(_array(start), _array(stop), _array(step), dtype)))
+        return constant(as_array(np.arange(_array(start), _array(stop), _array(step), dtype)))  # type: ignore[call-overload]
     count = len(np.arange(*(known(as_tensor(t)).item() for t in (start, stop, step))))
     y = start + step * np.arange(count)
     return y if dtype is None else astype(y, dtype)
 
 
-def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis=0):
+@overload
+def linspace(
+    start: ArrayLike,
+    stop: ArrayLike,
+    num: int = 50,
+    endpoint: bool = True,
+    retstep: Literal[False] = False,
+    dtype: DTypeLike | None = None,
+    axis: int = 0,
+) -> Tensor: ...
+@overload
+def linspace(
+    start: ArrayLike,
+    stop: ArrayLike,
+    num: int = 50,
+    endpoint: bool = True,
+    *,
+    retstep: Literal[True],
+    dtype: DTypeLike | None = None,
+    axis: int = 0,
+) -> tuple[Tensor, Any]: ...
+def linspace(
+    start: ArrayLike,
+    stop: ArrayLike,
+    num: int = 50,
+    endpoint: bool = True,
+    retstep: bool = False,
+    dtype: DTypeLike | None = None,
+    axis: int = 0,
+) -> Any:
     """`num` evenly spaced numbers from `start` to `stop`, without `stop` if not `endpoint`; the step too if `retstep`.
 
     Bounds can be arrays that broadcast: the numbers are then along `axis`.
@@ -489,7 +526,7 @@ def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis
         raise ValueError(f"linspace: the number of samples is 0 or more; received {num}")
     parts = count - 1 if endpoint else count
     if plain_data(start) and plain_data(stop):
-        y, step = np.linspace(_array(start), _array(stop), count, endpoint, True, dtype, axis)
+        y, step = np.linspace(_array(start), _array(stop), count, endpoint, True, dtype, axis)  # type: ignore[call-overload]
         return (constant(as_array(y)), step) if retstep else constant(as_array(y))
     # Python's numbers are weak.
     kind = np.result_type(*(x if x.__class__ in WEAK else as_tensor(x).dtype for x in (start, stop)))
@@ -503,19 +540,19 @@ def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis
     return (y, span / parts if parts else span * np.nan) if retstep else y
 
 
-def zeros_like(x, dtype=None):
+def zeros_like(x: ArrayLike, dtype: DTypeLike | None = None) -> Tensor:
     """Zeros in the shape and dtype of `x`."""
     x = _tensor(x)
     return constant(as_array(np.zeros(x.shape, dtype or x.dtype)))
 
 
-def ones_like(x, dtype=None):
+def ones_like(x: ArrayLike, dtype: DTypeLike | None = None) -> Tensor:
     """Ones in the shape and dtype of `x`."""
     x = _tensor(x)
     return constant(as_array(np.ones(x.shape, dtype or x.dtype)))
 
 
-def full_like(x, fill_value, dtype=None):
+def full_like(x: ArrayLike, fill_value: ArrayLike, dtype: DTypeLike | None = None) -> Tensor:
     """`fill_value` in the shape and dtype of `x`."""
     x = _tensor(x)
     if plain_data(fill_value):

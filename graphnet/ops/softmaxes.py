@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from graphnet import shapes
 from graphnet.declare import composite, op
+from graphnet.node import Tensor
 from graphnet.ops import reduce
 from graphnet.ops.elementwise import greater, where
 from graphnet.ops.index import sort
 from graphnet.ops.shaping import astype, flip, stop_gradient
 from graphnet.ops.transcendental import exp
+from graphnet.shapes import Axes
+from graphnet.typed import ArrayLike
 
 
-def _floating(x):
+def _floating(x: Any) -> Any:
     """Whole numbers as float64: the difference of two of them may not fit in their dtype."""
     return astype(x, np.float64) if x.dtype.kind in "biu" else x
 
 
 @composite
-def softmax(x, axis=-1):
+def softmax(x: ArrayLike, axis: Axes = -1) -> Tensor:
     """`exp(x) / sum(exp(x))` along `axis`: positive numbers whose sum is 1. Any size of `x` is safe.
 
     >>> import graphnet as gn
@@ -33,7 +38,7 @@ def softmax(x, axis=-1):
     return e / reduce.sum(e, axis=axis, keepdims=True)
 
 
-def _axis(x, axis=-1):
+def _axis(x: Any, axis: Any = -1) -> Any:
     return {"axis": shapes.axes_indices(axis, len(x.shape))}
 
 
@@ -44,7 +49,7 @@ def _axis(x, axis=-1):
     onnx="LogSoftmax",
     vjp=(lambda g, y, x, axis: g - exp(y) * reduce.sum(g, axis=axis, keepdims=True),),
 )
-def log_softmax(x, axis=-1):
+def log_softmax(x: ArrayLike, axis: int = -1) -> Tensor:
     """`log(softmax(x))` along `axis`, accurate where the softmax is too small to represent.
 
     >>> import graphnet as gn
@@ -60,7 +65,7 @@ def log_softmax(x, axis=-1):
 
 
 @composite
-def sparsemax(x, axis=-1):
+def sparsemax(x: ArrayLike, axis: int = -1) -> Tensor:
     """The nearest point to `x` among numbers of 0 or more whose sum along `axis` is 1 (Martins and Astudillo, 2016).
 
     Like a softmax, but small numbers give exactly 0, and their gradient is 0.

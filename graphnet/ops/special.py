@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
 from graphnet.declare import composite, elementwise
+from graphnet.node import Tensor
 from graphnet.ops.elementwise import absolute, divide, less, times, where
 from graphnet.ops.transcendental import sin
+from graphnet.typed import ArrayLike
 
 _TWO_BY_ROOT_PI = 2 / math.sqrt(math.pi)
 
@@ -30,7 +33,7 @@ _FAR = (
 )  # fmt: skip
 
 
-def _horner(coefficients, s):
+def _horner(coefficients: Any, s: Any) -> Any:
     y = np.full_like(s, coefficients[-1])
     for c in coefficients[-2::-1]:
         y *= s
@@ -38,13 +41,13 @@ def _horner(coefficients, s):
     return y
 
 
-def _square_parted(x):
+def _square_parted(x: Any) -> Any:
     """exp(-x^2) in float64, as exp(-h^2) exp(-(x - h)(x + h)) with h of few digits, so that h^2 is exact."""
     h = x.astype(np.float32).astype(np.float64)
     return np.exp(-h * h) * np.exp(-(x - h) * (x + h))
 
 
-def _erf_and_erfc(x):
+def _erf_and_erfc(x: Any) -> Any:
     """Both, in float64, of a float64 array."""
     size = np.abs(x)
     small = np.minimum(size, 1.0)
@@ -59,7 +62,7 @@ def _erf_and_erfc(x):
     return np.where(bad, x, erf), np.where(bad, x, erfc)
 
 
-def _through_double(x, place):
+def _through_double(x: Any, place: Any) -> Any:
     array = np.asarray(x)
     wide = array.astype(np.float64)
     return _erf_and_erfc(wide)[place].astype(array.dtype if array.dtype.kind == "f" else np.float64)
@@ -67,7 +70,7 @@ def _through_double(x, place):
 
 # The rounding of x * x alone would be an error of x * x units in the last place.
 @elementwise("gaussian({x})", vjp=(lambda g, y, x: times(g, y * (-2 * x)),), beside={"erf": None, "erfc": None})
-def gaussian(x):
+def gaussian(x: ArrayLike) -> Tensor:
     """Elementwise `exp(-x**2)`, to its last digits at any size."""
     if x.dtype == np.float64:
         return _square_parted(np.clip(x, -40.0, 40.0))
@@ -76,7 +79,7 @@ def gaussian(x):
 
 
 @elementwise("erf({x})", onnx="Erf", vjp=(lambda g, y, x: times(g, _TWO_BY_ROOT_PI * gaussian(x)),))
-def erf(x):
+def erf(x: ArrayLike) -> Tensor:
     """Elementwise error function, `2/sqrt(pi)` times the integral of `exp(-t**2)` from 0 to x.
 
     Within 2 units in the last place in float64. Chebyshev approximations of erf(x)/x below 1 and of the scaled
@@ -86,7 +89,7 @@ def erf(x):
 
 
 @elementwise("erfc({x})", vjp=(lambda g, y, x: times(g, -_TWO_BY_ROOT_PI * gaussian(x)),))
-def erfc(x):
+def erfc(x: ArrayLike) -> Tensor:
     """Elementwise `1 - erf(x)`, accurate where that is small."""
     return _through_double(x, 1)
 
@@ -96,7 +99,7 @@ _SINC = tuple((-1) ** k / math.factorial(2 * k + 1) for k in range(14))
 
 
 @composite
-def sinc(x):
+def sinc(x: ArrayLike) -> Tensor:
     """Elementwise `sin(pi x) / (pi x)`, 1 at 0; all its derivatives are right there too.
 
     >>> import graphnet as gn

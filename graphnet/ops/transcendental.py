@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
 from graphnet.declare import elementwise
 from graphnet.mode import state
+from graphnet.node import Tensor
 from graphnet.ops.elementwise import SQUARED, equal, isinf, isnan, logical_and, multiply, over, sqrt, times, where
+from graphnet.typed import ArrayLike
 
 _LN2 = math.log(2.0)
 _LN10 = math.log(10.0)
@@ -21,14 +24,14 @@ _UNDONE = (lambda g, y, x: times(g, where(isnan(y), math.nan, 1)),)
 @elementwise(
     "exp({x})", ufunc=np.exp, onnx="Exp", complex=True, vjp=(lambda g, y, x: times(g, y),), pairs={"log": _UNDONE}
 )
-def exp(x):
+def exp(x: ArrayLike) -> Tensor:
     """Elementwise exponential, `e ** x`."""
 
 
 @elementwise(
     "exp2({x})", ufunc=np.exp2, complex=True, vjp=(lambda g, y, x: times(g, y * _LN2),), pairs={"log2": _UNDONE}
 )
-def exp2(x):
+def exp2(x: ArrayLike) -> Tensor:
     """Elementwise `2 ** x`."""
 
 
@@ -36,31 +39,31 @@ def exp2(x):
 @elementwise(
     "expm1({x})", ufunc=np.expm1, complex=True, vjp=(lambda g, y, x: times(g, exp(x)),), pairs={"log1p": _UNDONE}
 )
-def expm1(x):
+def expm1(x: ArrayLike) -> Tensor:
     """Elementwise `exp(x) - 1`, accurate near 0."""
 
 
 @elementwise("log({x})", ufunc=np.log, onnx="Log", complex=True, vjp=(lambda g, y, x: over(g, x),))
-def log(x):
+def log(x: ArrayLike) -> Tensor:
     """Elementwise natural logarithm."""
 
 
 @elementwise("log2({x})", ufunc=np.log2, complex=True, vjp=(lambda g, y, x: over(g, x * _LN2),))
-def log2(x):
+def log2(x: ArrayLike) -> Tensor:
     """Elementwise logarithm to base 2."""
 
 
 @elementwise("log10({x})", ufunc=np.log10, complex=True, vjp=(lambda g, y, x: over(g, x * _LN10),))
-def log10(x):
+def log10(x: ArrayLike) -> Tensor:
     """Elementwise logarithm to base 10."""
 
 
 @elementwise("log1p({x})", ufunc=np.log1p, complex=True, vjp=(lambda g, y, x: over(g, 1 + x),))
-def log1p(x):
+def log1p(x: ArrayLike) -> Tensor:
     """Elementwise `log(1 + x)`, accurate near 0."""
 
 
-def _logistic_difference(a, b):
+def _logistic_difference(a: Any, b: Any) -> Any:
     """1 / (1 + exp(b - a)), with 1/2 for two equal infinities, whose difference is NaN."""
     both = logical_and(equal(a, b), isinf(a))
     return where(both, 0.5, sigmoid(where(both, 0, a) - where(both, 0, b)))
@@ -78,7 +81,7 @@ _ENDLESS = ("both are the same infinity: half of the gradient each", lambda y, a
     ),
     kink=_ENDLESS,
 )
-def logaddexp(a, b):
+def logaddexp(a: ArrayLike, b: ArrayLike) -> Tensor:
     """Elementwise `log(exp(a) + exp(b))`, at any size. Two infinite equal ones share the gradient."""
 
 
@@ -91,7 +94,7 @@ def logaddexp(a, b):
     ),
     kink=_ENDLESS,
 )
-def logaddexp2(a, b):
+def logaddexp2(a: ArrayLike, b: ArrayLike) -> Tensor:
     """Elementwise `log2(2 ** a + 2 ** b)`, at any size."""
 
 
@@ -101,7 +104,7 @@ _FEW = 512
 _PART = 1 << 12
 
 
-def _in_parts(f, out, x):
+def _in_parts(f: Any, out: Any, x: Any) -> Any:
     """`f(out, x, d)`, with `d` for what is between, in parts that stay in the cache."""
     if x.dtype != out.dtype:
         np.copyto(out, x, "unsafe")
@@ -115,8 +118,8 @@ def _in_parts(f, out, x):
         f(part, x[i : i + _PART], d[: part.size])
 
 
-def _sigmoid_into(out, x):
-    def f(out, x, d):
+def _sigmoid_into(out: Any, x: Any) -> Any:
+    def f(out: Any, x: Any, d: Any) -> Any:
         # `out` may be x itself.
         above = np.greater_equal(x, 0)
         np.abs(x, d)
@@ -130,8 +133,8 @@ def _sigmoid_into(out, x):
     _in_parts(f, out, x)
 
 
-def _sigmoid_slope_into(out, x):
-    def f(out, x, d):
+def _sigmoid_slope_into(out: Any, x: Any) -> Any:
+    def f(out: Any, x: Any, d: Any) -> Any:
         np.abs(x, out)
         np.negative(out, out)
         np.exp(out, out)
@@ -142,8 +145,8 @@ def _sigmoid_slope_into(out, x):
     _in_parts(f, out, x)
 
 
-def _tanh_slope_into(out, x):
-    def f(out, x, d):
+def _tanh_slope_into(out: Any, x: Any) -> Any:
+    def f(out: Any, x: Any, d: Any) -> Any:
         np.abs(x, out)
         np.multiply(out, -2, out)
         np.exp(out, out)
@@ -155,7 +158,7 @@ def _tanh_slope_into(out, x):
     _in_parts(f, out, x)
 
 
-def _written(into, x):
+def _written(into: Any, x: Any) -> Any:
     """What `into` writes, as a new array."""
     out = np.empty(x.shape, x.dtype if x.dtype.kind == "f" else np.float64)
     into(out, x)
@@ -168,7 +171,7 @@ def _written(into, x):
     vjp=(lambda g, y, x: g * sigmoid_slope(x),),
     into=_sigmoid_into,
 )
-def sigmoid(x):
+def sigmoid(x: ArrayLike) -> Tensor:
     """Elementwise logistic function, `1 / (1 + exp(-x))`, without overflow at any size."""
     # -|x|, of whole numbers too: an unsigned one has no negative.
     e = np.exp(np.copysign(x, -1.0))
@@ -182,7 +185,7 @@ def sigmoid(x):
     into=_sigmoid_slope_into,
     beside={"sigmoid": lambda y: y * (1 - y)},
 )
-def sigmoid_slope(x):
+def sigmoid_slope(x: ArrayLike) -> Tensor:
     """The derivative of `sigmoid`, `exp(-x) / (1 + exp(-x))**2`, to its last digits at any size."""
     if x.size <= _FEW and state.mode.raw:
         y = 0.5 / np.cosh(0.5 * x)
@@ -191,13 +194,13 @@ def sigmoid_slope(x):
 
 
 @elementwise("(max({x}, 0) + log1p(exp(-abs({x}))))", onnx="Softplus", vjp=(lambda g, y, x: g * sigmoid(x),))
-def softplus(x):
+def softplus(x: ArrayLike) -> Tensor:
     """Elementwise `log(1 + exp(x))`, at any size."""
     return np.logaddexp(x, 0)
 
 
 @elementwise("(min({x}, 0) - log1p(exp(-abs({x}))))", vjp=(lambda g, y, x: g * sigmoid(-x),))
-def log_sigmoid(x):
+def log_sigmoid(x: ArrayLike) -> Tensor:
     """Elementwise `log(sigmoid(x)) = -log(1 + exp(-x))`, at any size."""
     return -np.logaddexp(np.multiply(x, -1.0), 0)
 
@@ -210,7 +213,7 @@ def log_sigmoid(x):
     vjp=(lambda g, y, x: times(g, cos(x)),),
     pairs={"arcsin": _UNDONE},
 )
-def sin(x):
+def sin(x: ArrayLike) -> Tensor:
     """Elementwise sine of an angle in radians."""
 
 
@@ -222,27 +225,27 @@ def sin(x):
     vjp=(lambda g, y, x: times(g, -sin(x)),),
     pairs={"arccos": _UNDONE},
 )
-def cos(x):
+def cos(x: ArrayLike) -> Tensor:
     """Elementwise cosine of an angle in radians."""
 
 
 @elementwise("tan({x})", ufunc=np.tan, onnx="Tan", complex=True, vjp=(lambda g, y, x: times(g, 1 + y * y),))
-def tan(x):
+def tan(x: ArrayLike) -> Tensor:
     """Elementwise tangent of an angle in radians."""
 
 
 @elementwise("asin({x})", ufunc=np.arcsin, onnx="Asin", vjp=(lambda g, y, x: over(g, sqrt((1 - x) * (1 + x))),))
-def arcsin(x):
+def arcsin(x: ArrayLike) -> Tensor:
     """Elementwise inverse sine, in radians from -pi/2 to pi/2."""
 
 
 @elementwise("acos({x})", ufunc=np.arccos, onnx="Acos", vjp=(lambda g, y, x: over(-g, sqrt((1 - x) * (1 + x))),))
-def arccos(x):
+def arccos(x: ArrayLike) -> Tensor:
     """Elementwise inverse cosine, in radians from 0 to pi."""
 
 
 @elementwise("atan({x})", ufunc=np.arctan, onnx="Atan", vjp=(lambda g, y, x: over(g, 1 + x * x),))
-def arctan(x):
+def arctan(x: ArrayLike) -> Tensor:
     """Elementwise inverse tangent, in radians from -pi/2 to pi/2."""
 
 
@@ -258,12 +261,12 @@ _ORIGIN = ("both are 0: slopes 0", lambda y, a, b: np.equal(a, 0) & np.equal(b, 
     ),
     kink=_ORIGIN,
 )
-def arctan2(a, b):
+def arctan2(a: ArrayLike, b: ArrayLike) -> Tensor:
     """The angle, in radians from -pi to pi, of the point with height `a` and width `b`; all its
     derivatives at (0, 0) are 0."""
 
 
-def _length(y):
+def _length(y: Any) -> Any:
     """`y`, and infinity where it is 0: what is divided by it is 0 there, in every order of derivatives."""
     return where(equal(y, 0), math.inf, y)
 
@@ -277,12 +280,12 @@ SQUARED["hypot"] = (lambda g, y, a, b: times(g, 2 * a), lambda g, y, a, b: times
     vjp=(lambda g, y, a, b: times(g, a / _length(y)), lambda g, y, a, b: times(g, b / _length(y))),
     kink=_ORIGIN,
 )
-def hypot(a, b):
+def hypot(a: ArrayLike, b: ArrayLike) -> Tensor:
     """Elementwise `sqrt(a**2 + b**2)` without overflow; all its derivatives at (0, 0) are 0."""
 
 
 @elementwise("sinh({x})", ufunc=np.sinh, onnx="Sinh", complex=True, vjp=(lambda g, y, x: times(g, cosh(x)),))
-def sinh(x):
+def sinh(x: ArrayLike) -> Tensor:
     """Elementwise hyperbolic sine."""
 
 
@@ -294,7 +297,7 @@ def sinh(x):
     vjp=(lambda g, y, x: times(g, sinh(x)),),
     pairs={"arccosh": _UNDONE},
 )
-def cosh(x):
+def cosh(x: ArrayLike) -> Tensor:
     """Elementwise hyperbolic cosine."""
 
 
@@ -306,7 +309,7 @@ def cosh(x):
     vjp=(lambda g, y, x: g * (1 - y * y if x.dtype.kind == "c" else tanh_slope(x)),),
     pairs={"arctanh": _UNDONE},
 )
-def tanh(x):
+def tanh(x: ArrayLike) -> Tensor:
     """Elementwise hyperbolic tangent."""
 
 
@@ -317,7 +320,7 @@ def tanh(x):
     into=_tanh_slope_into,
     beside={"tanh": lambda y: 1 - y * y},
 )
-def tanh_slope(x):
+def tanh_slope(x: ArrayLike) -> Tensor:
     """The derivative of `tanh`, `1 / cosh(x)**2`, to its last digits at any size."""
     if x.size <= _FEW and state.mode.raw:
         y = np.reciprocal(np.cosh(x))
@@ -326,26 +329,26 @@ def tanh_slope(x):
 
 
 @elementwise("asinh({x})", ufunc=np.arcsinh, onnx="Asinh", vjp=(lambda g, y, x: over(g, hypot(x, 1)),))
-def arcsinh(x):
+def arcsinh(x: ArrayLike) -> Tensor:
     """Elementwise inverse hyperbolic sine."""
 
 
 @elementwise("acosh({x})", ufunc=np.arccosh, onnx="Acosh", vjp=(lambda g, y, x: over(g, sqrt(x - 1) * sqrt(x + 1)),))
-def arccosh(x):
+def arccosh(x: ArrayLike) -> Tensor:
     """Elementwise inverse hyperbolic cosine, of numbers from 1."""
 
 
 @elementwise("atanh({x})", ufunc=np.arctanh, onnx="Atanh", vjp=(lambda g, y, x: over(g, (1 - x) * (1 + x)),))
-def arctanh(x):
+def arctanh(x: ArrayLike) -> Tensor:
     """Elementwise inverse hyperbolic tangent, of numbers between -1 and 1."""
 
 
-def radians(x):
+def radians(x: ArrayLike) -> Tensor:
     """`x` degrees in radians."""
     return multiply(x, math.pi / 180)
 
 
-def degrees(x):
+def degrees(x: ArrayLike) -> Tensor:
     """`x` radians in degrees."""
     return multiply(x, 180 / math.pi)
 

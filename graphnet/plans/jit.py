@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from functools import partial, update_wrapper
 from types import FunctionType
-from typing import Any
+from typing import Any, Generic, overload
 
 import numpy as np
 
@@ -20,11 +20,12 @@ from graphnet.mode import state
 from graphnet.node import KINDS, constant
 from graphnet.plans.backend import backend_wanted
 from graphnet.plans.plan import Plan
+from graphnet.typed import P, R
 
 log = logging.getLogger("graphnet")
 
 
-class Compiled:
+class Compiled(Generic[P, R]):
     """What `graphnet.compile` gives: call it as the function.
 
     `plan` and `source` are of the last call; `compilations` counts the traces so far; `clear()` forgets them.
@@ -32,7 +33,7 @@ class Compiled:
 
     def __init__(
         self,
-        f: Callable[..., Any],
+        f: Callable[P, R],
         limit: int = 32,
         backend: str | None = None,
         static_argnums: Any = None,
@@ -155,7 +156,7 @@ class Compiled:
             self.plan = plan
         return plan
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         mode = state.mode
         if mode.trace is not None:
             return self._f(*args, **kwargs)
@@ -165,7 +166,7 @@ class Compiled:
             values: list[np.ndarray] = []
             key: list[Any] = []
             for a in args:
-                value = a._value if a.__class__ in KINDS and not a.requires_grad else a
+                value = a._value if a.__class__ in KINDS and not a.requires_grad else a  # type: ignore[attr-defined]
                 if value.__class__ is not np.ndarray:
                     break
                 values.append(value)  # type: ignore[arg-type]
@@ -181,7 +182,7 @@ class Compiled:
                         return plan.joined(args)
                     return plan.graph.structure([constant(r) for r in plan.run(values)])
         if kwargs or not self._simple:
-            args, kwargs = self._signature.bound(args, kwargs)
+            args, kwargs = self._signature.bound(args, kwargs)  # type: ignore[assignment]
         arguments = Arguments(self._signature, args, kwargs)
         plan = self._lowered(arguments)
         if short is not None:
@@ -219,6 +220,24 @@ class Method:
         return f"<{self.__func__!r} of {self.__self__!r}>"
 
 
+@overload
+def compile(
+    f: Callable[P, R],
+    *,
+    backend: str | None = None,
+    limit: int = 32,
+    static_argnums: int | Sequence[int] | None = None,
+    static_argnames: str | Sequence[str] | None = None,
+) -> Compiled[P, R]: ...
+@overload
+def compile(
+    f: None = None,
+    *,
+    backend: str | None = None,
+    limit: int = 32,
+    static_argnums: int | Sequence[int] | None = None,
+    static_argnames: str | Sequence[str] | None = None,
+) -> Callable[[Callable[P, R]], Compiled[P, R]]: ...
 def compile(
     f: Callable[..., Any] | None = None,
     *,

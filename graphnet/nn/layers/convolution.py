@@ -142,7 +142,7 @@ class _Conv(Convolution):
         self.add_bias(self.filters)
 
     def over_space(self, x: gn.Tensor) -> gn.Tensor:
-        y = gn.conv(x, self.kernel, self.strides, self.padding, self.dilation_rate, self.groups)
+        y = gn.conv(x, self.kernel, self.strides, self.padding, self.dilation_rate, self.groups)  # type: ignore[arg-type]
         return self.finished(y)  # (batch, *windows, filters)
 
 

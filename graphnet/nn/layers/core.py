@@ -165,7 +165,7 @@ class Dense(Layer):
             )
 
     def call(self, x: gn.Tensor) -> gn.Tensor:
-        y = gn.matmul(x, self.kernel)  # (batch, ..., units)
+        y = gn.matmul(x, self.kernel)  # type: ignore[arg-type]  # (batch, ..., units)
         if self.bias is not None:
             y = y + self.bias
         return y if self.activation is None else self.activation(y)

@@ -76,7 +76,7 @@ class Embedding(Layer):
     def call(self, x: gn.Tensor) -> gn.Tensor:
         what = f"Layer '{self.name}' ({self.described()})"
         places = whole_numbers(x, what) if x.dtype.kind == "f" else x.astype("int64") if x.dtype.kind == "b" else x
-        return gn.take_rows(self.embeddings, places, what=what)
+        return gn.take_rows(self.embeddings, places, what=what)  # type: ignore[arg-type]
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return (*as_shape(input_shape), self.output_dim)

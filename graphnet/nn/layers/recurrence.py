@@ -232,7 +232,7 @@ class Recurrent(Layer):
             last = self.gates if last is None else last
             part = kernel if last - first == self.gates else kernel[:, first * units : last * units]  # type: ignore[index]
             if masks is None:
-                return gn.matmul(h, part)
+                return gn.matmul(h, part)  # type: ignore[arg-type]
             pieces = [
                 gn.matmul(h * masks[n % len(masks)], part[:, (n - first) * units : (n - first + 1) * units])  # type: ignore[index]
                 for n in range(first, last)

@@ -172,7 +172,7 @@ class _Separable(Convolution):
     def over_space(self, x: gn.Tensor) -> gn.Tensor:
         assert self.depthwise_kernel is not None
         y = depthwise(x, self.depthwise_kernel, self.strides, self.padding, self.dilation_rate)
-        return self.finished(gn.conv(y, self.pointwise_kernel))
+        return self.finished(gn.conv(y, self.pointwise_kernel))  # type: ignore[arg-type]
 
 
 @table.add("SeparableConvolution1D", "separable_convolution1d")

@@ -92,7 +92,7 @@ class _Transposed(Convolution):
     def over_space(self, x: gn.Tensor) -> gn.Tensor:
         along = [self._along(axis, n) for axis, n in enumerate(x.shape[1:-1])]
         padding, size = tuple(p for p, _ in along), tuple(n for _, n in along)
-        y = gn.conv_transpose(x, self.kernel, self.strides, padding, self.dilation_rate, size=size)
+        y = gn.conv_transpose(x, self.kernel, self.strides, padding, self.dilation_rate, size=size)  # type: ignore[arg-type]
         return self.finished(y)  # (batch, *size, filters)
 
 

@@ -41,7 +41,7 @@ def circle(
     same = gn.equal(labels, known)  # (batch, others)
     different = gn.logical_not(same)
     if remove_diagonal:
-        same = gn.logical_and(same, np.eye(*same.shape) == 0)
+        same = gn.logical_and(same, np.eye(same.shape[0], same.shape[1]) == 0)
     d = gn.maximum(1.0 - gn.matmul(p, gn.transpose(others)), 0.0)
     near = -gamma * (margin + d) * (margin - d)
     far = gamma * gn.maximum(1.0 + margin - d, 0.0) * (1.0 - margin - d)
