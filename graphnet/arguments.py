@@ -107,7 +107,7 @@ def known_by(value: Any, where: object, said: bool = False) -> Any:
     if said and not isinstance(value, Tensor) and flatten(value)[1].count != 1:
         leaves, structure = flatten(value)
         return (structure, *(known_by(leaf, where, said) for leaf in leaves))
-    if kind.__eq__ is object.__eq__ or kind in KINDS:
+    if kind.__eq__ is object.__eq__ or kind in KINDS:  # type: ignore[comparison-overlap]
         if said:
             return kind, _Same(value)
         raise TypeError(_refused(value, where, "is known by nothing but its address, and may change"))

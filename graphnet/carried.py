@@ -46,7 +46,7 @@ def _asked(call: Any, wanted: Sequence[int], g: Any, inputs: Sequence[Any]) -> l
     may_raise=True,
     hidden=True,
 )
-def custom(*inputs, call):
+def custom(*inputs: Any, call: Any) -> Any:
     """A function of eager tensors with a gradient of its own: `call` computes both."""
     return call.forward(inputs)
 
@@ -57,7 +57,7 @@ def custom(*inputs, call):
     vjp=Joint(_attached_slopes),
     may_raise=True,
 )
-def attached(*inputs, call):
+def attached(*inputs: Any, call: Any) -> Any:
     """The first input; its gradient goes to the others, as `call` says."""
     return inputs[0]
 

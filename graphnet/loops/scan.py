@@ -78,7 +78,7 @@ def _scan_into(out: np.ndarray, *arrays: np.ndarray, body: Body, length: int, re
     may_raise=lambda *inputs, body, length, reverse: body.can_fail,
     ready=lambda body, length, reverse: loop_of(body).wait(),
 )
-def _scan(*inputs, body, length, reverse):
+def _scan(*inputs: Any, body: Any, length: Any, reverse: Any) -> Any:
     """The flat result of a loop: the last carries, the stacked outputs, the sums."""
     out = np.empty(body.size(length), body.dtype)
     _scan_into(out, *inputs, body=body, length=length, reverse=reverse)

@@ -18,7 +18,7 @@ def check_unmasked(value: Any, what: str) -> None:
     """Raise `TypeError` for a masked array with masked elements, which would count as if they were there."""
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
         raise TypeError(
-            f"{what} is a masked array, and {int(np.ma.count_masked(value))} of its elements are masked: they can't be "
+            f"{what} is a masked array, and {int(np.ma.count_masked(value))} of its elements are masked: they can't be "  # type: ignore[no-untyped-call]
             "left out here. Fill them, as in value.filled(0), and leave out rows by sample_weight=~mask."
         )
     if isinstance(value, (list, tuple)):

@@ -34,6 +34,7 @@ from graphnet.nn.shapes import TRIALS, flat, merged_shapes, shapes_of, with_shap
 from graphnet.nn.showing import Showing
 from graphnet.nn.sparse import rows_of
 from graphnet.nn.step import Steps
+from graphnet.nn.streams import is_stream
 from graphnet.nn.using import alone, use_of
 
 #: the model that each optimizer was given to
@@ -361,7 +362,7 @@ class Model(Saveable, Showing, Layer):
                 held = feeding.held_out(validation_data)
             elif validation_split:
                 (x, y, sample_weight), held = feeding.split_off(self, x, y, sample_weight, validation_split)
-            if iterations is not None and not feeding.is_stream(x):
+            if iterations is not None and not is_stream(x):
                 batch_size = max(1, len(data.as_array(x, "x", self.dtype)))
             options: dict[str, Any] = {
                 "batch_size": batch_size,

@@ -192,7 +192,7 @@ def _slopes(places: Sequence[int], g: Any, y: Any, *inputs: Any, function: Diffe
     may_raise=lambda *inputs, function, kept: function.can_fail,
     ready=lambda function, kept: function.wait(),
 )
-def _called(*inputs, function, kept):
+def _called(*inputs: Any, function: Any, kept: Any) -> Any:
     """What a compiled function gives: one result, several in one flat array."""
     (result,) = function.plan.run([np.asarray(a) for a in inputs[: len(function.graph.inputs)]])
     return result

@@ -55,7 +55,7 @@ class Compiled(Generic[P, R]):
         self._plain: dict[Any, Plan] = {}
         self._recent: set[Plan] = set()
         #: what is compiled for each object that has this as a method, by its address while it is there
-        self._methods: OrderedDict[int, tuple[Any, Compiled]] = OrderedDict()
+        self._methods: OrderedDict[int, tuple[Any, Compiled[..., Any]]] = OrderedDict()
         self._lock = threading.RLock()
         forks.follow(self)
         self.compilations = 0
@@ -81,7 +81,7 @@ class Compiled(Generic[P, R]):
             return self
         return Method(self._of(instance), instance)
 
-    def _of(self, instance: Any) -> Compiled:
+    def _of(self, instance: Any) -> Compiled[..., Any]:
         """The function of one object: what it reads of the object is its own, and ends with it."""
         key = id(instance)
         with self._lock:
@@ -207,7 +207,7 @@ class _Bound:
 class Method:
     """A compiled method of one object: called without it, and with the attributes of what is compiled."""
 
-    def __init__(self, compiled: Compiled, instance: Any):
+    def __init__(self, compiled: Compiled[..., Any], instance: Any):
         self.__func__, self.__self__ = compiled, instance
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
