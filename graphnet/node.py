@@ -455,8 +455,13 @@ def as_array(data: Any, dtype: Any = None, copy: bool = False) -> np.ndarray:
 
 
 def native(dtype: Any) -> np.dtype:
-    """A dtype in this machine's byte order."""
-    return np.dtype(dtype).newbyteorder("=")
+    """A dtype in this machine's byte order: NumPy's own object for it, if it has one.
+
+    NumPy compares the dtypes of arrays that share memory as objects: with an equal one it takes an operation in place
+    for one on arrays that overlap, and copies.
+    """
+    kind = np.dtype(dtype)
+    return np.dtype(kind.char) if kind.kind in "biufc" else kind.newbyteorder("=")
 
 
 def known(t: Tensor) -> np.ndarray:

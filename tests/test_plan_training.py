@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
+import tracemalloc
 
 import numpy as np
 import pytest
-from backends import BACKENDS, NEEDS_LLVM, each_backend
+from backends import BACKENDS, NEEDS_LLVM, each_backend, settled
 
 import graphnet as gn
 from graphnet import nn
@@ -121,38 +118,38 @@ def test_dropout_masks_are_the_same_bits(dtype, backend):
             np.testing.assert_allclose(found.numpy(), other.numpy(), rtol=rtol)
 
 
-ALLOCATES = """
-import tracemalloc
-import numpy as np
-from graphnet import nn
-
-model = nn.Sequential([nn.Input((200,)), nn.Dense(300, "relu"), nn.Dropout(0.5), nn.Dense(10, "softmax")])
-model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
-x, y = np.ones((64, 200), "float32"), np.zeros(64, "int64")
-for _ in range(10):
-    model.train_on_batch(x, y)
-model.plan.wait()
-steps = model.steps
-steps.train(x, y, None)
-tracemalloc.start()
-for _ in range(5):
-    steps.train(x, y, None)
-peak = tracemalloc.get_traced_memory()[1]
-print(model.plan.backend, peak)
-"""
-
-
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_a_training_step_allocates_nothing_of_size(backend):
-    """In a process of its own: what other tests left in this one is allocated beside."""
-    root = str(Path(__file__).resolve().parents[1])
-    setting = {"GRAPHNET_NATIVE": "1" if backend == "native" else "0", "PYTHONPATH": root, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, "-c", ALLOCATES], capture_output=True, text=True, env={**os.environ, **setting}, check=True
-    )
-    found, peak = done.stdout.split()
-    assert found == backend
-    assert int(peak) < (30_000 if backend == "native" else 60_000)
+def test_a_training_step_allocates_nothing_of_size(backend, monkeypatch):
+    monkeypatch.setenv("GRAPHNET_NATIVE", "1" if backend == "native" else "0")
+    model = nn.Sequential([nn.Input((200,)), nn.Dense(300, "relu"), nn.Dropout(0.5), nn.Dense(10, "softmax")])
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    x, y = np.ones((64, 200), "float32"), np.zeros(64, "int64")
+    for _ in range(10):
+        model.train_on_batch(x, y)
+    model.plan.wait()
+    steps = model.steps
+    steps.train(x, y, None)
+    settled()
+    assert model.plan.backend == backend
+    tracemalloc.start()
+    try:
+        for _ in range(5):
+            steps.train(x, y, None)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < (30_000 if backend == "native" else 60_000)
+
+
+def test_dtypes_are_numpys_own_objects():
+    """NumPy copies an operand of what is computed in place, where the dtypes are equal and not the same object."""
+    own = np.dtype("float32")
+    other = own.newbyteorder("=")  # as a pickle has it
+    assert other == own and other is not own
+    for dtype in (own, other, ">f4", "<f4", np.float32):
+        x = gn.input((2,), dtype)
+        assert x.dtype is own and gn.exp(x).dtype is own and gn.astype(gn.input((2,), "int64"), dtype).dtype is own
+    assert gn.tensor(np.ones(2, ">f4")).dtype is own
 
 
 @NEEDS_LLVM

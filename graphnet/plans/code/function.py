@@ -17,7 +17,7 @@ import numpy as np
 
 from graphnet.escape import line
 from graphnet.graph import Graph
-from graphnet.node import Parameter, Tensor
+from graphnet.node import Parameter, Tensor, native
 from graphnet.plans import blas
 from graphnet.plans.code import numpy_lines
 from graphnet.plans.kernels.pointwise import inlined
@@ -248,7 +248,7 @@ class Code:
         key, name = self.key(place.base), self.id(t)
         if key in self.arena.offset:
             start = self.start + self.arena.offset[key]
-            whole = self.block[start : start + place.base.nbytes].view(place.base.dtype)
+            whole = self.block[start : start + place.base.nbytes].view(native(place.base.dtype))
             strides = [s * t.dtype.itemsize for s in place.strides]
             self.scope[name] = np.lib.stride_tricks.as_strided(whole[place.offset :], t.shape, strides)
         elif self.places.is_view(t):
