@@ -7,7 +7,7 @@ recurses, and only gradients on the path from the outputs to what is asked for a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -17,8 +17,6 @@ from graphnet.apply import COMPLEX, as_tensor, described
 from graphnet.mode import Region, mode, state
 from graphnet.node import KINDS, Parameter, Spec, Tensor
 from graphnet.ops import shaping
-from graphnet.ops.complexes import real
-from graphnet.ops.reduce import sum as sum_op
 from graphnet.record import Joint, Op, Rule
 
 ndarray = np.ndarray
@@ -26,10 +24,8 @@ _age = attrgetter("_tick")
 _HALF = np.dtype(np.float16)
 
 
-def _fit(g: Any, shape: tuple[int, ...], dtype: np.dtype) -> ndarray:
-    """A bare gradient in the shape and dtype of its value: broadcast axes summed, missing ones repeated."""
-    if g.__class__ is not ndarray:
-        g = np.asarray(g)
+def _fit(g: Any, shape: tuple[int, ...], dtype: np.dtype) -> Any:
+    """A gradient, array or tensor, in the shape and dtype of its value: broadcast axes summed, others repeated."""
     if g.shape != shape:
         if g.dtype == _HALF:
             # Eleven bits lose what is added to a sum of 2,000.
@@ -41,30 +37,13 @@ def _fit(g: Any, shape: tuple[int, ...], dtype: np.dtype) -> ndarray:
         if axes and g.ndim == len(shape):
             g = g.sum(axis=axes, keepdims=True)
         if g.shape != shape:
-            g = np.broadcast_to(g, shape)
-    if g.dtype != dtype:
-        # Of what flows through complex numbers to a real one, the real part is its gradient.
-        g = (g.real if g.dtype.kind == "c" and dtype.kind != "c" else g).astype(dtype)
-    return g
-
-
-def _fit_tensor(g: Tensor, shape: tuple[int, ...], dtype: np.dtype) -> Tensor:
-    """`_fit` in tensor ops."""
-    if g.shape != shape:
-        if g.dtype == _HALF:
-            g = shaping.astype(g, dtype=np.dtype(np.float32))
-        extra = g.ndim - len(shape)
-        if extra > 0:
-            g = sum_op(g, axis=tuple(range(extra)))
-        axes = tuple(i for i, n in enumerate(shape) if n == 1 and g.shape[i - len(shape)] != 1) if g.ndim else ()
-        if axes and g.ndim == len(shape):
-            g = sum_op(g, axis=axes, keepdims=True)
-        if g.shape != shape:
-            g = shaping.broadcast_to(g, shape)
+            g = np.broadcast_to(g, shape) if g.__class__ is ndarray else shaping.broadcast_to(g, shape)
     if g.dtype != dtype:
         if g.dtype.kind == "c" and dtype.kind != "c":
-            g = real(g)
-        g = g if g.dtype == dtype else shaping.astype(g, dtype=dtype)
+            # Of what flows through complex numbers to a real one, the real part is its gradient.
+            g = g.real
+        if g.dtype != dtype:
+            g = g.astype(dtype)
     return g
 
 
@@ -158,9 +137,20 @@ def joined(op: Op, inputs: Sequence[Any]) -> tuple[Tensor, Sequence[Rule]] | Non
     return None if rules is None else (t, rules)
 
 
-def _sweep(
-    nodes: list[Tensor], reached: set[Tensor], grads: dict[Tensor, ndarray], keep: frozenset[Tensor], debug: Any
-) -> None:
+def _swept(
+    nodes: list[Tensor],
+    reached: set[Tensor],
+    grads: dict[Tensor, Any],
+    keep: frozenset[Tensor],
+    debug: Any,
+    enter: Callable[[Tensor], Sequence[Any]] | None = None,
+) -> dict[Tensor, Any]:
+    """The one loop of every backward pass: `grads` carried back through `nodes` by the rules of their ops.
+
+    Rules run on arrays, or on tensors where `enter` is given: that is told of each node, and answers with what the
+    rules read as its inputs.
+    """
+    kind, converted = (ndarray, np.asarray) if enter is None else (Tensor, as_tensor)
     for node in nodes:
         op = node.op
         if op is None:
@@ -177,36 +167,49 @@ def _sweep(
                     node, rules = both
         inputs = node._inputs
         attrs = node.attrs
-        values = [t._value if t.__class__ in KINDS else t for t in inputs]
+        y: Any
+        values: Sequence[Any]
+        if enter is None:
+            y, values = node._value, [t._value if t.__class__ in KINDS else t for t in inputs]
+        else:
+            y, values = node, enter(node)
         if debug is not None and rules is op.vjp:
-            debug.kink(node, g, node._value, values)
+            _check_kink(debug, node, g)
         if rules.__class__ is Joint:
             wanted = [place for place, t in enumerate(inputs) if t in reached]
-            rules = rules.answered(wanted, g, node._value, values, attrs)
+            rules = rules.answered(wanted, g, y, values, attrs)
         place = -1
         for t in inputs:
             place += 1
             if t.__class__ is Parameter and t._changed > node._tick:
-                _check_unchanged(node, t, reached, g, node._value, values)
+                _check_unchanged(node, t, reached, g, y, values)
             if t not in reached:
                 continue
             rule = rules[place] if rules.__class__ is tuple else op.rule(place)
             if rule is None:
                 continue
-            h = rule(g, node._value, *values, **attrs) if attrs else rule(g, node._value, *values)
+            h = rule(g, y, *values, **attrs) if attrs else rule(g, y, *values)
             if h is None:
                 continue
             v = t._value
-            if h.__class__ is not ndarray or h.shape != v.shape or h.dtype != v.dtype:
-                h = _fit(h, v.shape, v.dtype)
-            if debug is not None:
+            if h.__class__ is not kind or h.shape != v.shape or h.dtype != v.dtype:
+                h = _fit(converted(h), v.shape, v.dtype)
+            if debug is not None and enter is None:
                 debug.check_gradient(node, place, g, h)
                 state.mode = state.mode.replaced(strict=False)
-                plain = rule(g, node._value, *values, **attrs)
+                plain = np.asarray(rule(g, y, *values, **attrs))
                 state.mode = state.mode.replaced(strict=True)
                 debug.zero_times_infinity(node, _fit(plain, v.shape, v.dtype), h)
             before = grads.get(t)
             grads[t] = h if before is None else before + h
+    return grads
+
+
+def _check_kink(debug: Any, node: Tensor, g: Any) -> None:
+    """Tell a debug watch of a gradient that comes to a node, if both have numbers."""
+    known = [t._value if t.__class__ in KINDS else t for t in (g, node, *node._inputs)]
+    if known[0].__class__ is not Spec and known[1].__class__ is not Spec:
+        debug.kink(node, known[0], known[1], known[2:])
 
 
 def _has_nan(g: ndarray) -> bool:
@@ -232,13 +235,10 @@ def on_arrays(
     with np.errstate(all="ignore"):
         try:
             state.mode = before.replaced(raw=True, region=None, trace=None, of=None, strict=False)
-            grads = dict(start)
-            if before.debug is None:
-                _sweep(nodes, reached, grads, keep, None)
+            grads = _swept(nodes, reached, dict(start), keep, None) if before.debug is None else {}
             if before.debug is not None or any(_has_nan(g) for g in grads.values()):
                 state.mode = state.mode.replaced(strict=True)
-                grads = dict(start)
-                _sweep(nodes, reached, grads, keep, before.debug)
+                grads = _swept(nodes, reached, dict(start), keep, before.debug)
         finally:
             state.mode = before
     return grads
@@ -266,47 +266,13 @@ def on_tensors(
         _check_complex(nodes, reached)
     assigned = before.trace is not None and bool(before.trace.current)
     twins: dict[Region, Region] = {}
-    grads = dict(start)
+
+    def enter(node: Tensor) -> Sequence[Any]:
+        state.mode = before.replaced(region=_mirrored(node.region, twins), of=node, raw=False)
+        # In a trace, rules read what the node read: not what parameters were assigned since.
+        return [before.trace.begun(t) for t in node._inputs] if assigned else node._inputs
+
     try:
-        for node in nodes:
-            op = node.op
-            if op is None:
-                continue
-            g = grads.get(node) if node in keep else grads.pop(node, None)
-            if g is None:
-                continue
-            rules: Any = op.vjp
-            if op.pairs is not None:
-                inner = node._inputs[0]
-                if inner.__class__ is Tensor and inner.op is not None and inner.op.paired:
-                    both = joined(op, node._inputs)
-                    if both is not None and inner not in keep:
-                        node, rules = both
-            inputs = node._inputs
-            # In a trace, rules read what the node read: not what parameters were assigned since.
-            read = [before.trace.begun(t) for t in inputs] if assigned else inputs
-            if before.debug is not None and rules is op.vjp and not (node.is_symbolic or g.is_symbolic):
-                known = [t._value if t.__class__ in KINDS else t for t in inputs]
-                before.debug.kink(node, g._value, node._value, known)
-            state.mode = before.replaced(region=_mirrored(node.region, twins), of=node, raw=False)
-            if rules.__class__ is Joint:
-                wanted = [place for place, t in enumerate(inputs) if t in reached]
-                rules = rules.answered(wanted, g, node, read, node.attrs)
-            for place, t in enumerate(inputs):
-                if t.__class__ is Parameter and t._changed > node._tick:
-                    _check_unchanged(node, t, reached, g, node, inputs)
-                if t not in reached:
-                    continue
-                rule = rules[place] if rules.__class__ is tuple else op.rule(place)
-                if rule is None:
-                    continue
-                h = rule(g, node, *read, **node.attrs)
-                if h is None:
-                    continue
-                if not isinstance(h, Tensor):
-                    h = as_tensor(h)
-                h = _fit_tensor(h, t.shape, t.dtype)
-                grads[t] = grads[t] + h if t in grads else h
+        return _swept(nodes, reached, dict(start), keep, before.debug, enter)
     finally:
         state.mode = before
-    return grads
