@@ -8,9 +8,10 @@ from backends import NEEDS_LLVM, each_backend
 
 import graphnet as gn
 from graphnet.ops import pooling
-from graphnet.plans import blas, ir_text
+from graphnet.plans import blas
 from graphnet.plans.code import thread_pool
 from graphnet.plans.code.native_lines import NativeCode
+from graphnet.plans.kernels import tiles
 
 #: batch, sizes, window, strides, padding, dilation, channels in and out
 CONVOLUTIONS = {
@@ -232,6 +233,6 @@ def test_the_profile_knows_convolutions_as_kernels(rng):
 
 
 def test_blocks():
-    assert ir_text.widths(21, 16) == [(0, 16), (16, 4), (20, 1)]
-    assert ir_text.widths(32, 16) == [(0, 16), (16, 16)]
-    assert ir_text.widths(0, 16) == []
+    assert tiles.widths(21, 16) == [(0, 16), (16, 4), (20, 1)]
+    assert tiles.widths(32, 16) == [(0, 16), (16, 16)]
+    assert tiles.widths(0, 16) == []

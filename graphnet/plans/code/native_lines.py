@@ -8,6 +8,7 @@ parameters, outputs) the array objects, whose data pointer it reads itself.
 from __future__ import annotations
 
 import ctypes
+import re
 from collections.abc import Hashable
 from functools import cache
 from typing import Any
@@ -178,8 +179,7 @@ class NativeCode(Code):
         scales = ["1.0", "0.0"]
         if t.op is not None and t.op.name == "matmul" and gemv.fits(p):
             ends = ", ".join(f"ptr {pointer}" for pointer in (result, *pointers[:2]))
-            self.library.declare_lines(gemv.declared(p))
-            self._run.append(f"call void {self._named(gemv.row_text(p))}({ends})")
+            self._run.append(f"call void {self._named(windows.as_text(gemv.row(p), self.library))}({ends})")
             return
         if t.op is not None and t.op.name == "gemm":
             old = self._pointer(self.key(t.inputs[0]))
@@ -253,14 +253,14 @@ class NativeCode(Code):
     # The table of addresses, and the text.
 
     def setup(self) -> list[str]:
-        texts = [
-            text.replace("define NAME(", f"define internal void {name}(", 1) for text, name in self.kernel_names.items()
-        ]
-        memcpy = "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)"
+        texts = []
+        for text, name in self.kernel_names.items():
+            texts.append(re.sub(r"define (void )?NAME\(", f"define internal void {name}(", text, count=1))
+        self.library.declare_lines(["declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)"])
         if any(name.startswith("part") for name in self.exports):
             self.exports.append("crew_wait")
             self._functions.append(thread_pool.wait_text())
-        self.ir = "\n".join([self.library.text(), memcpy, *texts, *self._functions, metadata()]) + "\n"
+        self.ir = "\n".join([self.library.text(), *texts, *self._functions, metadata()]) + "\n"
         self.table = (ctypes.c_int64 * len(self.slots))()
         self.table[0] = self.block.__array_interface__["data"][0] + self.start
         self._held: list[np.ndarray] = []

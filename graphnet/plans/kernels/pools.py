@@ -1,17 +1,22 @@
-"""Pooling as native loops, a block of channels at a time: the ops of `graphnet.ops.pooling`."""
+"""Pooling as native loops, a block of channels at a time: the ops of `graphnet.ops.pooling`.
+
+The functions write into a kernel `k` of the loop language, for the samples from the first to before the second number.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 from itertools import product
 from typing import NamedTuple
 
 import numpy as np
 
 from graphnet.node import Tensor
-from graphnet.plans.ir_text import WIDE, Text, scalar, vector, widths
+from graphnet.plans.kernels.convolutions import Samples
+from graphnet.plans.kernels.tiles import WIDE, Count, blocks, numbered
+from graphnet.plans.nest.language import Kernel
+from graphnet.plans.nest.values import UINT8, Pointer, exactly, where
 from graphnet.plans.order.views import row_major
 
 OPS = frozenset({"max_pool", "max_pool_at", "window_put"})
@@ -40,6 +45,23 @@ class Geometry(NamedTuple):
         """Whether no element is in two windows."""
         return all(k <= s for k, s in zip(self.window, self.strides, strict=True))
 
+    @property
+    def exact(self) -> bool:
+        """Whether each element is in one window."""
+        return self.strides == self.window and all(
+            m * s == n for n, m, s in zip(self.sizes, self.fit, self.strides, strict=True)
+        )
+
+    @property
+    def steps(self) -> tuple[int, ...]:
+        """How far apart the elements of a sample are, along each axis of space."""
+        return row_major((*self.sizes, self.channels))[:-1]
+
+    @property
+    def inside(self) -> list[int]:
+        """How far each element of a window is from its beginning."""
+        return [int(numbered(at, self.steps)) for at in product(*(range(k) for k in self.window))]
+
 
 def geometry(t: Tensor) -> Geometry | None:
     """The sizes of the pooling that `t` is, None for what has no native form: padding, large windows."""
@@ -52,117 +74,59 @@ def geometry(t: Tensor) -> Geometry | None:
     return Geometry(x.shape[0], x.shape[1:-1], fit, t.attrs["window"], t.attrs["strides"], x.shape[-1], x.dtype)
 
 
-class Writer(Text):
-    """Writes one of the functions for these sizes."""
+def _each_window(k: Kernel, g: Geometry, samples: Samples, body: Callable[[Count, Count], None]) -> None:
+    """`body(begin, number)` for all windows: where one begins in what is pooled, and where its result lies."""
+    with k.loop(samples[1], samples[0]) as n, k.nest(g.fit) as at:
+        moved = numbered(at, [s * step for s, step in zip(g.strides, g.steps, strict=True)])
+        number = numbered(at, row_major(g.fit)) + n * math.prod(g.fit)
+        body(moved + n * (math.prod(g.sizes) * g.channels), number * g.channels)
 
-    def __init__(self, g: Geometry):
-        super().__init__()
-        self.g = g
-        self.kind = scalar(g.dtype)
-        self.align = g.dtype.itemsize
-        self.steps = row_major((*g.sizes, g.channels))[:-1]
 
-    def write(self, name: str, pointers: Sequence[str], shared: bool) -> None:
-        """The loops of the op `name`, whose inputs and result are at `pointers`, from %lo to %hi if they are shared."""
-        if name == "window_put":
-            slope, places, x = pointers
-            self.put(slope, places, x, shared)
-        elif name == "max_pool":
-            self.largest(pointers[0], pointers[1], None, shared)
-        else:
-            self.largest(pointers[0], None, pointers[1], shared)
+def largest(k: Kernel, g: Geometry, x: Pointer, y: Pointer | None, positions: Pointer | None, samples: Samples) -> None:
+    """The largest of each window to `y`, the position of the first such one to `positions`."""
 
-    @contextmanager
-    def each_window(self, shared: bool) -> Iterator[tuple[str | int, str | int]]:
-        """Loops over samples and windows: where the window begins in what is pooled, and its number."""
-        g = self.g
-        with ExitStack() as stack:
-            n = stack.enter_context(self.loop(*(("%lo", "%hi") if shared else (0, g.batch))))
-            at = [stack.enter_context(self.loop(0, m)) for m in g.fit]
-            begin = self.total(
-                self.mul(n, math.prod(g.sizes) * g.channels),
-                *(self.mul(i, s * step) for i, s, step in zip(at, g.strides, self.steps, strict=True)),
-            )
-            number = self.total(
-                self.mul(n, math.prod(g.fit)), *(self.mul(i, s) for i, s in zip(at, row_major(g.fit), strict=True))
-            )
-            yield begin, self.mul(number, g.channels)
+    def window(begin: Count, number: Count) -> None:
+        def block(column: Count, width: int) -> None:
+            start = x + (begin + column)
+            best, found = start.load(0, width), k.const(0, UINT8, width)
+            for position, moved in enumerate(g.inside):
+                if not position:
+                    continue
+                value = start.load(moved, width)
+                # Larger, or NaN where the other is a number.
+                better = ~(value <= best) & (best == best)
+                if positions is not None:
+                    found = where(better, k.const(position, UINT8, width), found)
+                best = where(better, value, best)
+            if y is not None:
+                y.store(best, number + column)
+            if positions is not None:
+                positions.store(found, number + column)
 
-    def blocks(self, body: Callable[[str | int, int], None]) -> None:
-        """`body(start, width)` for all blocks of channels."""
-        widest = WIDE // self.align
-        whole = self.g.channels // widest
-        if whole:
-            with self.loop(0, whole) as n:
-                body(self.mul(n, widest), widest)
-        for start, width in widths(self.g.channels - whole * widest, widest):
-            body(whole * widest + start, width)
+        blocks(k, g.channels, WIDE // g.dtype.itemsize, block)
 
-    def inside(self) -> Iterator[tuple[int, int]]:
-        """The elements of a window: (place, how far from its beginning)."""
-        for place, at in enumerate(product(*(range(k) for k in self.g.window))):
-            yield place, sum(i * s for i, s in zip(at, self.steps, strict=True))
+    _each_window(k, g, samples, window)
 
-    def largest(self, x: str, y: str | None, places: str | None, shared: bool) -> None:
-        """The largest of each window to `y`, its first place to `places`."""
-        with self.each_window(shared) as (begin, into):
 
-            def block(column: str | int, width: int) -> None:
-                kind, whole = self.kind, vector(width, self.kind)
-                start = self.add(begin, column)
-                best = found = ""
-                for place, moved in self.inside():
-                    value = self.load(whole, self.at(kind, x, self.add(start, moved)), self.align)
-                    if not place:
-                        best, found = value, "zeroinitializer" if width > 1 else "0"
-                        continue
-                    # Larger, or NaN where the other is a number.
-                    above = self.new(f"fcmp ugt {whole} {value}, {best}")
-                    known = self.new(f"fcmp ord {whole} {best}, {best}")
-                    flags = vector(width, "i1")
-                    better = self.new(f"and {flags} {above}, {known}")
-                    if places is not None:
-                        bytes_, mine = vector(width, "i8"), self.splat(width, "i8", str(place))
-                        found = self.new(f"select {flags} {better}, {bytes_} {mine}, {bytes_} {found}")
-                    best = self.new(f"select {flags} {better}, {whole} {value}, {whole} {best}")
-                target = self.add(into, column)
-                if y is not None:
-                    self.store(whole, best, self.at(kind, y, target), self.align)
-                if places is not None:
-                    self.store(vector(width, "i8"), found, self.at("i8", places, target), 1)
+def put(k: Kernel, g: Geometry, slope: Pointer, positions: Pointer, x: Pointer, samples: Samples) -> None:
+    """Each element of `slope` at its position in its window, zero or what is there already elsewhere."""
+    if not g.exact:
+        # Some elements are in no window, or in several.
+        size = math.prod(g.sizes) * g.channels
+        with k.loop(samples[1], samples[0]) as n:
+            k.zero(x + n * size, size * g.dtype.itemsize)
 
-            self.blocks(block)
+    def window(begin: Count, number: Count) -> None:
+        def block(column: Count, width: int) -> None:
+            given = slope.load(number + column, width)
+            chosen = positions.load(number + column, width)
+            start = x + (begin + column)
+            for position, moved in enumerate(g.inside):
+                value = where(chosen == k.const(position, UINT8, width), given, k.const(0, g.dtype, width))
+                if not g.apart:
+                    value = exactly("add", start.load(moved, width), value)
+                start.store(value, moved)
 
-    def put(self, g: str, places: str, x: str, shared: bool) -> None:
-        """Each of `g` at its place in its window, zero or what is there already elsewhere."""
-        sizes = self.g
-        exact = sizes.apart and all(
-            m * s == n and k == s
-            for n, m, k, s in zip(sizes.sizes, sizes.fit, sizes.window, sizes.strides, strict=True)
-        )
-        if not exact:
-            # Some elements are in no window, or in several.
-            sample = math.prod(sizes.sizes) * sizes.channels
-            first, last = ("%lo", "%hi") if shared else (0, sizes.batch)
-            with self.loop(first, last) as n:
-                self.zero(self.at(self.kind, x, self.mul(n, sample)), sample * self.align)
-        with self.each_window(shared) as (begin, number):
+        blocks(k, g.channels, WIDE // g.dtype.itemsize, block)
 
-            def block(column: str | int, width: int) -> None:
-                kind, whole = self.kind, vector(width, self.kind)
-                bytes_, flags = vector(width, "i8"), vector(width, "i1")
-                source = self.add(number, column)
-                slope = self.load(whole, self.at(kind, g, source), self.align)
-                where = self.load(bytes_, self.at("i8", places, source), 1)
-                start = self.add(begin, column)
-                nothing = "zeroinitializer" if width > 1 else "0.0"
-                for place, moved in self.inside():
-                    here = self.new(f"icmp eq {bytes_} {where}, {self.splat(width, 'i8', str(place))}")
-                    value = self.new(f"select {flags} {here}, {whole} {slope}, {whole} {nothing}")
-                    into = self.at(kind, x, self.add(start, moved))
-                    if not sizes.apart:
-                        before = self.load(whole, into, self.align)
-                        value = self.new(f"fadd {whole} {before}, {value}")
-                    self.store(whole, value, into, self.align)
-
-            self.blocks(block)
+    _each_window(k, g, samples, window)

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 
+import numpy as np
+
 from graphnet.apply import made
 from graphnet.graph import Graph
 from graphnet.node import Tensor
 from graphnet.ops.planned import CONV_ADD
 from graphnet.plans.code import thread_pool
 from graphnet.plans.kernels import convolutions, pools
+from graphnet.plans.kernels.convolutions import Samples
 from graphnet.plans.kernels.group import Kernel
+from graphnet.plans.nest import language as nest
+from graphnet.plans.nest.llvm import Module
+from graphnet.plans.nest.values import Pointer
 from graphnet.plans.order.views import Places
 from graphnet.plans.rewrite import rewritten
 from graphnet.plans.scalar_ir import Library
@@ -65,40 +71,79 @@ def kernel(
     """The kernel of `t`, for which `known` holds; `scratch(bytes)` gives memory that only this step uses."""
     assert t.op is not None
     pool, g = pools.geometry(t), convolutions.geometry(t)
-    text: pools.Writer | convolutions.Writer
-    text = pools.Writer(pool) if pool is not None else convolutions.Writer(g)  # type: ignore[arg-type]
-    shared = text.g.nanoseconds >= SHARED_TIME
-    keys: dict[Hashable, int] = {}
+    sizes = pool if pool is not None else g
+    assert sizes is not None
+    shared = sizes.nanoseconds >= SHARED_TIME
+    k = nest.Kernel(t.op.name)
+    arguments: dict[Hashable, Pointer] = {}
 
-    def pointer(k: Hashable, offset: int = 0) -> str:
-        return text.at("i8", f"%p{keys.setdefault(k, len(keys))}", offset)
+    def pointer(of: Hashable, dtype: np.dtype, offset: int = 0) -> Pointer:
+        if of not in arguments:
+            arguments[of] = k.pointer(dtype)
+        return arguments[of] + offset
 
-    def source(i: Tensor) -> str:
-        return pointer(key(places[i].base), places[i].offset * i.dtype.itemsize)
+    def source(i: Tensor) -> Pointer:
+        return pointer(key(places[i].base), i.dtype, places[i].offset)
 
     before: list[tuple[str, list[Hashable]]] = []
     rooms: dict[Hashable, int] = {}
     partial: dict[Tensor, str] = {}
     if g is None or t.op.name == "conv_kernel":
-        pointers = [source(i) for i in t.inputs]
+        given = [source(i) for i in t.inputs]
     else:
         weights, place = t.inputs[1], places[t.inputs[1]]
-        packing, packed = convolutions.Writer(g), scratch(weights.nbytes)
-        offset = place.offset * g.dtype.itemsize
-        packing.packed(packing.at("i8", "%p0", offset), "%p1", t.op.name == "conv_transpose")
-        before.append((packing.function(["ptr noalias %p0", "ptr noalias %p1"]), [key(place.base), packed]))
-        library.declare_lines(packing.declared)
-        pointers = [source(t.inputs[0]), pointer(packed), *(source(i) for i in t.inputs[2:])]
-    pointers.append(pointer(key(t)))
-    text.write(t.op.name, pointers, shared)
+        packing, packed = nest.Kernel("packed"), scratch(weights.nbytes)
+        unpacked = packing.pointer(g.dtype) + place.offset
+        convolutions.packed(packing, g, unpacked, packing.pointer(g.dtype), t.op.name == "conv_transpose")
+        before.append((as_text(packing, library), [key(place.base), packed]))
+        given = [source(t.inputs[0]), pointer(packed, g.dtype), *(source(i) for i in t.inputs[2:])]
+    result = pointer(key(t), t.dtype)
+    room = None
     if g is not None and g.sample:
+        room = k.pointer(g.dtype, "room")
         rooms[scratch(g.sample * (thread_pool.CHUNKS if shared else 1))] = g.sample
+    samples = (k.counter_argument("lo"), k.counter_argument("hi")) if shared else (0, sizes.batch)
+    if pool is not None:
+        _pooled(k, pool, t.op.name, given, result, samples)
+    elif g is not None:
+        _convolved(k, g, t.op.name, given, result, samples, room)
     if shared and t.op.name == "conv_kernel":
-        joining = convolutions.Writer(g)  # type: ignore[arg-type]
-        joining.joined(t.size)
-        partial[t] = joining.function(["ptr noalias %p0", "ptr noalias %p1", "i64 %count"])
-    library.declare_lines(text.declared)
-    arguments = [f"ptr noalias %p{n}" for n in range(len(keys))] + ["ptr noalias %room"] * len(rooms)
-    if shared:
-        arguments += ["i64 %lo", "i64 %hi"]
-    return Kernel(text.function(arguments), list(keys), [line], text.g.batch if shared else 0, partial, before, rooms)
+        joining = nest.Kernel("joined")
+        ends = joining.pointer(t.dtype), joining.pointer(t.dtype)
+        convolutions.joined(joining, *ends, t.size, joining.counter_argument("count"))
+        partial[t] = as_text(joining, library)
+    return Kernel(as_text(k, library), list(arguments), [line], sizes.batch if shared else 0, partial, before, rooms)
+
+
+def _pooled(
+    k: nest.Kernel, g: pools.Geometry, name: str, given: Sequence[Pointer], result: Pointer, samples: Samples
+) -> None:
+    if name == "window_put":
+        pools.put(k, g, *given, result, samples)
+    else:
+        pools.largest(k, g, given[0], *((result, None) if name == "max_pool" else (None, result)), samples)
+
+
+def _convolved(
+    k: nest.Kernel,
+    g: convolutions.Geometry,
+    name: str,
+    given: Sequence[Pointer],
+    result: Pointer,
+    samples: Samples,
+    room: Pointer | None,
+) -> None:
+    x, other, *bias = given
+    if name == "conv_transpose":
+        convolutions.conv_transpose(k, g, x, other, result, samples, room)
+    elif name == "conv_kernel":
+        convolutions.conv_kernel(k, g, x, other, result, samples, room)
+    else:
+        convolutions.conv(k, g, x, other, result, samples, room, *bias)
+
+
+def as_text(k: nest.Kernel, library: Library) -> str:
+    """The definition of a kernel, as that of a function NAME; what it declares goes to `library`."""
+    text, declared = Module().alone(k)
+    library.declare_lines(declared)
+    return text
