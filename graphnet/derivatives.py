@@ -257,7 +257,7 @@ class _Call:
         nodes, _ = sweep.history(self.ys)
         self.path = sweep.path(nodes, self.xs)
         if not (allow_constant or around.flat):
-            notice_constants(what, self.ys, self.xs, self.path[1])
+            notice_constants(what, self.ys, self.xs, self.path[1], nodes)
         self.graph = (
             any(t.is_symbolic for t in (*self.ys, *self.xs))
             or state.mode.trace is not None

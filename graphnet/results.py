@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from graphnet.apply import as_tensor
+from graphnet.escape import line
 from graphnet.mode import warn
-from graphnet.node import Tensor
+from graphnet.node import Parameter, Tensor
 from graphnet.ops.shaping import astype
 
 
@@ -43,11 +44,21 @@ def tensors(what: str, result: Any, leaves: Sequence[Any], allow_constant: bool)
     return outputs, [astype(y, np.float64) if y.dtype.kind in "biu" else y for y in outputs]
 
 
-def notice_constants(what: str, ys: Sequence[Tensor], xs: Sequence[Tensor], reached: Container[Tensor]) -> None:
-    """Warn where one of `ys` is not among what is `reached` from `xs`."""
+def notice_constants(
+    what: str, ys: Sequence[Tensor], xs: Sequence[Tensor], reached: Container[Tensor], history: Sequence[Tensor] = ()
+) -> None:
+    """Warn where one of `ys` is not among what is `reached` from `xs`; `history` is what `ys` were made of."""
     if xs and any(y not in reached for y in ys):
+        own = set(xs)
+        used = next((t for t in history if isinstance(t, Parameter) and t not in own), None)
+        hint = ""
+        if used is not None:
+            hint = (
+                f". It depends on Parameters that it uses from outside, as {line(used.name or 'one without a name')}: "
+                "for their gradients name them, as in gn.value_and_grad(f, model.trainable_variables)(x, y)"
+            )
         warn(
             f"{what}: the function returned a tensor that does not depend on its argument: the derivative is zeros "
-            "(allow_constant=True takes this as meant)",
+            f"(allow_constant=True takes this as meant){hint}",
             ConstantWarning,
         )

@@ -12,7 +12,10 @@ import re
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+import graphnet as gn
 
 ROOT = Path(__file__).resolve().parents[1]
 #: README.md has a test of its own, with the values that it says
@@ -83,3 +86,31 @@ def test_what_the_runner_reads():
         run("\n```python\n>>> z = 1\n>>> z / 0\nnothing\n```", "page")
     with pytest.raises(AssertionError, match="say why"):
         run("<!-- not run: -->\n```python\nboom()\n```", "page")
+
+
+@pytest.mark.skipif(not (ROOT / "docs" / "training_loops.md").is_file(), reason="no docs beside the tests")
+@pytest.mark.parametrize("ending", ["graphnet", "keras"])
+def test_the_loop_that_is_shown_goes_on_where_it_ended(ending, tmp_path, monkeypatch):
+    pytest.importorskip("h5py")
+    code = next(blocks((ROOT / "docs" / "training_loops.md").read_text("utf-8")))[1].replace(".graphnet", f".{ending}")
+    code = code.replace("x_test, y_test = gn.datasets.load_digits()", "x_test, y_test = (a[:320] for a in DATA)")
+    data = gn.datasets.load_digits()
+    found = []
+    for name, ends in (("whole", [3]), ("parts", [1, 3])):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        for end in ends:
+            scope = {"DATA": data}
+            with contextlib.redirect_stdout(io.StringIO()) as said:
+                exec(
+                    code.replace(
+                        "range(int(optimizer.iterations) // steps, epochs)",
+                        f"range(int(optimizer.iterations) // steps, {end})",
+                    ),
+                    scope,
+                )
+        found.append((scope["model"].get_weights(), said.getvalue().splitlines()[-2:]))
+    (whole, last), (parts, same) = found
+    assert last == same and last[0].startswith("epoch 2")
+    for a, b in zip(whole, parts, strict=True):
+        np.testing.assert_array_equal(a, b)

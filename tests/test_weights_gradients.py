@@ -132,3 +132,16 @@ def test_they_are_methods_where_functions_are():
         slope = gn.grad(value, argnums=1)
 
     assert Curve().slope(3.0) == 6
+
+
+@pytest.mark.parametrize("derivative", [gn.value_and_grad, gn.grad])
+def test_weights_as_an_argument_that_is_not_used_say_what_to_write(derivative):
+    model = gn.nn.Sequential([gn.nn.Input((2,)), gn.nn.Dense(1, name="last")])
+    x = np.ones((3, 2), "float32")
+    with pytest.warns(
+        gn.ConstantWarning, match="uses from outside, as last/bias: .*name them, as in gn.value_and_grad"
+    ):
+        derivative(lambda weights, x: model(x).sum())(model.trainable_variables, x)
+    with pytest.warns(gn.ConstantWarning) as seen:
+        derivative(lambda x: gn.tensor(2.0))(1.0)
+    assert "from outside" not in str(seen[0].message)

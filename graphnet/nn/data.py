@@ -176,6 +176,14 @@ def class_weights(y: np.ndarray, weights: Any) -> np.ndarray:
     labels = y.argmax(-1) if y.ndim > 1 and y.shape[-1] > 1 else y.reshape(len(y), -1)[:, 0]
     if labels.ndim > 1:
         raise ValueError(f"class_weight needs one label per row; the targets have shape {y.shape}: use sample_weight.")
+    for k in weights:
+        if not isinstance(k, (int, float, np.number, np.bool_)) or k != np.floor(k):
+            raise ValueError(
+                f"class_weight: classes are whole numbers, as in y; received {k!r:.100}. After classes, y = "
+                "np.unique(names, return_inverse=True) the class of a name is its place in classes."
+            )
+    if labels.dtype.kind == "f" and not np.equal(labels, np.floor(labels)).all():
+        raise ValueError("class_weight needs classes as targets; y holds fractions: use sample_weight.")
     table = {int(k): float(v) for k, v in weights.items()}
     return np.array([table.get(int(label), 1.0) for label in labels], np.float32)
 

@@ -14,14 +14,23 @@ def confusion_matrix(y_true: Any, y_pred: Any) -> np.ndarray:
     """The counts (classes, classes): row i, column j says how many of class i were taken for j.
 
     Both are class numbers (n,), or (n, classes), of which the largest counts; one column of `y_pred` that is from 0
-    to 1 is a probability.
+    to 1 is a probability. Or both are names of classes, which are sorted.
 
-    Raises `ValueError` if their lengths differ or a class is no whole number from 0 on.
+    Raises `ValueError` if their lengths differ, a class is no whole number from 0 on, or only one of them is names.
 
     >>> confusion_matrix([0, 1, 1], [[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]])
     array([[1, 0],
            [1, 1]])
     """
+    return _counted(y_true, y_pred)[0]
+
+
+def _counted(y_true: Any, y_pred: Any) -> tuple[np.ndarray, list[str] | None]:
+    """The confusion matrix, and the names of the classes where these were given."""
+    if (found := _named(y_true, y_pred)) is not None:
+        y_true, y_pred, names = found
+    else:
+        names = None
     true, width = _classes(y_true, "y_true")
     guessed, other = _classes(y_pred, "y_pred")
     if len(true) != len(guessed):
@@ -29,7 +38,24 @@ def confusion_matrix(y_true: Any, y_pred: Any) -> np.ndarray:
     count = max(width, other, *(int(c.max()) + 1 for c in (true, guessed) if len(c)), 1)
     matrix = np.zeros((count, count), int)
     np.add.at(matrix, (true, guessed), 1)
-    return matrix
+    return matrix, names
+
+
+def _named(y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray, list[str]] | None:
+    """Both as numbers, and the names that these stand for, if they are names."""
+    both = [np.asarray(y.numpy() if hasattr(y, "numpy") else y) for y in (y_true, y_pred)]
+    texts = [y.dtype.kind in "UST" or (y.dtype.kind == "O" and any(isinstance(v, str) for v in y.flat)) for y in both]
+    if not any(texts):
+        return None
+    if not all(texts):
+        raise ValueError(
+            f"{'y_true' if texts[0] else 'y_pred'} holds names of classes, {'y_pred' if texts[0] else 'y_true'} does "
+            "not: make names of it, as in classes[model.predict(x).argmax(1)] with classes, y = np.unique(names, "
+            "return_inverse=True)"
+        )
+    names, numbers = np.unique(np.concatenate([y.reshape(-1).astype(str) for y in both]), return_inverse=True)
+    count = both[0].size
+    return numbers[:count], numbers[count:], names.tolist()
 
 
 def plot_confusion(
@@ -37,17 +63,18 @@ def plot_confusion(
 ) -> Any:
     """The confusion matrix as a Figure: rows are the true classes, columns the answers, mistakes in red.
 
-    Arguments as for `confusion_matrix`; `names` are those of the classes, `normalize` shows the share of each row.
+    Arguments as for `confusion_matrix`; `names` are those of the classes, `normalize` shows the fraction of each row.
 
     >>> plot_confusion([0, 1, 1], [0, 1, 0], names=["cat", "dog"])  # doctest: +SKIP
     """
     target = target_of(path)
-    counts = confusion_matrix(y_true, y_pred)
+    counts, found = _counted(y_true, y_pred)
+    names = found if names is None else names
     n = len(counts)
     if names is not None and len(names) < n:
         raise ValueError(f"there are {n} classes; received {len(names)} names")
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
-    labels = [str(name).replace("$", r"\$") for name in (names or range(n))][:n]
+    labels = [str(name).replace("$", r"\$") for name in (range(n) if names is None else names)][:n]
     side = min(12.0, max(3.6, 1.6 + 0.48 * n))
     figure = new_figure(side, side)
     axes = figure.add_subplot()
