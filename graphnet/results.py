@@ -21,7 +21,11 @@ from graphnet.ops.shaping import astype
 
 
 class ConstantWarning(UserWarning):
-    """A function was differentiated whose result does not depend on its arguments: its derivative is zeros."""
+    """A function was differentiated whose result does not depend on its arguments: its derivative is zeros.
+
+    Looked at in each call, since what a function does can depend on its arguments; `warnings` shows it once for each
+    line that calls, unless told otherwise.
+    """
 
 
 def tensors(what: str, result: Any, leaves: Sequence[Any], allow_constant: bool) -> tuple[list[Tensor], list[Tensor]]:

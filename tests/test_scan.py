@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 import graphnet as gn
+from graphnet import nn
+from graphnet.loops import body
 
 RNG = np.random.default_rng(3)
 W, X, H = RNG.standard_normal((3, 3)) * 0.5, RNG.standard_normal((5, 2, 3)), RNG.standard_normal((2, 3))
@@ -248,3 +250,33 @@ def test_an_update_that_is_a_product_does_not_read_the_old_value():
     p = gn.Parameter(np.full((3, 3), np.nan))
     gn.compile(lambda a, b: p.assign(a @ b), backend="numpy")(np.ones((3, 3)), np.ones((3, 3)))
     assert (p.numpy() == 3).all()
+
+
+@pytest.mark.parametrize("layer", [nn.Dropout(0.5), nn.GaussianNoise(0.3)], ids=["Dropout", "GaussianNoise"])
+def test_noise_in_a_step_draws_anew_and_is_one_body(layer):
+    start, rows = gn.zeros((40,), dtype="float32"), gn.ones((3, 40), dtype="float32")
+
+    def step(carry, x):
+        carry = layer(carry + x, training=True)
+        return carry, carry
+
+    layer(start, training=True)
+    gn.scan(step, start, rows)
+    bodies = len(body._known)
+    found = [gn.scan(step, start, rows)[0].numpy() for _ in range(4)]
+    assert len(body._known) == bodies
+    assert all(not np.array_equal(a, b) for n, a in enumerate(found) for b in found[:n])
+
+
+def test_whole_numbers_of_outside_are_what_they_are_at_each_call():
+    rows = np.arange(4.0)
+    for key in (0, 7):
+        noise = gn.random_normal(np.int64(key), (), "float64").item()
+        found = gn.scan(lambda c, x, k=key: (c + x * gn.random_normal(np.int64(k), (), "float64"), c), 0.0, rows)
+        assert found[0].item() == pytest.approx(6 * noise)
+    for n in (2, 3):
+        power = gn.tensor(n)
+        assert gn.scan(lambda c, x, p=power: (c + x**p, None), 0.0, rows)[0].item() == (rows**n).sum()
+        slope = gn.grad(lambda v, p=power: gn.scan(lambda c, x: (c + x**p, None), 0.0, v)[0])(rows)
+        np.testing.assert_allclose(slope, n * rows ** (n - 1))
+        assert gn.scan(lambda c, x, p=n: (c + x.astype("int64") * p, None), 0.0, rows)[0].item() == 6 * n

@@ -255,7 +255,9 @@ def _closed(
     for t in read:
         if t in varying or t in inputs:
             continue
-        if t.op is None and t.size == 1 and not (t.requires_grad or t.is_symbolic or isinstance(t, Parameter)):
+        plain = t.op is None and not (t.requires_grad or t.is_symbolic or isinstance(t, Parameter))
+        if plain and t.size == 1 and t.dtype.kind not in "iu":
+            # Part of the body, which is compiled with it; a whole number, as the key of random numbers, is fed to it.
             continue
         inputs[t] = t
         values.append(computed.get(t, t))
