@@ -283,3 +283,36 @@ def test_a_first_layer_may_say_the_shape_with_the_batch_size():
     assert model.built and model.input_shape == (None, 7, 3)
     assert nn.clone_model(model).input_shape == (None, 7, 3)
     assert model.predict(np.ones((4, 7, 3)), verbose=0).shape == (4, 1)
+
+
+def test_losses_are_functions_among_the_metrics_too():
+    x, y = np.float32([[0.0, 1.0]]), np.float32([[0.25, 0.75]])
+    for name in ("mean_squared_error", "binary_crossentropy", "hinge", "kl_divergence", "log_cosh", "poisson"):
+        np.testing.assert_array_equal(getattr(nn.metrics, name)(x, y).numpy(), getattr(nn.losses, name)(x, y).numpy())
+    model = nn.Sequential([nn.Input((2,)), nn.Dense(2)])
+    model.compile("sgd", "mse", metrics=[nn.metrics.mean_squared_error])
+    found = model.evaluate(x, y, verbose=0, return_dict=True)
+    assert found["mean_squared_error"] == pytest.approx(found["loss"])
+
+
+def test_further_names_of_the_same():
+    assert nn.activations.swish is nn.activations.silu and nn.activations.hard_swish is nn.activations.hard_silu
+    assert nn.initializers.IdentityInitializer is nn.initializers.Identity
+    assert nn.initializers.OrthogonalInitializer is nn.initializers.Orthogonal
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "text"),
+    [
+        (nn, "Variable", "gn.Parameter"),
+        (nn, "InputSpec", "fixed_axes"),
+        (nn.layers, "serialize", "get_config"),
+        (nn.layers, "Discretization", "np.digitize"),
+        (nn.utils, "get_custom_objects", "custom_objects="),
+        (nn.optimizers, "deserialize", "from_config"),
+    ],
+)
+def test_names_that_are_not_there_say_what_is(module, name, text):
+    assert not hasattr(module, name)
+    with pytest.raises(AttributeError, match=text):
+        getattr(module, name)
