@@ -1,91 +1,87 @@
-"""Loops over one scalar expression, compiled by LLVM, and what their results are measured with."""
+"""Loops over one scalar expression, as kernels of the loop language, and what their results are measured with."""
 
 from __future__ import annotations
 
-import ctypes
 import math
-import os
+import re
 from functools import cache
-from unittest import mock
 
 import numpy as np
+from nest_kernels import compiled
 
 from graphnet.plans.code import compiler
-from graphnet.plans.ir_values import memory_type
-from graphnet.plans.scalar_ir import Emitter, Library
+from graphnet.plans.nest.interpret import run
+from graphnet.plans.nest.language import CONTRACT, Kernel
+from graphnet.plans.nest.llvm import Module
+from graphnet.plans.scalar.expression import expression
 
 DTYPES = ("float32", "float64")
 # Where long double is no wider than double, the reference itself is off by up to a unit.
 LIMIT = {"float32": 4.0, "float64": 4.0 if np.finfo(np.longdouble).nmant > 52 else 5.0}
 
 
-def loop_text(expression, inputs, dtype, contract=True):
-    """A module whose function `kernel` computes an expression of arrays, and the dtype of its result.
+def loop(text, inputs, dtype, contract=True):
+    """A kernel of pointers and a length that computes an expression of arrays, and the dtype of its result.
 
     `inputs` are pairs of a placeholder and a dtype; `dtype` is that of the expression, or None to cast the only input
-    to `expression`, which is then a dtype itself.
+    to `text`, which is then a dtype itself.
     """
-    library = Library()
-    emitter = Emitter(library)
-    args = {}
-    for name, kind in inputs:
-        kind = np.dtype(kind)
-        place = emitter.fresh("p")
-        emitter.lines.append(f"  {place} = getelementptr {memory_type(kind)}, ptr %{name}.at, i64 %i")
-        args[name] = emitter.append(f"load {memory_type(kind)}, ptr {place}", kind)
-        if kind.kind == "b":
-            args[name] = emitter.append(f"trunc i8 {args[name].text} to i1", kind)
-    if dtype is None:
-        (value,) = args.values()
-        result = emitter.cast(value, expression)
-    else:
-        result = emitter.expression(expression, args, dtype)
-    stored = emitter.append(f"zext i1 {result.text} to i8", result.dtype) if result.dtype.kind == "b" else result
-    lines = "\n".join(emitter.lines)
-    kind = memory_type(result.dtype)
-    pointers = "".join(f"ptr noalias %{name}.at, " for name, _ in inputs)
-    text = f"""{library.text()}
-define void @kernel({pointers}ptr noalias %out, i64 %n) {{
-entry:
-  %some = icmp sgt i64 %n, 0
-  br i1 %some, label %loop, label %done
-loop:
-  %i = phi i64 [ 0, %entry ], [ %next, %loop ]
-{lines}
-  %to = getelementptr {kind}, ptr %out, i64 %i
-  store {kind} {stored.text}, ptr %to
-  %next = add i64 %i, 1
-  %more = icmp slt i64 %next, %n
-  br i1 %more, label %loop, label %done
-done:
-  ret void
-}}
-"""
-    return text if contract else text.replace(" contract", ""), result.dtype
+
+    def value(args):
+        return next(iter(args.values())).cast(text) if dtype is None else expression(text, args, dtype)
+
+    flags = CONTRACT if contract else ""
+    probe = Kernel(flags=flags)
+    result = value({name: probe.argument(kind) for name, kind in inputs}).dtype
+    k = Kernel(flags=flags)
+    pointers = [(name, k.pointer(kind, name)) for name, kind in inputs]
+    out, n = k.pointer(result, "out"), k.counter_argument("n")
+    with k.loop(n) as i:
+        out[i] = value({name: p[i] for name, p in pointers})
+    return k, result
+
+
+def text_of(kernel):
+    """The module of a kernel."""
+    module = Module()
+    module.add(kernel, export="kernel")
+    return module.text()
 
 
 @cache
-def kernel(expression, inputs, dtype, contract=True):
+def kernel(text, inputs, dtype, contract=True):
     """A function of arrays, one for each of `inputs`, compiled without the cache on disk."""
-    text, kind = loop_text(expression, inputs, dtype, contract)
-    with mock.patch.dict(os.environ, GRAPHNET_CACHE_DIR="0"):
-        module = compiler.compile_ir(text, ["kernel"])
-    call = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * (len(inputs) + 1), ctypes.c_int64)(module.address["kernel"])
+    k, result = loop(text, inputs, dtype, contract)
+    call = compiled(k)
 
-    def run(*arrays):
+    def function(*arrays):
         arrays = [np.ascontiguousarray(a, d) for a, (_, d) in zip(arrays, inputs, strict=True)]
-        out = np.full_like(arrays[0], 123, kind)
-        call(*(a.ctypes.data for a in (*arrays, out)), out.size)
+        out = np.full_like(arrays[0], 123, result)
+        call(*arrays, out, out.size)
         return out
 
-    run.module = module
-    return run
+    return function
+
+
+def interpreted(text, inputs, dtype, *arrays):
+    """The same without LLVM."""
+    k, result = loop(text, inputs, dtype, contract=False)
+    arrays = [np.ascontiguousarray(a) for a in arrays]
+    out = np.empty_like(arrays[0], result)
+    run(k, *arrays, out, out.size)
+    return out
 
 
 def assembly(text):
     """What LLVM makes of a module for this processor."""
     machine = compiler.target_machine()
     return machine.emit_assembly(compiler.optimised(text, machine))
+
+
+def is_vectorised(code):
+    """Whether a loop multiplies, compares or rounds whole vectors and calls nothing."""
+    found = re.search(r"\bv?(?:mul|max|cmp\w*|round|fn?m(?:add|sub)\d*)p[sd]\b", code)
+    return found is not None and not re.search(r"\bcall", code)
 
 
 def special(dtype):

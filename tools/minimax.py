@@ -1,4 +1,4 @@
-"""The coefficients in graphnet/plans/scalar32.py and scalar64.py, derived again: minimax polynomials (Remez).
+"""The coefficients in graphnet/plans/scalar, derived again: minimax polynomials (Remez).
 
 Each function is reduced by hand to a smooth remainder on a short interval (see REMAINDERS below); the polynomial of the
 given degree whose largest weighted error there is smallest is found in 60-digit arithmetic, and printed rounded to the

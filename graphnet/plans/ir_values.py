@@ -14,9 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-
-class Unsupported(Exception):
-    """An expression or a function that has no native form."""
+from graphnet.plans.nest.values import Unsupported
 
 
 class Value(NamedTuple):

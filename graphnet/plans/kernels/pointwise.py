@@ -11,9 +11,11 @@ import numpy as np
 
 from graphnet.node import Parameter, Tensor
 from graphnet.ops.random import GAMMA, MIX
-from graphnet.plans.ir_values import Unsupported, Value, literal
+from graphnet.plans.ir_values import Value, literal
+from graphnet.plans.nest.values import Unsupported
 from graphnet.plans.order.fusion import POSITIONS, REDUCTIONS, reduced_axes
-from graphnet.plans.scalar_ir import DIRECT, Emitter, Library
+from graphnet.plans.scalar.functions import DIRECT
+from graphnet.plans.scalar_ir import Emitter, Library
 
 #: ops that take a few instructions, and are computed again sooner than kept
 CHEAP = frozenset(
@@ -126,7 +128,7 @@ def _written(
         return _power(arguments["a"], arguments["b"], exponent, emitter)
     if len(operands) == 1 and name in DIRECT and not attrs:
         (x,) = arguments.values()
-        return emitter.expression(f"{DIRECT[name]}({{x}})", {"x": x}, common)
+        return emitter.expression(f"{name}({{x}})", {"x": x}, common)
     if op.expr is None:
         raise Unsupported(name)
     for key, number in attrs.items():

@@ -457,6 +457,7 @@ class Module:
     """Functions with all that they need, each once."""
 
     def __init__(self) -> None:
+        self._inlined: dict[str, str] = {}
         self._functions: dict[str, str] = {}
         self._names: dict[str, str] = {}
         self._needs: dict[str, None] = {}
@@ -479,7 +480,9 @@ class Module:
             if lowered is None:
                 lowered = kernel.lowered = _inlined(kernel)
             name = self._found[kernel] = f"@{kernel.name}"
-            self._functions.update(lowered._functions)
+            if self._inlined.get(name, lowered._inlined[name]) != lowered._inlined[name]:
+                raise ValueError(f"two functions of one module are called {kernel.name}")
+            self._inlined.update(lowered._inlined)
             self._needs.update(lowered._needs)
             return name
         text = _Writer(self, kernel).text("NAME", "define internal", "noinline nounwind")
@@ -515,14 +518,15 @@ class Module:
         for n in sorted(self._hints):
             hints.append(f"!{2 * n} = distinct !{{!{2 * n}, !{2 * n + 1}}}")
             hints.append(f'!{2 * n + 1} = !{{!"llvm.loop.interleave.count", i32 {n}}}')
-        return "\n".join([*sorted(self._needs), *self._functions.values(), *hints]) + "\n"
+        inlined = [self._inlined[name] for name in sorted(self._inlined)]
+        return "\n".join([*sorted(self._needs), *inlined, *self._functions.values(), *hints]) + "\n"
 
 
 def _inlined(kernel: Kernel) -> Module:
     """A function that is inlined, with all it calls."""
     own = Module()
     text = _Writer(own, kernel).text(f"@{kernel.name}", "define internal", "alwaysinline nounwind")
-    own._functions[f"@{kernel.name}"] = text
+    own._inlined[f"@{kernel.name}"] = text
     return own
 
 
