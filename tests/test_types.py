@@ -247,12 +247,7 @@ def test_a_declared_method_has_the_arguments_of_the_method(name):
 
 
 #: modules that mypy does not check strictly; none is added here
-LENIENT = {
-    "graphnet.plans.scalar32",
-    "graphnet.plans.scalar64",
-    "graphnet.plans.scalar_both",
-    "graphnet.plans.scalar_python",
-}
+LENIENT: set[str] = set()
 
 
 def test_what_is_not_strict_yet_only_gets_less():

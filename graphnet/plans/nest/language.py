@@ -27,7 +27,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import update_wrapper
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -332,6 +332,14 @@ class Function:
             found.returns(result.splat(width))
             self._kernels[key] = found
         return found
+
+
+@overload
+def function(body: Callable[..., Any]) -> Function: ...
+
+
+@overload
+def function(*, promote: bool) -> Callable[[Callable[..., Any]], Function]: ...
 
 
 def function(body: Callable[..., Any] | None = None, *, promote: bool = True) -> Any:
