@@ -25,6 +25,11 @@ def _bad(array: np.ndarray) -> str | None:
     return "NaN" if np.isnan(array).any() else "an infinity"
 
 
+def _nothing(inputs: Sequence[Any]) -> bool:
+    """Whether there is no number whose gradient could be a convention: the norm of nothing is 0, but at no corner."""
+    return any(np.size(v) == 0 for v in inputs)
+
+
 class ConventionWarning(UserWarning):
     """In `graphnet.debug()`: a gradient is what a convention says, as the function has a corner, a tie or 0 * inf."""
 
@@ -68,7 +73,7 @@ class _Watch:
         if node.op.kink is not None:
             text, at = node.op.kink
             mask = np.asarray(at(y, *inputs, **node.attrs)) & np.not_equal(g, 0)
-            if mask.any():
+            if mask.any() and not _nothing(inputs):
                 self.decided(node, text, int(mask.sum()), mask.size)
 
     def zero_times_infinity(self, node: Tensor, plain: Any, h: Any) -> None:
@@ -163,7 +168,8 @@ class _GraphWatch:
         """Remember whether `node` is at a corner: its gradient may be wanted."""
         text, at = node.op.kink  # type: ignore[union-attr, misc]
         mask = np.asarray(at(y, *inputs, **node.attrs))
-        self.kinks[node] = (text, int(mask.sum()), mask.size) if mask.any() else None
+        corner = mask.any() and not _nothing(inputs)
+        self.kinks[node] = (text, int(mask.sum()), mask.size) if corner else None
         self.known.pop(node, None)
 
     def end(self, results: Sequence[Tensor]) -> None:

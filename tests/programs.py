@@ -8,6 +8,7 @@ slopes small, so that rounding stays rounding.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,11 +21,24 @@ SIZE = 400
 
 
 class Program:
-    """`inputs` with their `arrays`, `parameters`, and a `pool` of tensors that were made of them."""
+    """`inputs` with their `arrays`, `parameters`, and a `pool` of tensors that were made of them.
 
-    def __init__(self, seed: int, length: int, exact: bool, dtype: str | None = None):
+    With the program that it is `like`, and `given` tensors or arrays in the place of that one's inputs, it is the same
+    program over these and that one's parameters.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        length: int,
+        exact: bool,
+        dtype: str | None = None,
+        like: Program | None = None,
+        given: Sequence[Any] = (),
+    ):
         self.rng = np.random.default_rng(seed)
         self.exact, self.dtype = exact, dtype
+        self.like, self.given = like, given
         self.inputs: list[gn.Tensor] = []
         self.parameters: list[gn.Parameter] = []
         self.pool: list[gn.Tensor] = []
@@ -56,10 +70,17 @@ class Program:
         if kind == "parameter" and dtype not in FLOATS:
             kind = "input"
         if kind == "input":
-            t: gn.Tensor = gn.input(shape, dtype, name=f"x{len(self.inputs)}")
+            number = len(self.inputs)
+            if self.like is None:
+                t: gn.Tensor = gn.input(shape, dtype, name=f"x{number}")
+            else:
+                t = self.given[number]
+                t = t if isinstance(t, gn.Tensor) else gn.tensor(t)
             self.inputs.append(t)
         elif kind == "parameter":
             t = gn.Parameter(self.numbers(shape, dtype), name=f"p{len(self.parameters)}")
+            if self.like is not None:
+                t = self.like.parameters[len(self.parameters)]
             self.parameters.append(t)
         elif kind == "constant":
             t = gn.tensor(self.numbers(shape, dtype))

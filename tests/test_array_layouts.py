@@ -1,21 +1,27 @@
-"""Inputs of any memory layout, in every way of running: ops, graphs and plans see numbers, not how they lie in memory.
+"""Inputs of any memory layout and of no size, in every way of running: numbers count, not how they lie in memory.
 
-Every sample of every op, and random programs, run eagerly, as a graph, as a plan on NumPy, as a native plan and under
-`gn.debug`, with arrays that are strided, transposed, reversed, read-only, unaligned or big-endian.
+Every sample of every op with its gradients, and 300 random programs, run eagerly, as a graph, as a plan on NumPy and as
+a native plan, each also under `gn.debug`, with arrays that are strided, transposed, reversed, read-only, unaligned,
+big-endian or empty. Of gradients, and of what is empty, the default run makes a part of the native plans (which ones,
+follows from the sample); `HYPOTHESIS_PROFILE=deep` makes all, and more programs.
 """
 
 from __future__ import annotations
 
+import os
+import warnings
+import zlib
+
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from backends import each_backend
 from programs import Program
 from samples import COMPOSITES, ROWS, Row, Sample
 
 import graphnet as gn
 from graphnet.plans.code import compiler
 
+pytestmark = pytest.mark.filterwarnings("ignore::graphnet.ConventionWarning")
 TABLE = {**ROWS, **{f"{name} (composite)": r for name, r in COMPOSITES.items()}}
 
 
@@ -59,6 +65,7 @@ def repeated(a: np.ndarray) -> np.ndarray:
     return a
 
 
+DEEP = os.environ.get("HYPOTHESIS_PROFILE") == "deep"
 LAYOUTS = [strided, column_major, reversed_axes, read_only, unaligned, big_endian, repeated]
 
 
@@ -94,75 +101,222 @@ def laid_out(layout, arrays):
     return moved
 
 
+def in_part(text: str, of: int) -> bool:
+    """Whether a case belongs to the part that the default run tries, one of so many."""
+    return DEEP or zlib.crc32(text.encode()) % of == 0
+
+
+def arrays_of(sample: Sample, dtype: str) -> list[np.ndarray]:
+    return [np.array(a, dtype) if np.asarray(a).dtype.kind == "f" else np.array(a) for a in sample.arrays]
+
+
+def ways(call, arrays, compiled=True):
+    """The function itself, its graph, and its plans."""
+    graph = gn.trace(call, *arrays)
+    found = {"eager": call, "graph": graph, "numpy": graph.compile(backend="numpy")}
+    if compiled and compiler.available():
+        found["native"] = graph.compile(backend="native")
+    return found
+
+
+def as_list(result):
+    return list(result) if isinstance(result, (list, tuple)) else [result]
+
+
+def agree(runs, arrays, expected, narrow, layouts=LAYOUTS):
+    """Each way of running gives the expected tensors in every layout, and is not complained about in `gn.debug`."""
+    for layout in layouts:
+        moved = laid_out(layout, arrays)
+        for run in runs.values():
+            for found, right in zip(as_list(run(*moved)), expected, strict=True):
+                same(found, right, narrow)
+        with gn.debug():
+            for run in runs.values():
+                for found, right in zip(as_list(run(*moved)), expected, strict=True):
+                    same(found, right, narrow)
+
+
 @pytest.mark.parametrize(("row", "sample"), list(cases()))
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_every_sample_in_every_layout_and_way_of_running(row: Row, sample: Sample, dtype):
-    arrays = [np.array(a, dtype) if np.asarray(a).dtype.kind == "f" else np.array(a) for a in sample.arrays]
-
     def call(*xs):
         return row.call(*xs, **sample.kwargs)
 
-    narrow = dtype == "float32"
+    arrays = arrays_of(sample, dtype)
     with np.errstate(all="ignore"):
         expected = call(*map(gn.tensor, arrays))
-        graph = gn.trace(call, *arrays)
-        runs = [call, graph, graph.compile(backend="numpy")]
-        # One native dtype is enough: what is tried here is how an input is read, not the arithmetic.
-        if narrow and compiler.available():
-            runs.append(graph.compile(backend="native"))
-        for layout in LAYOUTS:
-            moved = laid_out(layout, arrays)
-            for run in runs:
-                same(run(*moved), expected, narrow)
-        same(call(*map(gn.tensor, laid_out(big_endian, arrays))), expected, narrow)
+        runs = ways(call, arrays)
+        runs["tensors"] = lambda *xs: call(*map(gn.tensor, xs))
+        agree(runs, arrays, [expected], dtype == "float32")
 
 
 SMOOTH = [p for p in cases() if p.values[0].differentiable]
 
 
 @pytest.mark.parametrize(("row", "sample"), SMOOTH)
-def test_gradients_of_every_sample_in_every_layout(row: Row, sample: Sample):
+def test_gradients_of_every_sample_in_every_layout_and_way_of_running(row: Row, sample: Sample, request):
     def call(*xs):
         return row.call(*xs, **sample.kwargs)
 
+    def pulled(g, *xs):
+        return gn.vjp(call, *xs)[1](g)
+
     arrays = [np.asarray(a) for a in sample.arrays]
-    y, pull = gn.vjp(call, *arrays)
-    seed = np.asarray(np.random.default_rng(4).standard_normal(y.shape))
-    expected = pull(seed)
-    for layout in LAYOUTS:
-        _, pull = gn.vjp(call, *laid_out(layout, arrays))
-        for found, right in zip(pull(layout(seed)), expected, strict=True):
-            same(found, right)
+    seed = np.asarray(np.random.default_rng(4).standard_normal(call(*map(gn.tensor, arrays)).shape))
+    expected = pulled(seed, *arrays)
+    runs = ways(pulled, [seed, *arrays], in_part(request.node.name, 3))
+    agree(runs, [seed, *arrays], expected, False)
 
 
-@given(seed=st.integers(0, 2**32 - 1), length=st.integers(1, 25), exact=st.booleans(), layout=st.sampled_from(LAYOUTS))
-def test_programs_agree_in_every_way_of_running(seed, length, exact, layout):
-    program = Program(seed, length, exact, None if exact else "float64")
+def emptied(arrays: list[np.ndarray]):
+    """The arrays without all that lies along axes of one length, for each length; then without anything at all."""
+    for length in sorted({n for a in arrays for n in a.shape if n}):
+        yield [a[(..., *(slice(0 if n == length else n) for n in a.shape))] for a in arrays]
+    if any(a.ndim for a in arrays):
+        yield [a[(..., *(slice(0) for _ in a.shape))] for a in arrays]
+
+
+def outcome(run, arrays):
+    """What a run gives, or the class of its error."""
+    try:
+        return as_list(run(*arrays))
+    except (ValueError, IndexError, TypeError, ZeroDivisionError, np.linalg.LinAlgError) as error:
+        return type(error)
+
+
+@pytest.mark.parametrize(("row", "sample"), list(cases()))
+def test_every_sample_without_numbers(row: Row, sample: Sample, request):
+    """An op takes what is empty in every way of running, or none, and what comes out is what NumPy has."""
+
+    def call(*xs):
+        return row.call(*xs, **sample.kwargs)
+
+    def pulled(g, *xs):
+        return gn.vjp(call, *xs)[1](g)
+
+    compiled = in_part(request.node.name, 3)
+    for arrays in emptied(arrays_of(sample, "float64")):
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # the mean of nothing
+            expected = outcome(call, arrays)
+            if isinstance(expected, type):
+                runs = outcome(lambda *xs: [ways(call, xs, compiled)], arrays)
+                # What an op says of shapes it says when it is traced, and what it says of values when it runs.
+                found = {runs} if isinstance(runs, type) else {outcome(run, arrays) for run in runs[0].values()}
+                assert found == {expected}
+                continue
+            if row.reference is not None:
+                try:
+                    right = np.asarray(row.reference(*arrays, **sample.kwargs))
+                except (ValueError, IndexError):
+                    pass
+                else:
+                    same(expected[0], gn.tensor(right.astype(expected[0].dtype)))
+            runs = ways(call, arrays, compiled)
+            if np.isfinite(expected[0].numpy()).all():
+                agree(runs, arrays, expected, False, [read_only, strided])
+            else:
+                for run in runs.values():
+                    same(as_list(run(*arrays))[0], expected[0])
+                    with gn.debug(), pytest.raises(FloatingPointError):
+                        run(*arrays)
+                continue
+            if row.differentiable:
+                seed = np.ones(expected[0].shape)
+                slopes = pulled(seed, *arrays)
+                for slope, array in zip(slopes, arrays, strict=True):
+                    assert slope.shape == array.shape
+                runs = ways(pulled, [seed, *arrays], compiled and DEEP)
+                try:
+                    agree(runs, [seed, *arrays], slopes, False, [read_only])
+                except FloatingPointError:
+                    # The slope of a root at 0: the infinity that meets nothing further on is named in every way.
+                    for run in runs.values():
+                        with gn.debug(), pytest.raises(FloatingPointError):
+                            run(seed, *arrays)
+
+
+@each_backend
+def test_empty_places_in_a_plan(backend):
+    x, none = np.arange(12.0).reshape(3, 4), np.zeros((0, 1), np.int64)
+    for table in (x, x[:0], x[:, :0]):
+        plan = gn.trace(lambda t, i: gn.exp(t)[i, i], table, none).compile(backend=backend)
+        assert plan(table, none).shape == (0, 1)
+        rows = gn.trace(lambda t, i: gn.exp(t)[i] * 2.0, table, none).compile(backend=backend)
+        assert rows(table, none).shape == (0, 1, table.shape[1])
+    with pytest.raises(IndexError, match="out of bounds"):
+        gn.trace(lambda t, i: gn.exp(t)[i, i], x, np.array([[1]])).compile(backend=backend)(x, np.full((1, 1), 4))
+
+
+def test_convolutions_of_nothing_are_zeros_with_empty_gradients():
+    x, kernel = np.ones((2, 4, 0)), np.ones((3, 0, 5))
+    y, pull = gn.vjp(lambda x, k: gn.conv(x, k, padding="same"), x, kernel)
+    assert y.shape == (2, 4, 5) and not y.numpy().any()
+    assert [t.shape for t in pull(np.ones(y.shape))] == [x.shape, kernel.shape]
+    # All that the windows see is padding.
+    y, pull = gn.vjp(lambda x, k: gn.conv(x, k, padding=2), np.ones((2, 0, 1)), np.ones((3, 1, 5)))
+    assert y.shape == (2, 2, 5) and not y.numpy().any()
+    assert not pull(np.ones(y.shape))[1].numpy().any()
+    with pytest.raises(ValueError, match="no places of shape"):
+        gn.declare.OPS["add_rows"].function(np.ones((1, 2)), np.zeros((2, 2), np.int64), count=3)
+
+
+def test_the_norm_of_nothing_is_at_no_corner():
+    with gn.debug() as watch:
+        assert gn.grad(gn.norm)(np.zeros(0)).shape == (0,)
+        graph = gn.trace(gn.grad(gn.norm), np.zeros(0))
+        assert graph(np.zeros(0)).shape == (0,)
+    assert watch.conventions == []
+    with gn.debug() as watch, pytest.warns(gn.ConventionWarning):
+        gn.grad(gn.norm)(np.zeros(2))
+    assert len(watch.conventions) == 1
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("part", range(2))
+def test_programs_agree_in_every_way_of_running(layout, part):
+    """300 programs in the default run, of whole numbers and of smooth functions in turn."""
+    count = 100 if DEEP else 22
+    rng = np.random.default_rng([LAYOUTS.index(layout), part])
+    for number in range(count):
+        settings = (int(rng.integers(2**32)), int(rng.integers(1, 26)), number % 2 == 0)
+        try:
+            one_program(*settings, layout)
+        except Exception as error:
+            raise AssertionError(f"seed, length, exact: {settings}") from error
+
+
+def one_program(seed, length, exact, layout):
+    dtype = None if exact else "float64"
+    program = Program(seed, length, exact, dtype)
     graph = program.graph()
     arrays = [np.asarray(a) for a in program.arrays()]
+
+    def written(*xs):
+        return Program(seed, length, exact, dtype, program, xs).outputs()
+
+    runs = {"eager": written, "symbols": graph, **{f"traced: {k}": r for k, r in ways(written, arrays, False).items()}}
+    if compiler.available():
+        runs["native"] = graph.compile(backend="native")
     with np.errstate(all="ignore"):
-        expected = graph(*arrays)
+        expected = as_list(graph(*arrays))
+        finite = all_finite(graph, arrays)
         moved = laid_out(layout, arrays)
-        plans = [graph.compile(backend="numpy")]
-        if compiler.available():
-            plans.append(graph.compile(backend="native"))
-        for run in [graph, *plans]:
-            for found, right in zip(run(*moved), expected, strict=True):
+        for run in runs.values():
+            for found, right in zip(as_list(run(*moved)), expected, strict=True):
                 same(found, right)
-        # Whether a program of whole numbers has a NaN or an infinity is known by looking.
-        finite = all(np.isfinite(t.numpy()).all() for t in expected if t.dtype.kind == "f")
-        try:
-            with gn.debug():
-                watched = [run(*moved) for run in [graph, *plans]]
-        except FloatingPointError:
-            assert not finite or any_not_finite(graph, arrays)
-            return
-        for results in watched:
-            for found, right in zip(results, expected, strict=True):
+        for run in runs.values():
+            try:
+                with gn.debug():
+                    watched = as_list(run(*moved))
+            except FloatingPointError:
+                assert not finite
+                continue
+            for found, right in zip(watched, expected, strict=True):
                 same(found, right)
 
 
-def any_not_finite(graph, arrays):
-    """Whether a value on the way is NaN or infinite."""
+def all_finite(graph, arrays):
+    """Whether no value on the way is NaN or infinite."""
     inner = gn.Graph(graph.inputs, [t for t in graph.nodes if t.dtype.kind == "f"])
-    return any(not np.isfinite(t.numpy()).all() for t in inner(*arrays))
+    return all(np.isfinite(t.numpy()).all() for t in inner(*arrays))

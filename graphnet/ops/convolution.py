@@ -135,7 +135,8 @@ def conv(
     fit = _fit(x.shape[1:-1], window, strides, padding, dilation)
     outputs, rank = kernel.shape[-1], len(fit)
     y = np.empty((x.shape[0], *fit, outputs), dtype)
-    if y.size == 0:
+    if 0 in (y.size, x.size, kernel.size):
+        y.fill(0)
         return y
     if _alone(x, kernel, groups):
         y.fill(0)
@@ -223,7 +224,7 @@ def conv_transpose(
     dtype = np.result_type(x, kernel)
     channels = kernel.shape[-2] * groups
     y = np.zeros((x.shape[0], *size, channels), dtype)  # type: ignore[misc]
-    if y.size == 0 or x.size == 0:
+    if 0 in (y.size, x.size, kernel.size):
         return y
     x, fit = np.asarray(x, dtype), x.shape[1:-1]
     flat = np.asarray(kernel, dtype).reshape(-1, outputs)
@@ -291,7 +292,7 @@ def conv_kernel(
     dtype = np.result_type(x, u)
     channels, outputs, fit = x.shape[-1], u.shape[-1], u.shape[1:-1]
     kernel = np.zeros((*window, channels // groups, outputs), dtype)
-    if kernel.size == 0 or u.size == 0:
+    if 0 in (kernel.size, x.size, u.size):
         return kernel
     if _alone(x, kernel, groups):
         slopes, axes = kernel.reshape(-1, outputs), tuple(range(len(fit) + 1))

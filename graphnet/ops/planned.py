@@ -10,7 +10,7 @@ from graphnet.record import OPS, Op, registered
 
 def _in_range(places: np.ndarray, size: int) -> np.ndarray:
     # As unsigned numbers negative ones are the largest: mostly one comparison is enough.
-    if places.view(places.dtype.str.replace("i", "u")).max() < size:
+    if places.size == 0 or places.view(places.dtype.str.replace("i", "u")).max() < size:
         return places
     low, high = places.min(), places.max()
     if low < -size or high >= size:

@@ -71,8 +71,14 @@ def _rows_added_into(out: Any, x: Any, places: Any, count: Any, what: Any = "") 
     out[places[starts]] = rows.reshape(-1, *out.shape[1:])
 
 
+def _rows_added_shape(x, places, count, what=""):
+    if tuple(x.shape[: len(places.shape)]) != tuple(places.shape):
+        raise ValueError(f"rows of shape {tuple(x.shape)} have no places of shape {tuple(places.shape)}")
+    return (count, *x.shape[len(places.shape) :])
+
+
 @op(
-    lambda x, places, count, what="": (count, *x.shape[len(places.shape) :]),
+    _rows_added_shape,
     dtype=lambda x, places, count, what="": x.dtype,
     vjp=_rows_added_slope,
     name="add_rows",
@@ -83,7 +89,7 @@ def _rows_added_into(out: Any, x: Any, places: Any, count: Any, what: Any = "") 
 def _rows_added(*inputs: Any, count: Any, what: Any = "") -> Any:
     """Zeros of `count` rows, with the rows of `x` added at their places."""
     x, places = inputs
-    out = np.empty((count, *x.shape[places.ndim :]), x.dtype)
+    out = np.empty(_rows_added_shape(x, places, count), x.dtype)
     _rows_added_into(out, x, places, count, what)
     return out
 
