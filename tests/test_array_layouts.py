@@ -20,6 +20,7 @@ from samples import COMPOSITES, ROWS, Row, Sample
 
 import graphnet as gn
 from graphnet.plans.code import compiler
+from graphnet.record import OPS
 
 pytestmark = pytest.mark.filterwarnings("ignore::graphnet.ConventionWarning")
 TABLE = {**ROWS, **{f"{name} (composite)": r for name, r in COMPOSITES.items()}}
@@ -258,7 +259,7 @@ def test_convolutions_of_nothing_are_zeros_with_empty_gradients():
     assert y.shape == (2, 2, 5) and not y.numpy().any()
     assert not pull(np.ones(y.shape))[1].numpy().any()
     with pytest.raises(ValueError, match="no places of shape"):
-        gn.declare.OPS["add_rows"].function(np.ones((1, 2)), np.zeros((2, 2), np.int64), count=3)
+        OPS["add_rows"].function(np.ones((1, 2)), np.zeros((2, 2), np.int64), count=3)
 
 
 def test_the_norm_of_nothing_is_at_no_corner():

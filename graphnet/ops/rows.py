@@ -71,7 +71,7 @@ def _rows_added_into(out: Any, x: Any, places: Any, count: Any, what: Any = "") 
     out[places[starts]] = rows.reshape(-1, *out.shape[1:])
 
 
-def _rows_added_shape(x, places, count, what=""):
+def _rows_added_shape(x: Any, places: Any, count: Any, what: Any = "") -> tuple[int, ...]:
     if tuple(x.shape[: len(places.shape)]) != tuple(places.shape):
         raise ValueError(f"rows of shape {tuple(x.shape)} have no places of shape {tuple(places.shape)}")
     return (count, *x.shape[len(places.shape) :])
