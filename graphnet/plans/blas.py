@@ -14,15 +14,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 #: prefix and suffix of the names, and the type of their integers
-_NAMES = (("scipy_", "64_", "i64"), ("", "64_", "i64"), ("scipy_", "", "i32"), ("", "", "i32"))
+_NAMES = (("scipy_", "64_", np.int64), ("", "64_", np.int64), ("scipy_", "", np.int32), ("", "", np.int32))
 
 
 class Blas(NamedTuple):
-    """Addresses of `gemm` and `gemv` by dtype, their integer type in IR, the number of threads and what limits it."""
+    """Addresses of `gemm` and `gemv` by dtype, the dtype of their integers, the number of threads and its limit."""
 
     gemm: dict[np.dtype, int]
     gemv: dict[np.dtype, int]
-    integer: str
+    integer: np.dtype
     library: Any
     threads: Any
     limit: Any
@@ -54,7 +54,7 @@ def found() -> Blas | None:
             except AttributeError:
                 continue
             threads.restype, limit.restype, limit.argtypes = ctypes.c_int, None, [ctypes.c_int]
-            return Blas(named["gemm"], named["gemv"], integer, library, threads, limit)
+            return Blas(named["gemm"], named["gemv"], np.dtype(integer), library, threads, limit)
     return None
 
 

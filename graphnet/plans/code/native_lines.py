@@ -1,14 +1,13 @@
 """A graph as native code: fused kernels and products in one function, with Python only for what has neither.
 
-The steps of `fusion` become functions in LLVM IR. Runs of them are called by one exported function, which finds all
-arrays through a table of addresses: the arena of buffers, constants, and for what is known at the call only (arguments,
-parameters, outputs) the array objects, whose data pointer it reads itself.
+The steps of `fusion` become kernels in the loop language. Runs of them are called by one exported kernel, which finds
+all arrays through a table of addresses: the arena of buffers, constants, and for what is known at the call only
+(arguments, parameters, outputs) the array objects, whose data pointer it reads itself.
 """
 
 from __future__ import annotations
 
 import ctypes
-import re
 from collections.abc import Hashable
 from functools import cache
 from typing import Any
@@ -21,18 +20,19 @@ from graphnet.node import Parameter, Tensor
 from graphnet.plans import blas
 from graphnet.plans.code import compiler, numpy_lines, thread_pool
 from graphnet.plans.code.function import Code
-from graphnet.plans.ir_loops import metadata
-from graphnet.plans.ir_values import literal, memory_type
 from graphnet.plans.kernels import gemv, windows
-from graphnet.plans.kernels.group import Kernel, Writer
+from graphnet.plans.kernels.calls import KernelCall
+from graphnet.plans.kernels.group import Writer
 from graphnet.plans.kernels.pointwise import fusible, inlined
 from graphnet.plans.kernels.products import call, product
+from graphnet.plans.nest.language import Kernel
+from graphnet.plans.nest.llvm import Module
+from graphnet.plans.nest.values import INT64, UINT8, Pointer, Value, where
 from graphnet.plans.order.arena import Life
 from graphnet.plans.order.fusion import Group, Single, Step
 from graphnet.plans.rewrite import share as shared_nodes
 from graphnet.plans.rewrite.decompose import expanded
 from graphnet.plans.rewrite.gemm import riding
-from graphnet.plans.scalar_ir import Library
 
 #: loops that take so many nanoseconds are shared by threads: one more thread takes some 40,000 to wake
 SHARED_TIME = 200_000
@@ -50,6 +50,17 @@ def data_offset() -> int:
     raise RuntimeError("the layout of NumPy's arrays is not known here")
 
 
+class Exported:
+    """A kernel that is called from Python: with the address of the table, and more arguments."""
+
+    def __init__(self, name: str, prototype: Any):
+        self.name, self.prototype = name, prototype
+        self.kernel = Kernel(name)
+        self.table = self.kernel.pointer(INT64, "table", noalias=False)
+        #: the memory of the keys that were asked for
+        self.pointers: dict[Hashable, Pointer] = {}
+
+
 class NativeCode(Code):
     """Code whose `ir` is compiled by LLVM; arguments and parameters must lie in memory in C order."""
 
@@ -57,12 +68,9 @@ class NativeCode(Code):
 
     def __init__(self, graph: Graph, apart: bool = False):
         self.blas = blas.found()
-        self.library = Library()
+        self.module = Module()
         self.slots: dict[Hashable, int] = {("arena", 0): 0}
-        self.kernel_names: dict[str, str] = {}
-        self.exports: list[str] = []
-        self._functions: list[str] = []
-        self._run: list[str] = []
+        self.exports: list[Exported] = []
         self._starts: dict[int, str] = {}
         self._begin()
         super().__init__(graph, apart)
@@ -80,23 +88,21 @@ class NativeCode(Code):
         return found is not None
 
     def prepare(self) -> None:
-        self.kernels: list[Kernel | None] = [self._kernel(place, step) for place, step in enumerate(self.steps)]
+        self.kernels: list[KernelCall | None] = [self._kernel(place, step) for place, step in enumerate(self.steps)]
 
-    def _kernel(self, place: int, step: Step) -> Kernel | None:
+    def _kernel(self, place: int, step: Step) -> KernelCall | None:
         def scratch(nbytes: int) -> Hashable:
             key = ("scratch", len(self.lives))
             self.lives[key] = Life(key, nbytes, place, place, "a row")
             return key
 
         if isinstance(step, Group):
-            writer = Writer(
-                step, self.places, self.stored, self.key, scratch, self.library, self.names, numpy_lines.comment
-            )
+            writer = Writer(step, self.places, self.stored, self.key, scratch, self.names, numpy_lines.comment)
             kernel = writer.written(shared=writer.nanoseconds() >= SHARED_TIME)
         elif windows.known(step.node, self.places):
             step.kernel = True
             listed = f"    {self._called(step.node)}{numpy_lines.comment(step.node)}"
-            kernel = windows.kernel(step.node, self.places, self.key, scratch, self.library, listed)
+            kernel = windows.kernel(step.node, self.places, self.key, scratch, listed)
         else:
             return None
         for t in kernel.partial:
@@ -107,27 +113,22 @@ class NativeCode(Code):
     # One function for several steps.
 
     def _begin(self) -> None:
-        self._head: list[str] = ["%arena = load ptr, ptr %table"]
-        self._pointers: dict[Hashable, str] = {}
+        self.run = Exported(f"run{len(self.exports)}", ctypes.CFUNCTYPE(None, ctypes.c_void_p))
 
-    def _pointer(self, key: Hashable) -> str:
-        """A pointer to the memory of a key, in the function that is being written."""
-        if key in self._pointers:
-            return self._pointers[key]
-        name = f"%p{len(self._pointers)}"
-        self._pointers[key] = name
+    def _pointer(self, key: Hashable) -> Pointer:
+        """The memory of a key, in the run that is being written."""
+        if key not in self.run.pointers:
+            with self.run.kernel.entry():
+                self.run.pointers[key] = self._found(self.run, key)
+        return self.run.pointers[key]
+
+    def _found(self, into: Exported, key: Hashable) -> Pointer:
+        """The memory of a key, found where the kernel is at this point."""
         if key in self.arena.offset:
-            self._head.append(f"{name} = getelementptr i8, ptr %arena, i64 {self.arena.offset[key]}")
-            return name
+            return into.table.pointer(0, UINT8).bytes(self.arena.offset[key], UINT8)
         slot = self.slots.setdefault(key, len(self.slots))
-        self._head.append(f"{name}.slot = getelementptr ptr, ptr %table, i64 {slot}")
-        if self._is_address(key):
-            self._head.append(f"{name} = load ptr, ptr {name}.slot")
-        else:
-            self._head.append(f"{name}.object = load ptr, ptr {name}.slot")
-            self._head.append(f"{name}.data = getelementptr i8, ptr {name}.object, i64 {data_offset()}")
-            self._head.append(f"{name} = load ptr, ptr {name}.data")
-        return name
+        found = into.table.pointer(slot, UINT8)
+        return found if self._is_address(key) else found.bytes(data_offset(), UINT8).pointer(0, UINT8)
 
     def _is_address(self, key: Hashable) -> bool:
         """Whether the table has the address itself, and not that of the array object."""
@@ -136,18 +137,17 @@ class NativeCode(Code):
         return isinstance(key, tuple) and key[0] != "output"
 
     def write_step(self, place: int, step: Step) -> None:
-        kernel = self.kernels[place]
-        for text, keys in kernel.before if kernel is not None else ():
-            self._mark(place)
-            listed = ", ".join(f"ptr {self._pointer(key)}" for key in keys)
-            self._run.append(f"call void {self._named(text)}({listed})")
-        if kernel is not None and kernel.length:
+        call = self.kernels[place]
+        if call is not None:
+            for kernel, keys in call.before:
+                self._mark(place)
+                self.run.kernel.call(kernel, *map(self._pointer, keys))
+        if call is not None and call.length:
             self.flush()
-            self._shared_call(place, kernel)
-        elif kernel is not None:
+            self._shared_call(place, call)
+        elif call is not None:
             self._mark(place)
-            listed = ", ".join(f"ptr {self._pointer(key)}" for key in (*kernel.keys, *kernel.rooms))
-            self._run.append(f"call void {self._named(kernel.text)}({listed})")
+            self.run.kernel.call(call.kernel, *map(self._pointer, (*call.keys, *call.rooms)))
         elif isinstance(step, Single) and step.product:
             self._mark(place)
             self._product(step.node)
@@ -155,112 +155,95 @@ class NativeCode(Code):
             self.flush()
             super().write_step(place, step)
 
-    def _mark(self, place: int) -> None:
-        if not self._run:
-            self._starts[place] = f"run{len(self.exports)}"
+    @property
+    def _empty(self) -> bool:
+        return not self.run.kernel.body
 
-    def _named(self, text: str) -> str:
-        """The function of a text: kernels with the same text are one."""
-        return self.kernel_names.setdefault(text, f"@kernel{len(self.kernel_names)}")
+    def _mark(self, place: int) -> None:
+        if self._empty:
+            self._starts[place] = self.run.name
 
     def _product(self, t: Tensor) -> None:
         assert self.blas is not None
-        p = self.products[t]
-        pointers = []
-        for place in (p.a.place, p.b.place):
-            pointer = self._pointer(self.key(place.base))
-            if place.offset:
-                moved = f"%m{len(self._run)}"
-                self._run.append(f"{moved} = getelementptr {memory_type(p.dtype)}, ptr {pointer}, i64 {place.offset}")
-                pointer = moved
-            pointers.append(pointer)
+        k, p = self.run.kernel, self.products[t]
+        a, b = (self._pointer(self.key(m.place.base)) for m in (p.a, p.b))
+        a, b = (at.bytes(m.place.offset * p.dtype.itemsize, p.dtype) for at, m in ((a, p.a), (b, p.b)))
         result = self._pointer(self.key(t))
-        pointers.append(result)
-        scales = ["1.0", "0.0"]
         if t.op is not None and t.op.name == "matmul" and gemv.fits(p):
-            ends = ", ".join(f"ptr {pointer}" for pointer in (result, *pointers[:2]))
-            self._run.append(f"call void {self._named(windows.as_text(gemv.row(p), self.library))}({ends})")
+            k.call(gemv.row(p), result, a, b)
             return
+        scales: list[Value] = [k.const(1, p.dtype), k.const(0, p.dtype)]
         if t.op is not None and t.op.name == "gemm":
             old = self._pointer(self.key(t.inputs[0]))
-            if old != result:
-                self._copy(result, old, t.nbytes)
+            if old is not result:
+                k.copy(result, old, t.nbytes)
             scales = [self._number(i) for i in t.inputs[3:]]
         functions = [self._pointer(("blas", kind, p.dtype.name)) for kind in ("gemm", "gemv")]
-        self._run.append(call(p, pointers, functions, self.blas.integer, scales))
+        call(k, p, (a, b, result), functions, self.blas.integer, scales)
 
-    def _number(self, t: Tensor) -> str:
-        """A value without axes, in the function that is being written."""
+    def _number(self, t: Tensor) -> Value:
+        """A value without axes, in the run that is being written."""
         known = inlined(t)
         if known is not None:
-            return literal(known, t.dtype).text
-        name = f"%n{len(self._run)}"
-        self._run.append(f"{name} = load {memory_type(t.dtype)}, ptr {self._pointer(self.key(self.places[t].base))}")
-        return name
-
-    def _copy(self, into: str, source: str, nbytes: int) -> None:
-        self._run.append(f"call void @llvm.memcpy.p0.p0.i64(ptr {into}, ptr {source}, i64 {nbytes}, i1 false)")
+            return self.run.kernel.const(known, t.dtype)
+        place = self.places[t]
+        return self._pointer(self.key(place.base)).bytes(place.offset * t.dtype.itemsize, t.dtype).load()
 
     def write_copies(self, copies: list[tuple[Parameter, Tensor]]) -> None:
         for p, t in copies:
             self._mark(len(self.steps))
-            self._copy(self._pointer(p), self._pointer(self.key(t)), t.nbytes)
+            self.run.kernel.copy(self._pointer(p), self._pointer(self.key(t)), t.nbytes)
 
     def flush(self) -> None:
-        if not self._run:
+        if self._empty:
             return
-        name = f"run{len(self.exports)}"
-        self.exports.append(name)
-        head = f"define void @{name}(ptr %table) nounwind {{"
-        self._functions.append("\n".join([head, *self._head, *self._run, "ret void", "}"]))
+        name = self._export(self.run)
         first = next((place for place, start in self._starts.items() if start == name), len(self.steps))
         self.mark(first)
         self.say(f"k_{name}(k_address)")
-        self._run = []
         self._begin()
 
-    def _shared_call(self, place: int, kernel: Kernel) -> None:
+    def _export(self, exported: Exported) -> str:
+        self.exports.append(exported)
+        self.module.add(exported.kernel, export=exported.name)
+        return exported.name
+
+    def _shared_call(self, place: int, call: KernelCall) -> None:
         """A kernel whose first loop is done in chunks, each with memory of its own for what is added up."""
-        name = f"part{len(self.exports)}"
-        self.exports.append(name)
-        self._starts.setdefault(place, name)
-        pointers = {key: self._pointer(key) for key in kernel.keys}
-        lines = ["%first = icmp eq i64 %chunk, 0", "%other = sub i64 %chunk, 1"]
-        for n, t in enumerate(kernel.partial):
-            room = self._pointer(("partial", t))
-            lines.append(f"%at{n} = mul nsw i64 %other, {t.size}")
-            lines.append(f"%own{n} = getelementptr {memory_type(t.dtype)}, ptr {room}, i64 %at{n}")
-            lines.append(f"%out{n} = select i1 %first, ptr {pointers[self.key(t)]}, ptr %own{n}")
-            pointers[self.key(t)] = f"%out{n}"
-        for n, (key, nbytes) in enumerate(kernel.rooms.items()):
-            lines.append(f"%room{n}.at = mul nsw i64 %chunk, {nbytes}")
-            lines.append(f"%room{n} = getelementptr i8, ptr {self._pointer(key)}, i64 %room{n}.at")
-            pointers[key] = f"%room{n}"
-        listed = ", ".join(f"ptr {pointer}" for pointer in pointers.values())
-        lines.append(f"call void {self._named(kernel.text)}({listed}, i64 %lo, i64 %hi)")
-        self._functions.append(thread_pool.loop_text(name, kernel.length, [*self._head, *lines]))
+        part = Exported(f"part{len(self.exports)}", ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p))
+        self._starts.setdefault(place, part.name)
+        k, state = part.kernel, part.kernel.pointer(INT64, "state", noalias=False)
+        with thread_pool.chunks_of(k, state, call.length) as (chunk, start, stop):
+            pointers = {key: self._found(part, key) for key in call.keys}
+            for t in call.partial:
+                own = self._found(part, ("partial", t)).bytes((chunk - 1) * t.nbytes, UINT8)
+                pointers[self.key(t)] = where(chunk == 0, pointers[self.key(t)], own)
+            for key, nbytes in call.rooms.items():
+                pointers[key] = self._found(part, key).bytes(chunk * nbytes, UINT8)
+            k.call(call.kernel, start, stop, *pointers.values())
+        name = self._export(part)
         counts = (ctypes.c_int64 * 2)()
-        state = f"k_state{len(self.exports)}"
-        self.scope.update({"k_share": thread_pool.share, state: counts, f"{state}_address": ctypes.addressof(counts)})
+        state_name = f"k_state{len(self.exports)}"
+        self.scope.update(
+            {"k_share": thread_pool.share, state_name: counts, f"{state_name}_address": ctypes.addressof(counts)}
+        )
         self.mark(place)
-        self.say(f"k_share(k_{name}, k_crew_wait, k_address, {state}_address, {state}, {kernel.length}, k_code)")
+        ends = f"{state_name}_address, {state_name}, {call.length}, k_code"
+        self.say(f"k_share(k_{name}, k_crew_wait, k_address, {ends})")
         self._begin()
-        for t, text in kernel.partial.items():
-            ends = f"ptr {self._pointer(self.key(t))}, ptr {self._pointer(('partial', t))}"
-            others = min(thread_pool.CHUNKS, kernel.length) - 1
-            self._run.append(f"call void {self._named(text)}({ends}, i64 {others})")
+        others = min(thread_pool.CHUNKS, call.length) - 1
+        for t, joining in call.partial.items():
+            ends_at = self._pointer(self.key(t)), self._pointer(("partial", t))
+            self.run.kernel.call(joining, self.run.kernel.index(others), *ends_at)
 
     # The table of addresses, and the text.
 
     def setup(self) -> list[str]:
-        texts = []
-        for text, name in self.kernel_names.items():
-            texts.append(re.sub(r"define (void )?NAME\(", f"define internal void {name}(", text, count=1))
-        self.library.declare_lines(["declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)"])
-        if any(name.startswith("part") for name in self.exports):
-            self.exports.append("crew_wait")
-            self._functions.append(thread_pool.wait_text())
-        self.ir = "\n".join([self.library.text(), *texts, *self._functions, metadata()]) + "\n"
+        if any(e.name.startswith("part") for e in self.exports):
+            wait = Exported("crew_wait", ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64))
+            wait.kernel = thread_pool.waiting()
+            self._export(wait)
+        self.ir = self.module.text()
         self.table = (ctypes.c_int64 * len(self.slots))()
         self.table[0] = self.block.__array_interface__["data"][0] + self.start
         self._held: list[np.ndarray] = []
@@ -319,13 +302,5 @@ class NativeCode(Code):
     def functions(self) -> dict[str, Any]:
         if not self.exports:
             return {}
-        self.module = compiler.compile_ir(self.ir, self.exports)
-        found = {}
-        for name in self.exports:
-            kind: Any = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
-            if name.startswith("part"):
-                kind = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)
-            elif name == "crew_wait":
-                kind = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64)
-            found[f"k_{name}"] = kind(self.module.address[name])
-        return found
+        self.native = compiler.compile_ir(self.ir, [e.name for e in self.exports])
+        return {f"k_{e.name}": e.prototype(self.native.address[e.name]) for e in self.exports}

@@ -2,19 +2,21 @@
 
 A shared loop is done in chunks, always the same ones, so that its sums do not depend on the number of threads. Whoever
 is there takes the next chunk from a counter: a thread that wakes late, which takes some 40 us, only does fewer of them.
-Native code counts (`loop_text`); Python only wakes the helpers.
+Native code counts (`chunks_of`); Python only wakes the helpers.
 """
 
 from __future__ import annotations
 
 import os
-import platform
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from graphnet.plans import blas
+from graphnet.plans.nest.language import Kernel
+from graphnet.plans.nest.values import INT64, Index, Pointer
 
 #: chunks of a shared loop
 CHUNKS = 2 * max(2, min(os.cpu_count() or 1, 8))
@@ -27,63 +29,34 @@ Wait = Callable[[int, int], int]
 _SPINS = 100_000
 
 
-def loop_text(name: str, length: int, body: Sequence[str]) -> str:
-    """The IR of a `Run`: `body` does the turns from %lo to %hi of a loop of `length`, as chunk number %chunk.
+@contextmanager
+def chunks_of(k: Kernel, state: Pointer, length: int) -> Iterator[tuple[Index, Index, Index]]:
+    """What each thread does in a `Run`: `(chunk, start, stop)` for each chunk that it gets of a loop of `length`.
 
-    `body` finds its pointers through %table itself: only who has a chunk may look there.
+    What is inside finds its memory through the table itself: only who has a chunk may look there.
     """
     chunks = min(CHUNKS, length)
-    lines = [
-        f"define void @{name}(ptr %table, ptr %state) nounwind {{",
-        "entry:",
-        "br label %next",
-        "next:",
-        "%chunk = atomicrmw add ptr %state, i64 1 seq_cst",
-        f"%more = icmp slt i64 %chunk, {chunks}",
-        "br i1 %more, label %work, label %end",
-        "work:",
-        "%after = add i64 %chunk, 1",
-        f"%lo.all = mul i64 %chunk, {length}",
-        f"%hi.all = mul i64 %after, {length}",
-        f"%lo = udiv i64 %lo.all, {chunks}",
-        f"%hi = udiv i64 %hi.all, {chunks}",
-        *body,
-        "%done = getelementptr i64, ptr %state, i64 1",
-        "%before = atomicrmw add ptr %done, i64 1 seq_cst",
-        "br label %next",
-        "end:",
-        "ret void",
-        "}",
-    ]
-    return "\n".join(lines)
+    with k.repeat():
+        chunk = state.fetch_add(1)
+        k.leave(chunk >= chunks)
+        yield chunk, chunk * length // chunks, (chunk + 1) * length // chunks
+        (state + 1).fetch_add(1)
 
 
-def wait_text() -> str:
-    """The IR of a `Wait`."""
-    machine = platform.machine().lower()
-    x86, arm = ("llvm.x86.sse2.pause", "", ""), ("llvm.aarch64.hint", "i32", "i32 1")
-    hint = {"x86_64": x86, "amd64": x86, "aarch64": arm, "arm64": arm}.get(machine)
-    lines = [
-        *([f"declare void @{hint[0]}({hint[1]})"] if hint else []),
-        "define i64 @crew_wait(ptr %state, i64 %chunks) nounwind {",
-        "entry:",
-        "%place = getelementptr i64, ptr %state, i64 1",
-        "br label %look",
-        "look:",
-        "%turn = phi i64 [0, %entry], [%following, %again]",
-        "%done = load atomic i64, ptr %place acquire, align 8",
-        "%all = icmp sge i64 %done, %chunks",
-        "br i1 %all, label %end, label %again",
-        "again:",
-        *([f"call void @{hint[0]}({hint[2]})"] if hint else []),
-        "%following = add i64 %turn, 1",
-        f"%late = icmp sge i64 %following, {_SPINS}",
-        "br i1 %late, label %end, label %look",
-        "end:",
-        "ret i64 %done",
-        "}",
-    ]
-    return "\n".join(lines)
+def waiting() -> Kernel:
+    """A `Wait`."""
+    k = Kernel("crew_wait")
+    done = k.pointer(INT64, "state", noalias=False) + 1
+    chunks = k.counter_argument("chunks")
+    turns, seen = k.variable(0, INT64), k.variable(0, INT64)
+    with k.repeat():
+        seen.value = done.load_acquire()
+        k.leave(seen.value >= chunks)
+        k.pause()
+        turns.value = turns.value + 1
+        k.leave(turns.value >= _SPINS)
+    k.returns(seen.value)
+    return k
 
 
 class _Helper:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from operator import mul
 from typing import NamedTuple
 
 import numpy as np
@@ -257,7 +258,7 @@ def conv_kernel(
 
             if depth <= SHALLOW:
                 # Short runs: a tile goes over several of them.
-                every = [int(numbered(at, g.reach)) + i for at in np.ndindex(*outer) for i in range(length)]
+                every = [sum(map(mul, at, g.reach)) + i for at in np.ndindex(*outer) for i in range(length)]
                 for start in range(0, depth, TALL):
                     tile(start, every[start : start + TALL])
                 return

@@ -1,4 +1,4 @@
-"""One group of fused nodes as a function in LLVM IR, and as text that a person can read.
+"""One group of fused nodes as a kernel in the loop language, and as text that a person can read.
 
 The loops are those of `levels`. At each point of an inner loop the values of its roots are computed from what they
 need, each once, and then stored.
@@ -8,38 +8,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from typing import Any
 
 from graphnet.node import Tensor
-from graphnet.plans.ir_values import Value, literal
+from graphnet.plans.kernels.calls import KernelCall, Key
 from graphnet.plans.kernels.levels import Levels
 from graphnet.plans.kernels.pointwise import INDEXED, computed, indexed, inlined, readable
-from graphnet.plans.kernels.reductions import Reductions
-from graphnet.plans.kernels.refs import Key, Ref, joined, read_at, written_at
+from graphnet.plans.kernels.reductions import Reductions, joining
+from graphnet.plans.kernels.refs import Ref, joined, read_at, written_at
+from graphnet.plans.nest.values import Value
 from graphnet.plans.order.fusion import HEAVY, POSITIONS, Group, reduced_axes
 from graphnet.plans.order.views import Places, row_major
-from graphnet.plans.scalar_ir import Library
 
 #: rows of so many bytes at the most are kept on the stack
 STACK_ROW = 1 << 15
-
-
-@dataclass
-class Kernel:
-    """A group as a function. `keys` are its arguments.
-
-    Where threads share the first loop, `length` is that of the loop, and the function takes a range of it. Each part
-    then has memory of its own for the results in `partial`, and their functions in there join the parts. `before` are
-    functions, with their arguments, that run first; `rooms` are further arguments, with the bytes that each part has.
-    """
-
-    text: str
-    keys: list[Key]
-    lines: list[str] = field(default_factory=list)
-    length: int = 0
-    partial: dict[Tensor, str] = field(default_factory=dict)
-    before: list[tuple[str, list[Key]]] = field(default_factory=list)
-    rooms: dict[Key, int] = field(default_factory=dict)
 
 
 class Writer(Reductions):
@@ -56,15 +38,14 @@ class Writer(Reductions):
         stored: set[Tensor],
         key: Callable[[Tensor], Key],
         scratch: Callable[[int], Key],
-        library: Library,
         names: dict[Tensor, str],
         comment: Callable[[Tensor], str],
     ):
-        super().__init__(group, stored, key, library, names, comment)
+        super().__init__(group, stored, key, names, comment)
         self.places, self._scratch = places, scratch
         self.levels = Levels(group, self.stored)
         self.kept = {t: self._row_of(t) for t in self.levels.kept}
-        self.scalars: dict[Key, Value] = {}
+        self.scalars: dict[tuple[Key, int], Value] = {}
         self.heavy = any(t.op is not None and t.op.name in HEAVY for t in group.nodes)
         self._find_refs()
 
@@ -75,7 +56,7 @@ class Writer(Reductions):
         size = math.prod(self.group.domain[a] for a in self.group.inner())
         if size * t.dtype.itemsize > STACK_ROW:
             return self._scratch(size * t.dtype.itemsize)
-        return self._row_on_stack(size, t.dtype)
+        return self.row_on_stack(size, t.dtype)
 
     def _input_ref(self, t: Tensor, i: Tensor) -> Ref:
         place, strides = read_at(self.group, self.places, t, i)
@@ -112,25 +93,26 @@ class Writer(Reductions):
 
     # The function.
 
-    def written(self, shared: bool = False) -> Kernel:
-        """The kernel; with `shared`, it takes the range of its first loop as two more arguments."""
-        self.shared = self.axes[0].last if shared and self.can_share() else None
-        self._begin_totals()
-        self._nest(False, self.index, self._row)
-        self._end_totals()
-        arguments = [f"ptr noalias %p{n}" for n in range(len(self.keys))]
-        if self.shared is None:
-            return Kernel(self._function(arguments), list(self.keys), self.lines)
-        text = self._function([*arguments, "i64 %lo", "i64 %hi"])
-        keys = list(self.keys)
-        return Kernel(text, keys, self.lines, self.axes[0].length, {t: self._joining(t) for t in self.late})
+    def written(self, shared: bool = False) -> KernelCall:
+        """The kernel; with `shared`, it takes the range of its first loop as its first two arguments."""
+        if shared and self.can_share():
+            self.part = self.k.counter_argument("start"), self.k.counter_argument("stop")
+        self.begin_totals()
+        with self.nest(False):
+            self._row()
+        self.end_totals()
+        call = KernelCall(self.k, list(self.keys), self.lines)
+        if self.part is not None:
+            call.length, call.partial = self.axes[0].length, {t: joining(t) for t in self.late}
+        return call
 
     def can_share(self) -> bool:
         """Whether threads can each do a part of the first loop."""
-        if not self.axes or any(key not in self._stack for key in self.kept.values()):
+        if not self.axes or any(key not in self._rows for key in self.kept.values()):
             return False
         # With no outer loop, a reduction over all is only complete when all parts are.
-        return not self.axes[0].inner or all(t in self.late for t in self.group.nodes if self.levels.is_reduction(t))
+        reductions = {t for t in self.group.nodes if self.levels.is_reduction(t)}
+        return not self.axes[0].inner or reductions <= set(self.late)
 
     def nanoseconds(self) -> float:
         """About how long the group takes, on one thread."""
@@ -141,7 +123,6 @@ class Writer(Reductions):
     def _row(self) -> None:
         levels = self.levels
         self.rows = {}
-        partial: dict[Tensor, str] = {}
         for level in range(levels.count):
             for t in self.group.nodes:
                 if levels.level[t] != level or t in levels.full:
@@ -149,34 +130,32 @@ class Writer(Reductions):
                 if not levels.is_reduction(t):
                     self._row_value(t)
                 elif not levels.source_full[t]:
-                    self._add_in_memory(t, self._operand(t, 0, self.rows, None))
+                    self.add_in_memory(t, self._operand(t, 0, self.rows, None))
             roots = levels.roots(level)
             if not roots:
                 continue
-            for t in roots:
-                if levels.is_reduction(t) and self._in_register(t):
-                    partial[t] = self._begin_register(t)
-            self._nest(True, self.index, lambda level=level, roots=roots: self._point(level, roots, partial))  # type: ignore[misc]
-            for t in roots:
-                if t in partial:
-                    self._end_register(t, partial.pop(t))
+            partial = {t: self.begin(t) for t in roots if levels.is_reduction(t) and self.in_variable(t)}
+            with self.nest(True):
+                self._point(level, roots, partial)
+            for t, total in partial.items():
+                self.end(t, total)
 
     def _row_value(self, t: Tensor) -> None:
         value = self._computed(t, self.rows, None)
         self.rows[t] = value
         if t in self.stored:
-            self._store(value, self.own[t], self.index)
+            self.store(value, self.own[t])
 
-    def _point(self, level: int, roots: Iterable[Tensor], partial: dict[Tensor, str]) -> None:
+    def _point(self, level: int, roots: Iterable[Tensor], partial: dict[Tensor, Any]) -> None:
         values: dict[Tensor, Value] = {}
         stores: list[tuple[Value, Ref]] = []
         for t in roots:
             if self.levels.is_reduction(t):
                 x = self._operand(t, 0, values, level)
                 if t in partial:
-                    self._add_up(t, x, partial[t])
+                    self.add(t, x, partial[t])
                 else:
-                    self._add_in_memory(t, x)
+                    self.add_in_memory(t, x)
                 continue
             value = self._value(t, values, level)
             if t in self.kept:
@@ -185,7 +164,7 @@ class Writer(Reductions):
                 stores.append((value, self.own[t]))
         # Last, since a node may overwrite what others of this point read.
         for value, ref in stores:
-            self._store(value, ref, self.index)
+            self.store(value, ref)
 
     # Values.
 
@@ -194,9 +173,9 @@ class Writer(Reductions):
         if t in values:
             return values[t]
         if self.levels.level[t] < level and t in self.stored:
-            value = self._load(self.own[t], self.index)
+            value = self.load(self.own[t])
         elif self.levels.level[t] < level and t in self.kept:
-            value = self._load(self.scratch[t], self.index)
+            value = self.load(self.scratch[t])
         else:
             value = self._computed(t, values, level)
         values[t] = value
@@ -212,39 +191,28 @@ class Writer(Reductions):
             return self.rows[m]
         known = inlined(i)
         if known is not None:
-            return literal(known, i.dtype)
+            return self.k.const(known, i.dtype)
         ref = self.inputs[t, n]
         if any(ref.strides):
-            return self._load(ref, self.index)
+            return self.load(ref)
         place = (ref.key, ref.offset)
         if place not in self.scalars:
-            before, self.emitter.lines = self.emitter.lines, []
-            self.scalars[place] = self._load(ref, {})
-            self._allocas += self.emitter.lines
-            self.emitter.lines = before
+            pointer = self.pointer(ref.key, ref.dtype)
+            with self.k.entry():
+                self.scalars[place] = pointer[ref.offset]
         return self.scalars[place]
 
     def _computed(self, t: Tensor, values: dict[Tensor, Value], level: int | None) -> Value:
         assert t.op is not None
         operands = [self._operand(t, n, values, level) for n in range(len(t.inputs))]
         if t.op.name in INDEXED:
-            value = indexed(t, operands, self._flat_index(), self.emitter)
+            value = indexed(t, operands, self.number(self.flat))
         else:
-            value = computed(t, operands, self.emitter)
-        self._note(f"{self.names[t]} = {readable(t, [self._shown(t, n) for n in range(len(t.inputs))])}", t)
+            value = computed(t, operands)
+        self.note(f"{self.names[t]} = {readable(t, [self.shown(t, n) for n in range(len(t.inputs))])}", t)
         return value
 
-    def _flat_index(self) -> str:
-        """The number of this point in the domain, in C order."""
-        total = "0"
-        for a, i in self.index.items():
-            scaled, joined = self.emitter.fresh("i"), self.emitter.fresh("i")
-            self._line(f"{scaled} = mul nsw i64 {i}, {self.flat[a]}")
-            self._line(f"{joined} = add nsw i64 {scaled}, {total}")
-            total = joined
-        return total
-
-    def _shown(self, t: Tensor, n: int) -> str:
+    def shown(self, t: Tensor, n: int) -> str:
         i = t.inputs[n]
         found = self.group.member(i)
         if found is not None:

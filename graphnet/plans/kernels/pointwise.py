@@ -1,8 +1,9 @@
-"""The value of one node at one point, in LLVM IR: casts as NumPy makes them, and the op's scalar expression."""
+"""The value of one node at one point of a loop: casts as NumPy makes them, and the op's scalar expression."""
 
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
@@ -11,11 +12,11 @@ import numpy as np
 
 from graphnet.node import Parameter, Tensor
 from graphnet.ops.random import GAMMA, MIX
-from graphnet.plans.ir_values import Value, literal
-from graphnet.plans.nest.values import Unsupported
+from graphnet.plans.nest.language import Kernel
+from graphnet.plans.nest.values import BOOL, INT32, Unsupported, Value
 from graphnet.plans.order.fusion import POSITIONS, REDUCTIONS, reduced_axes
-from graphnet.plans.scalar.functions import DIRECT
-from graphnet.plans.scalar_ir import Emitter, Library
+from graphnet.plans.scalar.expression import expression
+from graphnet.plans.scalar.functions import DIRECT, FUNCTIONS
 
 #: ops that take a few instructions, and are computed again sooner than kept
 CHEAP = frozenset(
@@ -28,7 +29,7 @@ CHEAP = frozenset(
 INDEXED = frozenset({"random_uniform"})
 #: ops whose value is that of their input, in the dtype of the node
 SAME = frozenset({"astype", "identity", "stop_gradient", "positive", "broadcast_to", "reshape"})
-LOGICAL = {"logical_and": "and", "logical_or": "or", "logical_xor": "xor"}
+LOGICAL = {"logical_and": operator.and_, "logical_or": operator.or_, "logical_xor": operator.xor}
 DTYPES = frozenset(map(np.dtype, ("?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f4", "f8")))
 WORD = np.dtype(np.uint64)
 
@@ -81,34 +82,33 @@ def fusible(t: Tensor) -> bool:
 
 @cache
 def _supported(name: str, dtype: np.dtype, inputs: tuple[np.dtype, ...], attrs: Any, exponent: Any) -> bool:
-    """Whether the op has a form in IR for these dtypes: found out by writing it once."""
+    """Whether the op has a native form for these dtypes: found out by writing it once."""
     try:
-        operands = [Value(f"%x{n}", d) for n, d in enumerate(inputs)]
+        k = Kernel("probe")
+        operands = [k.argument(d) for d in inputs]
         if exponent is not None:
-            operands[1] = literal(exponent, inputs[1])
-        _written(name, dtype, operands, dict(attrs), Emitter(Library()), exponent)
+            operands[1] = k.const(exponent, inputs[1])
+        _written(name, dtype, operands, dict(attrs), exponent)
     except (Unsupported, KeyError, SyntaxError):
         return False
     return True
 
 
-def computed(t: Tensor, operands: Sequence[Value], emitter: Emitter) -> Value:
+def computed(t: Tensor, operands: Sequence[Value]) -> Value:
     """The value of `t` for these operands."""
     assert t.op is not None
     exponent = inlined(t.inputs[1]) if t.op.name == "power" else None
-    return _written(t.op.name, t.dtype, operands, t.attrs, emitter, exponent)
+    return _written(t.op.name, t.dtype, operands, t.attrs, exponent)
 
 
-def _written(
-    name: str, dtype: np.dtype, operands: Sequence[Value], attrs: Any, emitter: Emitter, exponent: Any
-) -> Value:
+def _written(name: str, dtype: np.dtype, operands: Sequence[Value], attrs: Any, exponent: Any) -> Value:
     from graphnet.record import OPS
 
     if name in SAME:
-        return emitter.cast(operands[0], dtype)
+        return operands[0].cast(dtype)
     op = OPS[name]
     if name in LOGICAL or name == "logical_not":
-        return _logical(name, [emitter.cast(v, np.dtype(bool)) for v in operands], emitter)
+        return _logical(name, [v.cast(BOOL) for v in operands])
     if dtype == np.bool_:
         common = np.result_type(*(v.dtype for v in operands))
         if name.startswith("is") and common.kind != "f":
@@ -122,81 +122,53 @@ def _written(
         raise Unsupported(f"{name} of booleans")
     arguments = {}
     for param, value in zip(op.params, operands, strict=True):
-        wanted = np.dtype(bool) if param == "condition" else common
-        arguments[param] = emitter.cast(value, wanted)
+        arguments[param] = value.cast(BOOL if param == "condition" else common)
     if name == "power":
-        return _power(arguments["a"], arguments["b"], exponent, emitter)
+        return _power(arguments["a"], arguments["b"], exponent)
     if len(operands) == 1 and name in DIRECT and not attrs:
         (x,) = arguments.values()
-        return emitter.expression(f"{name}({{x}})", {"x": x}, common)
+        return FUNCTIONS[name](x).cast(common)
     if op.expr is None:
         raise Unsupported(name)
     for key, number in attrs.items():
         if not isinstance(number, (int, float)):
             raise Unsupported(f"{name} with {key}={number!r}")
-        arguments[key] = literal(number, common)
-    found = emitter.expression(op.expr, arguments, common)
-    return found if found.dtype == dtype else emitter.cast(found, dtype)
+        arguments[key] = operands[0].kernel.const(number, common)
+    return expression(op.expr, arguments, common).cast(dtype)
 
 
-def _logical(name: str, operands: Sequence[Value], emitter: Emitter) -> Value:
-    result = emitter.fresh()
-    if name == "logical_not":
-        emitter.lines.append(f"{result} = xor i1 {operands[0].text}, true")
-    else:
-        emitter.lines.append(f"{result} = {LOGICAL[name]} i1 {operands[0].text}, {operands[1].text}")
-    return Value(result, np.dtype(bool))
+def _logical(name: str, operands: Sequence[Value]) -> Value:
+    return ~operands[0] if name == "logical_not" else LOGICAL[name](*operands)
 
 
-def _power(a: Value, b: Value, exponent: Any, emitter: Emitter) -> Value:
+def _power(a: Value, b: Value, exponent: Any) -> Value:
     text = {1: "{a}", 2: "({a} * {a})", 3: "({a} * {a} * {a})", -1: "(1 / {a})"}.get(exponent)
     if text is not None and (exponent != -1 or a.dtype.kind == "f"):
-        return emitter.expression(text, {"a": a}, a.dtype)
-    return emitter.expression("pow({a}, {b})", {"a": a, "b": b}, a.dtype)
+        return expression(text, {"a": a}, a.dtype)
+    return expression("pow({a}, {b})", {"a": a, "b": b}, a.dtype)
 
 
-def indexed(t: Tensor, operands: Sequence[Value], index: str, emitter: Emitter) -> Value:
+def indexed(t: Tensor, operands: Sequence[Value], number: Any) -> Value:
     """`random_uniform` at the point with this number: SplitMix64 by counting, as in `graphnet.ops.random`."""
-    assert t.op is not None and t.op.name == "random_uniform"
-    lines, fresh = emitter.lines, emitter.fresh
+    key = operands[0].cast(WORD)
+    narrow = t.dtype == np.float32
 
-    def binary(verb: str, a: str, b: Any) -> str:
-        result = fresh()
-        lines.append(f"{result} = {verb} i64 {a}, {b}")
-        return result
-
-    def mixed(word: str) -> str:
+    def mixed(word: Value) -> Value:
         for shift, factor in MIX:
-            word = binary("xor", word, binary("lshr", word, shift))
+            word = word ^ (word >> shift)
             if factor != 1:
-                word = binary("mul", word, _signed(factor))
+                word = word * factor
         return word
 
-    key = emitter.cast(operands[0], WORD)
-    start = mixed(binary("add", key.text, _signed(GAMMA)))
-    narrow = t.dtype == np.float32
-    count = binary("add", binary("lshr", index, 1) if narrow else index, 1)
-    word = mixed(binary("add", binary("mul", count, _signed(GAMMA)), start))
+    start = mixed(key + GAMMA)
+    point = key.kernel.index(number).cast(WORD)
+    count = ((point >> 1) if narrow else point) + 1
+    word = mixed(count * GAMMA + start)
     if not narrow:
-        double = fresh()
-        lines.append(f"{double} = uitofp i64 {binary('lshr', word, 11)} to double")
-        return emitter.expression("({x} * {scale})", _scaled(double, t.dtype, -53), t.dtype)
-    # An even place takes the lower half of the word, an odd one the upper: 24 bits each.
-    shift = binary("add", binary("shl", binary("and", index, 1), 5), 8)
-    bits = binary("and", binary("lshr", word, shift), (1 << 24) - 1)
-    small, single = fresh(), fresh()
-    lines.append(f"{small} = trunc i64 {bits} to i32")
-    lines.append(f"{single} = sitofp i32 {small} to float")
-    return emitter.expression("({x} * {scale})", _scaled(single, t.dtype, -24), t.dtype)
-
-
-def _scaled(name: str, dtype: np.dtype, power: int) -> dict[str, Value]:
-    return {"x": Value(name, dtype), "scale": literal(math.ldexp(1.0, power), dtype)}
-
-
-def _signed(word: int) -> int:
-    """A 64-bit word as the signed number that IR writes."""
-    return word - (1 << 64) if word >= 1 << 63 else word
+        return (word >> 11).cast(np.float64) * math.ldexp(1.0, -53)
+    # An even point takes the lower half of the word, an odd one the upper: 24 bits each.
+    bits = (word >> (((point & 1) << 5) + 8)) & ((1 << 24) - 1)
+    return bits.cast(INT32).cast(np.float32) * math.ldexp(1.0, -24)
 
 
 def readable(t: Tensor, operands: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from itertools import product
+from operator import mul
 from typing import NamedTuple
 
 import numpy as np
@@ -60,7 +61,7 @@ class Geometry(NamedTuple):
     @property
     def inside(self) -> list[int]:
         """How far each element of a window is from its beginning."""
-        return [int(numbered(at, self.steps)) for at in product(*(range(k) for k in self.window))]
+        return [sum(map(mul, at, self.steps)) for at in product(*(range(k) for k in self.window))]
 
 
 def geometry(t: Tensor) -> Geometry | None:

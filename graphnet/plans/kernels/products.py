@@ -1,13 +1,15 @@
-"""Matrix products as calls of BLAS in IR: which of its forms a product has, and the call."""
+"""Matrix products as calls of BLAS in kernels: which of its forms a product has, and the call."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from graphnet.node import Tensor
+from graphnet.plans.nest.language import Kernel
+from graphnet.plans.nest.values import INT32, Pointer, Value
 from graphnet.plans.order.views import Place, Places
 
 ROW_MAJOR, PLAIN, TRANSPOSED = 101, 111, 112
@@ -71,34 +73,37 @@ def product(t: Tensor, places: Places) -> Product | None:
     return Product(left, right, t.dtype)
 
 
-def call(p: Product, pointers: Sequence[str], functions: Sequence[str], integer: str, scales: Sequence[str]) -> str:
-    """The IR that computes `alpha * a @ b + beta * c` into c.
+def call(
+    k: Kernel, p: Product, pointers: Sequence[Pointer], functions: Sequence[Pointer], integer: np.dtype, scales: Any
+) -> None:
+    """Calls BLAS to compute `alpha * a @ b + beta * c` into c.
 
-    `pointers` are of a, b and c; `functions` of gemm and gemv; `scales` alpha and beta, as IR values.
+    `pointers` are of a, b and c; `functions` of gemm and gemv, whose integers are `integer`; `scales` alpha and beta.
     """
     a, b = p.a, p.b
-    kind = "float" if p.dtype == np.float32 else "double"
-    alpha, beta = (f"{kind} {s}" for s in scales)
-    where_a, where_b, where_c = (f"ptr {x}" for x in pointers)
+    at_a, at_b, at_c = pointers
+    alpha, beta = scales
     gemm, gemv = functions
 
-    def whole(*numbers: int) -> list[str]:
-        return [f"{integer} {n}" for n in numbers]
+    def whole(*numbers: int) -> list[Value]:
+        return [k.const(n, integer) for n in numbers]
 
-    def side(transposed: bool) -> str:
-        return f"i32 {TRANSPOSED if transposed else PLAIN}"
+    def word(n: int) -> Value:
+        return k.const(n, INT32)
 
-    def times_vector(m: Matrix, matrix: str, transposed: bool, vector: str, step: int) -> str:
+    def side(transposed: bool) -> Value:
+        return word(TRANSPOSED if transposed else PLAIN)
+
+    def times_vector(m: Matrix, matrix: Pointer, transposed: bool, vector: Pointer, step: int) -> None:
         # A matrix that lies transposed has its columns in memory as rows.
         shape = (m.columns, m.rows) if m.transposed else (m.rows, m.columns)
-        listed = [f"i32 {ROW_MAJOR}", side(transposed != m.transposed), *whole(*shape), alpha, matrix, *whole(m.lead)]
-        listed += [vector, *whole(step), beta, where_c, *whole(1)]
-        return f"call void {gemv}({', '.join(listed)})"
+        head = [word(ROW_MAJOR), side(transposed != m.transposed), *whole(*shape), alpha, matrix, *whole(m.lead)]
+        k.call_address(gemv, *head, vector, *whole(step), beta, at_c, *whole(1))
 
     if a.rows == 1:
-        return times_vector(b, where_b, True, where_a, a.lead if a.transposed and a.columns > 1 else 1)
-    if b.columns == 1:
-        return times_vector(a, where_a, False, where_b, 1 if b.transposed or b.rows == 1 else b.lead)
-    listed = [f"i32 {ROW_MAJOR}", side(a.transposed), side(b.transposed), *whole(a.rows, b.columns, a.columns), alpha]
-    listed += [where_a, *whole(a.lead), where_b, *whole(b.lead), beta, where_c, *whole(b.columns)]
-    return f"call void {gemm}({', '.join(listed)})"
+        times_vector(b, at_b, True, at_a, a.lead if a.transposed and a.columns > 1 else 1)
+    elif b.columns == 1:
+        times_vector(a, at_a, False, at_b, 1 if b.transposed or b.rows == 1 else b.lead)
+    else:
+        head = [word(ROW_MAJOR), side(a.transposed), side(b.transposed), *whole(a.rows, b.columns, a.columns), alpha]
+        k.call_address(gemm, *head, at_a, *whole(a.lead), at_b, *whole(b.lead), beta, at_c, *whole(b.columns))

@@ -8,26 +8,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from graphnet.node import Tensor
-from graphnet.plans.ir_loops import LoopWriter
-from graphnet.plans.ir_values import Value, literal, llvm_type, memory_type
-from graphnet.plans.kernels.refs import Key, Ref
+from graphnet.plans.kernels.calls import Key
+from graphnet.plans.kernels.loops import Loops
+from graphnet.plans.kernels.refs import Ref
+from graphnet.plans.nest.language import Kernel, Variable
+from graphnet.plans.nest.values import BOOL, INT64, Value, any_order, largest, smallest, where
 from graphnet.plans.order.fusion import LONG_SUM, POSITIONS, Group, reduced_axes
-from graphnet.plans.scalar_ir import Library
-
-INDEX = np.dtype(np.int64)
 
 
-def _first(dtype: np.dtype, largest: bool) -> Value:
+def _lowest(dtype: np.dtype, largest: bool) -> Any:
     """What the search for the largest (or smallest) begins with: no value is below (or above) it."""
     if dtype.kind == "f":
-        return literal(-math.inf if largest else math.inf, dtype)
-    if dtype == np.bool_:
-        return literal(not largest, dtype)
-    return literal(np.iinfo(dtype).min if largest else np.iinfo(dtype).max, dtype)
+        return -math.inf if largest else math.inf
+    if dtype == BOOL:
+        return not largest
+    return np.iinfo(dtype).min if largest else np.iinfo(dtype).max
 
 
 def count_of(t: Tensor) -> int:
@@ -41,17 +41,42 @@ def dtype_of_total(t: Tensor, count: int) -> np.dtype:
     return np.dtype(np.float64) if adds and t.dtype == np.float32 and count > LONG_SUM else t.dtype
 
 
-def identity(t: Tensor, dtype: np.dtype) -> Value:
+def identity(t: Tensor, dtype: np.dtype) -> Any:
     """What a total begins with."""
     assert t.op is not None
     name = t.op.name
     if name in ("max", "min"):
-        return _first(dtype, name == "max")
-    return literal({"sum": 0, "mean": 0, "prod": 1, "any": False, "all": True}[name], dtype)
+        return _lowest(dtype, name == "max")
+    return {"sum": 0, "mean": 0, "prod": 1, "any": False, "all": True}[name]
 
 
-class Reductions(LoopWriter):
-    """The lines of a group's reductions. `late` are those over outer axes; `own` is where the `stored` nodes lie.
+def combined(t: Tensor, total: Value, x: Value) -> Value:
+    """`total` and one more value of the reduction `t`."""
+    assert t.op is not None
+    name, x = t.op.name, x.cast(total.dtype)
+    if name in ("sum", "mean", "prod"):
+        # What lets several of the terms be added at once.
+        return any_order("mul" if name == "prod" else "add", total, x)
+    if name in ("any", "all"):
+        return total | x if name == "any" else total & x
+    return largest(total, x) if name == "max" else smallest(total, x)
+
+
+def finished(t: Tensor, total: Value) -> Value:
+    """What the total comes to: for a mean, divided by the count."""
+    assert t.op is not None
+    return (total / count_of(t) if t.op.name == "mean" else total).cast(t.dtype)
+
+
+class _Extreme(NamedTuple):
+    """The best value up to here, and where it was."""
+
+    best: Variable
+    at: Variable
+
+
+class Reductions(Loops):
+    """Writes the reductions of a group. `late` are those over outer axes; `own` is where the `stored` nodes lie.
 
     `rows` are the values that are known in the present row, `totals` the variables of results without axes.
     """
@@ -61,196 +86,109 @@ class Reductions(LoopWriter):
         group: Group,
         stored: set[Tensor],
         key: Callable[[Tensor], Key],
-        library: Library,
         names: dict[Tensor, str],
         comment: Callable[[Tensor], str],
     ):
-        super().__init__(library, comment)
+        super().__init__(comment)
         self.group, self.key, self.names = group, key, names
         self.stored = {t for t in group.nodes if t in stored}
         self.late = [t for t in group.nodes if t in group.late and not group.is_copy(t)]
         self.own: dict[Tensor, Ref] = {}
         self.rows: dict[Tensor, Value] = {}
-        self.totals: dict[Tensor, str] = {}
-        self._register_dtypes: dict[Tensor, np.dtype] = {}
+        self.totals: dict[Tensor, Variable] = {}
 
-    def _shown(self, t: Tensor, n: int) -> str:
-        """An operand as the readable text has it."""
+    def shown(self, t: Tensor, n: int) -> str:
+        """An operand as the text for people has it."""
         raise NotImplementedError
 
-    # One more value.
+    # In variables, along a row.
 
-    def _in_register(self, t: Tensor) -> bool:
+    def in_variable(self, t: Tensor) -> bool:
         """Whether a reduction of full values goes over all inner axes."""
         gone = {self.group.over[t][a] for a in reduced_axes(t)}
         return all(a in gone for a in self.group.inner())
 
-    def _combined(self, t: Tensor, total: Value, x: Value) -> Value:
-        """`total` and one more value."""
-        assert t.op is not None
-        name, dtype = t.op.name, total.dtype
-        x = self.emitter.cast(x, dtype)
-        result = self.emitter.fresh()
-        kind = llvm_type(dtype)
-        floating = dtype.kind == "f"
-        if name in ("sum", "mean", "prod"):
-            verb = "mul" if name == "prod" else "add"
-            # Any order of the terms: what lets several of them be added at once.
-            flags = f"f{verb} reassoc contract" if floating else verb
-            self._line(f"{result} = {flags} {kind} {total.text}, {x.text}")
-        elif name in ("any", "all"):
-            self._line(f"{result} = {'or' if name == 'any' else 'and'} i1 {total.text}, {x.text}")
-        elif floating:
-            full = f"llvm.{name}imum.f{8 * dtype.itemsize}"
-            intrinsic = self.library.declare(full, dtype, kind, kind)
-            self._line(f"{result} = call {kind} {intrinsic}({kind} {total.text}, {kind} {x.text})")
-        else:
-            sign = "s" if dtype.kind == "i" else "u"
-            intrinsic = self.library.declare(f"llvm.{sign}{name}.{kind}", dtype, kind, kind)
-            self._line(f"{result} = call {kind} {intrinsic}({kind} {total.text}, {kind} {x.text})")
-        return Value(result, dtype)
-
-    def _finished(self, t: Tensor, total: Value) -> Value:
-        """What the total comes to: for a mean, divided by the count."""
-        assert t.op is not None
-        if t.op.name == "mean":
-            total = self.emitter.expression(
-                "({a} / {b})", {"a": total, "b": literal(count_of(t), total.dtype)}, total.dtype
-            )
-        return self.emitter.cast(total, t.dtype)
-
-    # In variables, along a row.
-
-    def _begin_register(self, t: Tensor) -> str:
+    def begin(self, t: Tensor) -> Variable | _Extreme:
+        """The variables of a reduction over a row."""
         assert t.op is not None
         if t.op.name in POSITIONS:
             x = t.inputs[0].dtype
-            best, at = self._slot(x), self._slot(INDEX)
-            self._store_at(_first(x, t.op.name == "argmax"), best)
-            self._store_at(literal(0, INDEX), at)
-            return f"{best} {at}"
-        count = math.prod(self.group.domain[a] for a in self.group.inner())
-        dtype = dtype_of_total(t, count)
-        slot = self._slot(dtype)
-        self._register_dtypes[t] = dtype
-        self._store_at(identity(t, dtype), slot)
-        return slot
+            return _Extreme(self.k.variable(_lowest(x, t.op.name == "argmax"), x), self.k.variable(0, INT64))
+        dtype = dtype_of_total(t, math.prod(self.group.domain[a] for a in self.group.inner()))
+        return self.k.variable(identity(t, dtype), dtype)
 
-    def _add_up(self, t: Tensor, x: Value, slot: str) -> None:
+    def add(self, t: Tensor, x: Value, total: Variable | _Extreme) -> None:
+        """One more value of a row."""
         assert t.op is not None
-        self._note(f"{self.names[t]} = {t.op.name} of {self._shown(t, 0)}", t)
-        if t.op.name in POSITIONS:
-            self._compare_position(t, x, *slot.split())
+        self.note(f"{self.names[t]} = {t.op.name} of {self.shown(t, 0)}", t)
+        if isinstance(total, Variable):
+            total.value = combined(t, total.value, x)
             return
-        total = self._load_at(slot, self._register_dtypes[t])
-        self._store_at(self._combined(t, total, x), slot)
-
-    def _compare_position(self, t: Tensor, x: Value, best: str, at: str) -> None:
-        assert t.op is not None
-        top = self._load_at(best, x.dtype)
-        kind = llvm_type(x.dtype)
-        better = self.emitter.fresh()
-        last = self.group.inner().start
-        more = t.op.name == "argmax"
+        top, place = total.best.value, total.at.value
+        better = x > top if t.op.name == "argmax" else x < top
         if x.dtype.kind == "f":
             # The first NaN wins, as in NumPy.
-            self._line(f"{better} = fcmp {'ogt' if more else 'olt'} {kind} {x.text}, {top.text}")
-            odd, fine, wins, both = (self.emitter.fresh() for _ in range(4))
-            self._line(f"{odd} = fcmp uno {kind} {x.text}, {x.text}")
-            self._line(f"{fine} = fcmp ord {kind} {top.text}, {top.text}")
-            self._line(f"{wins} = and i1 {odd}, {fine}")
-            self._line(f"{both} = or i1 {better}, {wins}")
-            better = both
-        else:
-            sign = "s" if x.dtype.kind == "i" else "u"
-            self._line(f"{better} = icmp {sign}{'gt' if more else 'lt'} {kind} {x.text}, {top.text}")
-        place = self._load_at(at, INDEX)
-        value, where = self.emitter.fresh(), self.emitter.fresh()
-        self._line(f"{value} = select i1 {better}, {kind} {x.text}, {kind} {top.text}")
-        self._line(f"{where} = select i1 {better}, i64 {self.index[last]}, i64 {place.text}")
-        self._store_at(Value(value, x.dtype), best)
-        self._store_at(Value(where, INDEX), at)
+            better = better | ((x != x) & (top == top))
+        here = self.k.index(self.index[self.group.inner().start])
+        total.best.value = where(better, x, top)
+        total.at.value = where(better, here, place)
 
-    def _end_register(self, t: Tensor, slot: str) -> None:
+    def end(self, t: Tensor, total: Variable | _Extreme) -> None:
         """A reduction over the inner axes is complete for this row."""
-        assert t.op is not None
-        if t.op.name in POSITIONS:
-            found = self._load_at(slot.split()[1], INDEX)
-        else:
-            found = self._load_at(slot, self._register_dtypes[t])
+        found = total.value if isinstance(total, Variable) else total.at.value
         if t in self.group.late:
-            self._add_in_memory(t, found)
+            self.add_in_memory(t, found)
             return
-        value = found if t.op.name in POSITIONS else self._finished(t, found)
+        value = finished(t, found)
         self.rows[t] = value
         if t in self.stored:
-            self._store(value, self.own[t], self.index)
+            self.store(value, self.own[t])
 
     # Over rows.
 
-    def _add_in_memory(self, t: Tensor, x: Value) -> None:
+    def add_in_memory(self, t: Tensor, x: Value) -> None:
+        """One more value of a reduction over outer axes."""
         if t in self.totals:
-            slot = self.totals[t]
-            total = self._load_at(slot, self._total_dtype(t))
-            self._store_at(self._combined(t, total, x), slot)
+            self.totals[t].value = combined(t, self.totals[t].value, x)
         else:
-            address = self._address(self.own[t], self.index)
-            total = self._load_at(address, t.dtype)
-            self._store_at(self._combined(t, total, x), address)
-        self._note(f"{self.names[t]} = {t.op.name if t.op else ''} with {self._shown(t, 0)}", t)
+            address = self.address(self.own[t])
+            address.store(combined(t, address.load(), x))
+        self.note(f"{self.names[t]} = {t.op.name if t.op else ''} with {self.shown(t, 0)}", t)
 
-    def _total_dtype(self, t: Tensor) -> np.dtype:
-        return dtype_of_total(t, LONG_SUM + 1)
-
-    def _begin_totals(self) -> None:
+    def begin_totals(self) -> None:
+        """What reductions over outer axes begin with."""
         for t in self.late:
             if t.size == 1:
-                self.totals[t] = self._slot(self._total_dtype(t))
-                self._store_at(identity(t, self._total_dtype(t)), self.totals[t])
+                dtype = dtype_of_total(t, LONG_SUM + 1)
+                self.totals[t] = self.k.variable(identity(t, dtype), dtype)
             else:
-                self._over_memory(t, lambda old, t=t: identity(t, t.dtype))  # type: ignore[misc]
+                result = self.pointer(self.key(t), t.dtype)
+                with self.k.loop(t.size) as i:
+                    result[i] = identity(t, t.dtype)
 
-    def _end_totals(self) -> None:
+    def end_totals(self) -> None:
+        """Reductions over outer axes are complete, if the kernel went over all rows."""
         for t in self.late:
+            result = self.pointer(self.key(t), t.dtype)
             if t.size == 1:
-                total = self._load_at(self.totals[t], self._total_dtype(t))
-                whole = self.emitter.cast(total, t.dtype) if self.shared is not None else self._finished(t, total)
-                self._store_at(whole, self._pointer(self.key(t)))
-            elif self.shared is None and t.op is not None and t.op.name == "mean":
-                self._over_memory(t, lambda old, t=t: self._finished(t, old))  # type: ignore[misc]
+                total = self.totals[t].value
+                result[0] = total if self.part is not None else finished(t, total)
+            elif self.part is None and t.op is not None and t.op.name == "mean":
+                with self.k.loop(t.size) as i:
+                    result[i] = finished(t, result[i])
 
-    def _over_memory(self, t: Tensor, new: Callable[[Value], Value]) -> None:
-        """Replace every element of a result in memory."""
-        pointer = self._pointer(self.key(t))
 
-        def turn(i: str) -> None:
-            address = self.emitter.fresh("a")
-            self._line(f"{address} = getelementptr inbounds {memory_type(t.dtype)}, ptr {pointer}, i64 {i}")
-            self._store_at(new(self._load_at(address, t.dtype)), address)
+def joining(t: Tensor) -> Kernel:
+    """A kernel that adds the results of the other parts, which lie one after the other, to that of the first.
 
-        self._looped(str(t.size), turn)
-
-    def _joining(self, t: Tensor) -> str:
-        """A function that adds the results of the other parts, which lie one after the other, to that of the first."""
-        self._allocas, self.emitter.lines = [], []
-        size, kind = t.size, memory_type(t.dtype)
-
-        def element(i: str) -> None:
-            address = self.emitter.fresh("a")
-            self._line(f"{address} = getelementptr inbounds {kind}, ptr %p0, i64 {i}")
-            slot = self._slot(t.dtype)
-            self._store_at(self._load_at(address, t.dtype), slot)
-
-            def part(n: str) -> None:
-                start, at, other = (self.emitter.fresh("i") for _ in range(3))
-                self._line(f"{start} = mul nsw i64 {n}, {size}")
-                self._line(f"{at} = add nsw i64 {start}, {i}")
-                self._line(f"{other} = getelementptr inbounds {kind}, ptr %p1, i64 {at}")
-                total = self._load_at(slot, t.dtype)
-                self._store_at(self._combined(t, total, self._load_at(other, t.dtype)), slot)
-
-            self._looped("%count", part)
-            self._store_at(self._finished(t, self._load_at(slot, t.dtype)), address)
-
-        self._looped(str(size), element)
-        return self._function(["ptr noalias %p0", "ptr noalias %p1", "i64 %count"])
+    Its arguments are how many others there are, the first, and the others.
+    """
+    k = Kernel("join")
+    count = k.counter_argument("count")
+    first, others = k.pointer(t.dtype, "first"), k.pointer(t.dtype, "others")
+    with k.loop(t.size) as i:
+        total = k.variable(first[i])
+        with k.loop(count) as n:
+            total.value = combined(t, total.value, others[n * t.size + i])
+        first[i] = finished(t, total.value)
+    return k

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from graphnet.node import Tensor
+from graphnet.plans.kernels.calls import Key
 from graphnet.plans.order.fusion import Group
 from graphnet.plans.order.views import Place, Places, row_major
-
-Key = Any
 
 
 @dataclass

@@ -12,14 +12,12 @@ from graphnet.node import Tensor
 from graphnet.ops.planned import CONV_ADD
 from graphnet.plans.code import thread_pool
 from graphnet.plans.kernels import convolutions, pools
+from graphnet.plans.kernels.calls import KernelCall
 from graphnet.plans.kernels.convolutions import Samples
-from graphnet.plans.kernels.group import Kernel
 from graphnet.plans.nest import language as nest
-from graphnet.plans.nest.llvm import Module
 from graphnet.plans.nest.values import Pointer
 from graphnet.plans.order.views import Places
 from graphnet.plans.rewrite import rewritten
-from graphnet.plans.scalar_ir import Library
 
 #: work of so many nanoseconds is shared by threads
 SHARED_TIME = 100_000
@@ -65,9 +63,8 @@ def kernel(
     places: Places,
     key: Callable[[Tensor], Hashable],
     scratch: Callable[[int], Hashable],
-    library: Library,
     line: str,
-) -> Kernel:
+) -> KernelCall:
     """The kernel of `t`, for which `known` holds; `scratch(bytes)` gives memory that only this step uses."""
     assert t.op is not None
     pool, g = pools.geometry(t), convolutions.geometry(t)
@@ -76,18 +73,19 @@ def kernel(
     shared = sizes.nanoseconds >= SHARED_TIME
     k = nest.Kernel(t.op.name)
     arguments: dict[Hashable, Pointer] = {}
+    samples = (k.counter_argument("start"), k.counter_argument("stop")) if shared else (0, sizes.batch)
 
     def pointer(of: Hashable, dtype: np.dtype, offset: int = 0) -> Pointer:
         if of not in arguments:
             arguments[of] = k.pointer(dtype)
-        return arguments[of] + offset
+        return arguments[of].of(dtype) + offset
 
     def source(i: Tensor) -> Pointer:
         return pointer(key(places[i].base), i.dtype, places[i].offset)
 
-    before: list[tuple[str, list[Hashable]]] = []
+    before: list[tuple[nest.Kernel, list[Hashable]]] = []
     rooms: dict[Hashable, int] = {}
-    partial: dict[Tensor, str] = {}
+    partial: dict[Tensor, nest.Kernel] = {}
     if g is None or t.op.name == "conv_kernel":
         given = [source(i) for i in t.inputs]
     else:
@@ -95,33 +93,35 @@ def kernel(
         packing, packed = nest.Kernel("packed"), scratch(weights.nbytes)
         unpacked = packing.pointer(g.dtype) + place.offset
         convolutions.packed(packing, g, unpacked, packing.pointer(g.dtype), t.op.name == "conv_transpose")
-        before.append((as_text(packing, library), [key(place.base), packed]))
+        before.append((packing, [key(place.base), packed]))
         given = [source(t.inputs[0]), pointer(packed, g.dtype), *(source(i) for i in t.inputs[2:])]
     result = pointer(key(t), t.dtype)
     room = None
     if g is not None and g.sample:
         room = k.pointer(g.dtype, "room")
         rooms[scratch(g.sample * (thread_pool.CHUNKS if shared else 1))] = g.sample
-    samples = (k.counter_argument("lo"), k.counter_argument("hi")) if shared else (0, sizes.batch)
     if pool is not None:
         _pooled(k, pool, t.op.name, given, result, samples)
     elif g is not None:
         _convolved(k, g, t.op.name, given, result, samples, room)
     if shared and t.op.name == "conv_kernel":
         joining = nest.Kernel("joined")
-        ends = joining.pointer(t.dtype), joining.pointer(t.dtype)
-        convolutions.joined(joining, *ends, t.size, joining.counter_argument("count"))
-        partial[t] = as_text(joining, library)
-    return Kernel(as_text(k, library), list(arguments), [line], sizes.batch if shared else 0, partial, before, rooms)
+        count, ends = joining.counter_argument("count"), (joining.pointer(t.dtype), joining.pointer(t.dtype))
+        convolutions.joined(joining, *ends, t.size, count)
+        partial[t] = joining
+    return KernelCall(k, list(arguments), [line], sizes.batch if shared else 0, partial, before, rooms)
 
 
 def _pooled(
     k: nest.Kernel, g: pools.Geometry, name: str, given: Sequence[Pointer], result: Pointer, samples: Samples
 ) -> None:
     if name == "window_put":
-        pools.put(k, g, *given, result, samples)
+        slope, positions = given
+        pools.put(k, g, slope, positions, result, samples)
+    elif name == "max_pool":
+        pools.largest(k, g, given[0], result, None, samples)
     else:
-        pools.largest(k, g, given[0], *((result, None) if name == "max_pool" else (None, result)), samples)
+        pools.largest(k, g, given[0], None, result, samples)
 
 
 def _convolved(
@@ -140,10 +140,3 @@ def _convolved(
         convolutions.conv_kernel(k, g, x, other, result, samples, room)
     else:
         convolutions.conv(k, g, x, other, result, samples, room, *bias)
-
-
-def as_text(k: nest.Kernel, library: Library) -> str:
-    """The definition of a kernel, as that of a function NAME; what it declares goes to `library`."""
-    text, declared = Module().alone(k)
-    library.declare_lines(declared)
-    return text

@@ -493,11 +493,6 @@ class Module:
         self._found[kernel] = name
         return name
 
-    def alone(self, kernel: Kernel) -> tuple[str, list[str]]:
-        """The definition of a kernel that calls no other, as that of a function NAME, and what it declares."""
-        text = _Writer(self, kernel).text("NAME", "define", "noinline nounwind")
-        return text, sorted(self._needs)
-
     def declare(self, line: str) -> None:
         """A declaration, or a definition of constants, as it stands in a module."""
         self._needs[line] = None

@@ -48,6 +48,8 @@ def number(x: Any, dtype: np.dtype) -> Any:
         if x != x or not info.min <= x <= info.max or int(x) != x:
             raise Unsupported(f"{x} as {dtype}")
         return dtype.type(int(x))
+    if -1e38 < x < 1e38:
+        return dtype.type(x)
     try:
         with np.errstate(over="ignore"):
             return dtype.type(x)
@@ -198,6 +200,10 @@ class Pointer(Node):
     def bytes(self, n: int | Value, dtype: Any) -> Pointer:
         """The address `n` bytes from here, of elements of `dtype`."""
         return Pointer(self.kernel, "bytes", typed(dtype), 1, (self, self.kernel.index(n)))
+
+    def of(self, dtype: Any) -> Pointer:
+        """The same address, of elements of `dtype`: memory is used again, for values of another kind."""
+        return self if typed(dtype) == self.dtype else self.bytes(0, dtype)
 
     def load(self, i: int | Value = 0, width: int = 1) -> Value:
         """Element `i`, or that and those after it."""

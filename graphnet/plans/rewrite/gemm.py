@@ -94,7 +94,7 @@ def gemm_call(p: Product) -> Callable[..., None] | None:
     if found is None:
         return None
     kind: Any = ctypes.c_float if p.dtype == np.float32 else ctypes.c_double
-    whole: Any = ctypes.c_int64 if found.integer == "i64" else ctypes.c_int32
+    whole: Any = ctypes.c_int64 if found.integer == np.int64 else ctypes.c_int32
     pointer = ctypes.c_void_p
     signature = [ctypes.c_int] * 3 + [whole] * 3 + [kind, pointer, whole, pointer, whole, kind, pointer, whole]
     function = ctypes.CFUNCTYPE(None, *signature)(found.gemm[p.dtype])
