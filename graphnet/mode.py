@@ -292,3 +292,16 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
     while frame is not None and not _outside(frame.f_code):
         level, frame = level + 1, frame.f_back  # type: ignore[assignment]
     warnings.warn(message, category, stacklevel=level)
+
+
+@contextmanager
+def pointing() -> Iterator[None]:
+    """NumPy's warnings of a block, where they are wanted, point at the innermost line outside of this package."""
+    import numpy as np
+
+    def told(what: str, flag: int) -> None:
+        warn(f"{what} encountered", RuntimeWarning)
+
+    wanted: dict[str, Any] = {kind: "call" for kind, how in np.geterr().items() if how == "warn"}
+    with np.errstate(call=told, **wanted):
+        yield

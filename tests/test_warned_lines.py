@@ -104,6 +104,23 @@ def test_numpys_warning_in_an_op_shows_the_line_that_computed():
         assert linecache.getline(w.filename, w.lineno).strip() in ("v = f(v)", "v = f(va, vb)")
 
 
+@pytest.mark.parametrize("eager", [False, True])
+@pytest.mark.parametrize("call", ["fit", "evaluate", "predict"])
+def test_numpys_warning_in_a_step_points_at_the_program(call, eager):
+    net = model(nn.Dense(1, kernel_initializer="zeros"), nn.Lambda(lambda x: gn.log(x) + np.log(x)))
+    net.compile("sgd", "mse", run_eagerly=eager)
+    given = (X,) if call == "predict" else (X, Y)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        getattr(net, call)(*given, verbose=0)
+    numpys = [w for w in caught if w.category is RuntimeWarning]
+    assert numpys and all(w.filename == __file__ for w in numpys)
+    assert "divide by zero encountered" in str(numpys[0].message)
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("error", RuntimeWarning)
+        getattr(net, call)(*given, verbose=0)
+
+
 def test_the_file_of_a_program_may_be_called_as_one_likes(tmp_path):
     path = tmp_path / "my_contextlib_and_graphnet.py"
     path.write_text("import graphnet as gn\nw = gn.Parameter([1.0])\ny = w * 2.0\n")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 import graphnet as gn
-from graphnet.mode import warn
+from graphnet.mode import pointing, warn
 
 #: calls on batches of one shape before they are compiled: tracing costs about as much as ten small steps
 COMPILE_AFTER = 8
@@ -53,7 +53,8 @@ class Repeated:
         # A call that fails leaves everything as it was, as a plan does.
         before = [(p, p._value, p._changed) for p in self.changes()] if self.changes is not None else []
         try:
-            result = self.f(*[None if a is None else gn.tensor(a) for a in batch])
+            with pointing():
+                result = self.f(*[None if a is None else gn.tensor(a) for a in batch])
         except BaseException:
             for p, value, changed in before:
                 p._value, p._changed = value, changed
