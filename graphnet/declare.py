@@ -98,10 +98,17 @@ def elementwise(
     into: Callable[..., None] | None = None,
     may_raise: bool | Callable[..., bool] | None = None,
     complex: bool = False,
-    beside: Mapping[str, Callable[[Any], Any] | None] | None = None,
-    pairs: Mapping[str, Sequence[Rule]] | None = None,
+    beside: Mapping[Any, Callable[[Any], Any] | None] | None = None,
+    pairs: dict[Op, Sequence[Rule]] | None = None,
     reads: Callable[..., Any] | None = None,
     kink: tuple[str, Callable[..., Any]] | None = None,
+    commutes: str | None = None,
+    same: bool = False,
+    view: str | None = None,
+    truth: Sequence[str] = (),
+    kinds: str = "iuf",
+    cost: float | None = None,
+    weight: int | None = None,
 ) -> Callable[[Callable[P, Any]], OpFunction[P]]:
     """Make an op that works element by element on inputs that broadcast; parameters without a default are its inputs.
 
@@ -158,10 +165,17 @@ def elementwise(
             may_raise=(ufunc is None and not own) if may_raise is None else may_raise,
             builtin=own,
             complex=complex,
-            beside=beside,
+            beside={other.op: formula for other, formula in (beside or {}).items()},
             pairs=pairs,
             reads=reads,
             kink=kink,
+            commutes=commutes,
+            same=same,
+            view=view,
+            truth=tuple(truth),
+            kinds=kinds,
+            cost=cost,
+            weight=weight,
         )
         if not own:
             checked.guard(made_op)
@@ -180,6 +194,7 @@ def reduction(
     complex: bool = False,
     of_nothing: bool = True,
     kink: tuple[str, Callable[..., Any]] | None = None,
+    fold: np.ufunc | None = None,
 ) -> Callable[[Callable[P, Any]], OpFunction[P]]:
     """Make an op that reduces over `axis` (one, several or all), with `keepdims`.
 
@@ -227,6 +242,7 @@ def reduction(
             builtin=own,
             kink=(kink[0], at) if kink is not None else None,
             complex=complex,
+            fold=fold,
         )
         if not own:
             checked.guard(made_op)
@@ -248,6 +264,13 @@ def op(
     hidden: bool = False,
     complex: bool = False,
     ready: Callable[..., Any] | None = None,
+    same: bool = False,
+    view: str | None = None,
+    fold: np.ufunc | None = None,
+    position: bool = False,
+    indexed: bool = False,
+    cost: float | None = None,
+    weight: int | None = None,
 ) -> Callable[[Callable[P, Any]], OpFunction[P]]:
     """Make any other op, called as its body unless `name` says otherwise.
 
@@ -308,6 +331,13 @@ def op(
             builtin=own,
             complex=complex,
             ready=ready,
+            same=same,
+            view=view,
+            fold=fold,
+            position=position,
+            indexed=indexed,
+            cost=cost,
+            weight=weight,
         )
         if not own:
             checked.guard(made_op, core)

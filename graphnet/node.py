@@ -621,3 +621,14 @@ def toposort(outputs: Iterable[Tensor], stop: Iterable[Tensor] = ()) -> list[Ten
                 seen.add(node)
                 order.append(node)
     return order
+
+
+def made_by(t: Tensor, *functions: Any) -> bool:
+    """Whether `t` is the result of one of these functions of users, or ops."""
+    op = t.op
+    return op is not None and any(op is f.op for f in functions)
+
+
+def is_view(t: Tensor) -> bool:
+    """Whether `t` can be a view of its one input."""
+    return t.op is not None and t.op.view is not None and len(t._inputs) == 1

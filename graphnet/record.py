@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -32,102 +33,97 @@ class Joint:
         return tuple([lambda *_, h=h, **__: h for h in answers])
 
 
+@dataclass(eq=False, slots=True, repr=False)
 class Op:
-    """One operation.
+    """One operation, and everything that others ask about it: nobody asks for its name, but to show it."""
 
-    `name` (NumPy's, where NumPy has it), `family` ("elementwise", "reduction" or "op"), `forward` (on arrays), `infer`
-    (specs and attributes to a spec), `vjp` (a tuple of one rule per input, None where there is no derivative; or one
-    rule that takes the input's place first, for ops of any number of inputs; or a `Joint` one), `expr` (a scalar
-    expression in Python with `{x}` for the inputs, or None), `ufunc` (the NumPy ufunc that is the whole body, or None),
-    `onnx`, `into` (the body as a function that writes into its first argument, or None), `may_raise` (whether the body
-    can fail because of a value: a boolean, or a function of the inputs and attributes of a node), `hidden` (whether
-    nobody calls it by name), `builtin` (whether it is the package's own), `beside` (by name, the ops that have most of
-    its work done for the same input, with a function from their value to it that loses digits where it is small, or
-    None),
-    `pairs` (the gradient rules of the op and the one before it taken together, by the name of that one, for pairs whose
-    rules one after the other would multiply 0 and infinity; or None), `reads` (from all inputs the first, and its
-    pairs, if the op is one of a pair with it; or None), `paired` (whether the op is the inner one of a pair), `kink`
-    (where the slope is what a convention says: a text for people, and a function `(y, *inputs, **attrs)` on arrays that
-    gives booleans in the shape of y; or None), `complex` (whether its rules are right for complex numbers too, with
-    gradients such that `dL = Re(g * dx)`: then those of holomorphic functions are the real ones), `ready` (a
-    function of the attributes of a node that returns when native code for it is there; or None).
-    """
+    #: NumPy's, where NumPy has it
+    name: str
+    #: "elementwise", "reduction" or "op"
+    family: str
+    #: the body, on arrays
+    forward: Callable[..., Any]
+    #: specs of the inputs and the attributes to the spec of the result
+    infer: Callable[..., Any]
+    #: a tuple of one gradient rule for each input, None where there is no derivative; or one rule that takes the
+    #: input's place first, for ops of any number of inputs; or a `Joint` one
+    vjp: Any
+    #: the names of the inputs; none for any number of them
+    params: tuple[str, ...] = ()
+    #: its native form: a scalar expression in Python over `{x}`, ... for inputs and numbers among the attributes
+    expr: str | None = None
+    #: the NumPy ufunc that is the whole body
+    ufunc: np.ufunc | None = None
+    onnx: str | None = None
+    #: attributes as written to attributes in one form
+    prepare: Callable[..., dict[str, Any]] | None = None
+    doc: str | None = None
+    #: the body as a function that writes into its first argument
+    into: Callable[..., None] | None = None
+    #: whether the body can fail because of a value: a boolean, or a function of the inputs and attributes of a node
+    may_raise: bool | Callable[..., bool] = True
+    #: whether nobody calls it by name
+    hidden: bool = False
+    #: whether it is the package's own
+    builtin: bool = False
+    #: whether its rules are right for complex numbers too, with gradients such that `dL = Re(g * dx)`: then those of
+    #: holomorphic functions are the real ones
+    complex: bool = False
+    #: ops that have most of its work done for the same input, with a function from their value to its own that loses
+    #: digits where that is small, or None
+    beside: dict[Op, Callable[[Any], Any] | None] = field(default_factory=dict)
+    #: the gradient rules of the op and the one before it taken together, by that one: for pairs whose rules one after
+    #: the other would multiply 0 and infinity. Filled by `pair`
+    pairs: dict[Op, Sequence[Rule]] | None = None
+    #: from all inputs the first, and its pairs, if the op is one of a pair with it
+    reads: Callable[..., Any] | None = None
+    #: where the slope is what a convention says: a text for people, and a function `(y, *inputs, **attrs)` on arrays
+    #: that gives booleans in the shape of y
+    kink: tuple[str, Callable[..., Any]] | None = None
+    #: a function of the attributes of a node that returns when native code for it is there
+    ready: Callable[..., Any] | None = None
+    #: whether two inputs can change places: "bits" where that changes no bit of the result, "value" where no more than
+    #: its rounding or the sign of a zero
+    commutes: str | None = None
+    #: whether each element of the result is one of the first input, in the dtype of the result and with the axes in the
+    #: same order
+    same: bool = False
+    #: the NumPy expression that gives the result of one input without a copy, over `{x}`, `{shape}` (of the result),
+    #: `{broadcast_to}` and the attributes; where its array shares no memory with that of x, it is no view after all
+    view: str | None = None
+    #: for a reduction that combines two values at a time, the ufunc that does so
+    fold: np.ufunc | None = None
+    #: whether the result is the position of what `fold` chooses
+    position: bool = False
+    #: whether its native form depends on where in the result an element is
+    indexed: bool = False
+    #: the names of inputs of which `expr` reads whether they are not zero
+    truth: tuple[str, ...] = ()
+    #: the kinds of dtypes, once all inputs are brought to one, that `expr` is right for
+    kinds: str = "iuf"
+    #: nanoseconds for one element in a native loop, and about how many instructions its native form has, in polynomials
+    #: of three or so; without them, what its `expr` comes to
+    cost: float | None = None
+    weight: int | None = None
+    #: whether the op is the inner one of a pair
+    paired: bool = field(default=False, init=False)
+    #: whether some input has a gradient rule
+    differentiable: bool = field(default=False, init=False)
+    #: what users call
+    function: Callable[..., Any] | None = field(default=None, init=False)
 
-    __slots__ = (
-        "beside",
-        "builtin",
-        "complex",
-        "differentiable",
-        "doc",
-        "expr",
-        "family",
-        "forward",
-        "function",
-        "hidden",
-        "infer",
-        "into",
-        "kink",
-        "may_raise",
-        "name",
-        "onnx",
-        "paired",
-        "pairs",
-        "params",
-        "prepare",
-        "reads",
-        "ready",
-        "ufunc",
-        "vjp",
-    )
+    def __post_init__(self) -> None:
+        if not callable(self.vjp):
+            self.vjp = tuple(self.vjp)
+        self.params = tuple(self.params)
+        self.differentiable = callable(self.vjp) or any(rule is not None for rule in self.vjp)
+        for inner in self.pairs or ():
+            inner.paired = True
 
-    def __init__(
-        self,
-        name: str,
-        family: str,
-        forward: Callable[..., Any],
-        infer: Callable[..., Any],
-        vjp: Sequence[Rule | None] | Rule,
-        params: Sequence[str] = (),
-        expr: str | None = None,
-        ufunc: np.ufunc | None = None,
-        onnx: str | None = None,
-        prepare: Callable[..., dict[str, Any]] | None = None,
-        doc: str | None = None,
-        into: Callable[..., None] | None = None,
-        may_raise: bool | Callable[..., bool] = True,
-        hidden: bool = False,
-        builtin: bool = False,
-        complex: bool = False,
-        beside: Mapping[str, Callable[[Any], Any] | None] | None = None,
-        pairs: Mapping[str, Sequence[Rule]] | None = None,
-        reads: Callable[..., Any] | None = None,
-        kink: tuple[str, Callable[..., Any]] | None = None,
-        ready: Callable[..., Any] | None = None,
-    ):
-        self.name = name
-        self.family = family
-        self.forward = forward
-        self.infer = infer
-        self.vjp = vjp if callable(vjp) else tuple(vjp)
-        self.params = tuple(params)
-        self.expr = expr
-        self.ufunc = ufunc
-        self.onnx = onnx
-        self.prepare = prepare
-        self.doc = doc
-        self.into = into
-        self.may_raise = may_raise
-        self.hidden = hidden
-        self.builtin = builtin
-        self.complex = complex
-        self.beside = beside or {}
-        self.pairs = pairs
-        self.paired = False
-        self.reads = reads
-        self.kink = kink
-        self.ready = ready
-        self.differentiable = callable(vjp) or any(rule is not None for rule in vjp)
-        self.function: Callable[..., Any] | None = None
+    @property
+    def op(self) -> Op:
+        """Itself: a record can be given where a function of users can."""
+        return self
 
     def __repr__(self) -> str:
         return f"<Op {self.name}>"
@@ -145,6 +141,13 @@ class Op:
 
 
 OPS: dict[str, Op] = {}
+
+
+def pair(pairs: dict[Op, Sequence[Rule]] | None, inner: Any, *rules: Rule) -> None:
+    """Add to the `pairs` of an op the rules together with the op, or function, that is computed before it."""
+    assert pairs is not None
+    pairs[inner.op] = rules
+    inner.op.paired = True
 
 
 def registered(op: Op) -> Op:

@@ -133,7 +133,7 @@ def joined(op: Op, inputs: Sequence[Any]) -> tuple[Tensor, Sequence[Rule]] | Non
         t, pairs = meant
     if t.__class__ is not Tensor or t.op is None:
         return None
-    rules = pairs.get(t.op.name)  # type: ignore[union-attr]
+    rules = pairs.get(t.op)  # type: ignore[union-attr]
     return None if rules is None else (t, rules)
 
 

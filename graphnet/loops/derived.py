@@ -48,15 +48,15 @@ def _from_values(slopes: list[Tensor], body: Body) -> list[Tensor]:
     a tenth of the time of an LSTM, for digits far out that are lost in the sum over the steps. The nodes of the
     gradient are changed in place: they are nobody else's yet.
     """
-    values = {(t.op.name, t.inputs[0]): t for t in body.graph.nodes if t.op is not None and len(t.inputs) == 1}
+    values = {(t.op, t.inputs[0]): t for t in body.graph.nodes if t.op is not None and len(t.inputs) == 1}
     own = {*body.graph.nodes, *body.graph.inputs}
     done: dict[Tensor, Tensor] = {}
 
     def taken(t: Tensor) -> Tensor:
         if t not in done:
             done[t] = t
-            for name, formula in t.op.beside.items() if t.op is not None else ():
-                y = values.get((name, t.inputs[0]))
+            for other, formula in t.op.beside.items() if t.op is not None else ():
+                y = values.get((other, t.inputs[0]))
                 if y is not None and formula is not None:
                     done[t] = formula(y)
         return done[t]

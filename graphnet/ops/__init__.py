@@ -365,8 +365,3 @@ def __getattr__(name: str) -> Any:
             if name in module.__all__:
                 return getattr(module, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-for _op in list(OPS.values()):
-    for _name in (*(_op.pairs or ()), *ROOTS):
-        OPS[_name].paired = True

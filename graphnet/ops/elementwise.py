@@ -16,7 +16,7 @@ from graphnet.apply import apply
 from graphnet.declare import elementwise
 from graphnet.mode import state
 from graphnet.node import KINDS, Tensor
-from graphnet.record import OPS
+from graphnet.record import OPS, Op, pair
 from graphnet.typed import ArrayLike
 
 
@@ -67,10 +67,10 @@ def over(g: Any, d: Any) -> Any:
     return apply(divide_no_nan.op, (g, d))
 
 
-#: the rules of a square and of what is squared, together: by the name of the latter
-SQUARED: dict[str, Any] = {}
+#: the rules of a square and of what is squared, together: by the latter
+SQUARED: dict[Op, Any] = {}
 #: the same for a square root
-ROOTS: dict[str, Any] = {}
+ROOTS: dict[Op, Any] = {}
 
 
 def _squared(a: Any, b: Any) -> Any:
@@ -79,7 +79,7 @@ def _squared(a: Any, b: Any) -> Any:
         return a, SQUARED
     if a.__class__ is not Tensor or b.__class__ is not Tensor or a.op is None or a.op is not b.op:
         return None
-    alike = a.op.name in SQUARED and a.attrs == b.attrs
+    alike = a.op in SQUARED and a.attrs == b.attrs
     return (a, SQUARED) if alike and all(i is j for i, j in zip(a._inputs, b._inputs, strict=True)) else None
 
 
@@ -91,7 +91,14 @@ def _base(a: Any, b: Any) -> Any:
     return None if b is None else (a, SQUARED) if b == 2 else (a, ROOTS) if b == 0.5 else None
 
 
-@elementwise("({a} + {b})", ufunc=np.add, onnx="Add", complex=True, vjp=(lambda g, y, a, b: g, lambda g, y, a, b: g))
+@elementwise(
+    "({a} + {b})",
+    ufunc=np.add,
+    onnx="Add",
+    complex=True,
+    vjp=(lambda g, y, a, b: g, lambda g, y, a, b: g),
+    commutes="bits",
+)
 def add(a: ArrayLike, b: ArrayLike) -> Tensor:
     """Elementwise sum, `a + b`."""
 
@@ -111,6 +118,7 @@ def subtract(a: ArrayLike, b: ArrayLike) -> Tensor:
     vjp=(lambda g, y, a, b: times(g, b), lambda g, y, a, b: times(g, a)),
     pairs=SQUARED,
     reads=_squared,
+    commutes="bits",
 )
 def multiply(a: ArrayLike, b: ArrayLike) -> Tensor:
     """Elementwise product, `a * b`."""
@@ -122,6 +130,8 @@ def multiply(a: ArrayLike, b: ArrayLike) -> Tensor:
     onnx="Div",
     complex=True,
     vjp=(lambda g, y, a, b: over(g, b), lambda g, y, a, b: over(times(g, -y), b)),
+    cost=0.2,
+    weight=1,
 )
 def divide(a: ArrayLike, b: ArrayLike) -> Tensor:
     """Elementwise quotient, `a / b`."""
@@ -200,6 +210,8 @@ def _negative_exponents(a: Any, b: Any) -> Any:
         # Where a is 0 the power does not change with the exponent.
         lambda g, y, a, b: times(times(g, y), _log(where(equal(a, 0), 1, a + 0j if y.dtype.kind == "c" else a))),
     ),
+    cost=4.0,
+    weight=8,
 )
 def power(a: ArrayLike, b: ArrayLike) -> Tensor:
     """Elementwise `a ** b`.
@@ -232,7 +244,7 @@ def negative(x: ArrayLike) -> Tensor:
     """Elementwise `-x`."""
 
 
-@elementwise("{x}", ufunc=np.positive, onnx="Identity", complex=True, vjp=(lambda g, y, x: g,))
+@elementwise("{x}", ufunc=np.positive, onnx="Identity", complex=True, vjp=(lambda g, y, x: g,), same=True, view="{x}")
 def positive(x: ArrayLike) -> Tensor:
     """Elementwise `+x`: the number itself."""
 
@@ -281,18 +293,29 @@ def square(x: ArrayLike) -> Tensor:
     """Elementwise `x * x`."""
 
 
-@elementwise("sqrt({x})", ufunc=np.sqrt, onnx="Sqrt", complex=True, vjp=(lambda g, y, x: over(g, 2 * y),), pairs=ROOTS)
+@elementwise(
+    "sqrt({x})",
+    ufunc=np.sqrt,
+    onnx="Sqrt",
+    complex=True,
+    vjp=(lambda g, y, x: over(g, 2 * y),),
+    pairs=ROOTS,
+    cost=0.25,
+    weight=1,
+)
 def sqrt(x: ArrayLike) -> Tensor:
     """Elementwise square root."""
 
 
 # Where x is below 0, its root is no number, and so is the slope.
-SQUARED["sqrt"] = (lambda g, y, x: times(g, where(isnan(y), math.nan, 1)),)
-SQUARED["power"] = (
+pair(SQUARED, sqrt, lambda g, y, x: times(g, where(isnan(y), math.nan, 1)))
+pair(
+    SQUARED,
+    power,
     lambda g, y, a, b: times(times(g, 2.0 * b), where(isnan(y), math.nan, power(a, 2.0 * b - 1))),
     lambda g, y, a, b: times(times(g, 2 * y * y), _log(where(equal(a, 0), 1, a))),
 )
-SQUARED["absolute"] = (lambda g, y, x: times(g, 2 * (conjugate(x) if x.dtype.kind == "c" else x)),)
+pair(SQUARED, absolute, lambda g, y, x: times(g, 2 * (conjugate(x) if x.dtype.kind == "c" else x)))
 
 
 @elementwise("cbrt({x})", ufunc=np.cbrt, vjp=(lambda g, y, x: over(g, 3 * y * y),))
@@ -307,12 +330,12 @@ def reciprocal(x: ArrayLike) -> Tensor:
     """Elementwise `1 / x`."""
 
 
-@elementwise("({a} == {b})", ufunc=np.equal, onnx="Equal", vjp=(None, None))
+@elementwise("({a} == {b})", ufunc=np.equal, onnx="Equal", vjp=(None, None), commutes="bits", kinds="biuf")
 def equal(a: ArrayLike, b: ArrayLike) -> Tensor:
     """Elementwise `a == b`, as booleans."""
 
 
-@elementwise("({a} != {b})", ufunc=np.not_equal, vjp=(None, None))
+@elementwise("({a} != {b})", ufunc=np.not_equal, vjp=(None, None), commutes="bits", kinds="biuf")
 def not_equal(a: ArrayLike, b: ArrayLike) -> Tensor:
     """Elementwise `a != b`, as booleans."""
 
@@ -337,37 +360,43 @@ def greater_equal(a: ArrayLike, b: ArrayLike) -> Tensor:
     """Elementwise `a >= b`, as booleans."""
 
 
-@elementwise("(({a} != 0) and ({b} != 0))", ufunc=np.logical_and, onnx="And", vjp=(None, None))
+@elementwise(
+    "({a} and {b})", ufunc=np.logical_and, onnx="And", vjp=(None, None), commutes="bits", truth=("a", "b"), kinds="biuf"
+)
 def logical_and(a: ArrayLike, b: ArrayLike) -> Tensor:
     """Elementwise "a and b" of what is not zero, as booleans."""
 
 
-@elementwise("(({a} != 0) or ({b} != 0))", ufunc=np.logical_or, onnx="Or", vjp=(None, None))
+@elementwise(
+    "({a} or {b})", ufunc=np.logical_or, onnx="Or", vjp=(None, None), commutes="bits", truth=("a", "b"), kinds="biuf"
+)
 def logical_or(a: ArrayLike, b: ArrayLike) -> Tensor:
     """Elementwise "a or b" of what is not zero, as booleans."""
 
 
-@elementwise("(({a} != 0) != ({b} != 0))", ufunc=np.logical_xor, onnx="Xor", vjp=(None, None))
+@elementwise(
+    "({a} != {b})", ufunc=np.logical_xor, onnx="Xor", vjp=(None, None), commutes="bits", truth=("a", "b"), kinds="biuf"
+)
 def logical_xor(a: ArrayLike, b: ArrayLike) -> Tensor:
     """Elementwise "either a or b" of what is not zero, as booleans."""
 
 
-@elementwise("({x} == 0)", ufunc=np.logical_not, onnx="Not", vjp=(None,))
+@elementwise("(not {x})", ufunc=np.logical_not, onnx="Not", vjp=(None,), truth=("x",), kinds="biuf")
 def logical_not(x: ArrayLike) -> Tensor:
     """Whether each number is zero, as booleans."""
 
 
-@elementwise("isnan({x})", ufunc=np.isnan, onnx="IsNaN", vjp=(None,))
+@elementwise("isnan({x})", ufunc=np.isnan, onnx="IsNaN", vjp=(None,), kinds="f")
 def isnan(x: ArrayLike) -> Tensor:
     """Whether each number is NaN."""
 
 
-@elementwise("isinf({x})", ufunc=np.isinf, onnx="IsInf", vjp=(None,))
+@elementwise("isinf({x})", ufunc=np.isinf, onnx="IsInf", vjp=(None,), kinds="f")
 def isinf(x: ArrayLike) -> Tensor:
     """Whether each number is infinite."""
 
 
-@elementwise("isfinite({x})", ufunc=np.isfinite, vjp=(None,))
+@elementwise("isfinite({x})", ufunc=np.isfinite, vjp=(None,), kinds="f")
 def isfinite(x: ArrayLike) -> Tensor:
     """Whether each number is neither NaN nor infinite."""
 
@@ -415,6 +444,7 @@ def _to_winner(g: Any, a: Any, b: Any, wins: Any) -> Any:
         lambda g, y, a, b: _to_winner(g, b, a, logical_or(less(b, a), isnan(b))),
     ),
     kink=_EQUAL,
+    commutes="value",
 )
 def minimum(a: ArrayLike, b: ArrayLike) -> Tensor:
     """The smaller of two, NaN if one is NaN; equal ones share the gradient."""
@@ -429,6 +459,7 @@ def minimum(a: ArrayLike, b: ArrayLike) -> Tensor:
         lambda g, y, a, b: _to_winner(g, b, a, logical_or(greater(b, a), isnan(b))),
     ),
     kink=_EQUAL,
+    commutes="value",
 )
 def maximum(a: ArrayLike, b: ArrayLike) -> Tensor:
     """The larger of two, NaN if one is NaN; equal ones share the gradient.
@@ -447,6 +478,7 @@ def maximum(a: ArrayLike, b: ArrayLike) -> Tensor:
         lambda g, y, a, b: _to_winner(g, b, a, logical_or(less(b, a), isnan(a))),
     ),
     kink=_EQUAL,
+    commutes="value",
 )
 def fmin(a: ArrayLike, b: ArrayLike) -> Tensor:
     """The smaller of two, the number where one is NaN."""
@@ -460,6 +492,7 @@ def fmin(a: ArrayLike, b: ArrayLike) -> Tensor:
         lambda g, y, a, b: _to_winner(g, b, a, logical_or(greater(b, a), isnan(a))),
     ),
     kink=_EQUAL,
+    commutes="value",
 )
 def fmax(a: ArrayLike, b: ArrayLike) -> Tensor:
     """The larger of two, the number where one is NaN."""
@@ -474,6 +507,8 @@ def fmax(a: ArrayLike, b: ArrayLike) -> Tensor:
         lambda g, z, condition, x, y: where(condition, g, 0),
         lambda g, z, condition, x, y: where(condition, 0, g),
     ),
+    truth=("condition",),
+    kinds="biuf",
 )
 def where(condition: ArrayLike, x: ArrayLike, y: ArrayLike) -> Tensor:
     """`x` where `condition` holds, else `y`. The branch that was not taken gets no gradient, whatever its value.

@@ -140,6 +140,7 @@ def _getitem_slope(place: Any, g: Any, y: Any, x: Any, *arrays: Any, index: Any)
     name="getitem",
     onnx="GatherND",
     may_raise=_at_arrays,
+    view="{x}[{index}]",
 )
 def _getitem(*inputs: Any, index: Any) -> Any:
     """`x[index]`."""

@@ -130,6 +130,9 @@ def _shape(key: Any, shape: Any, dtype: Any = "float32") -> Any:
     dtype=lambda key, shape, dtype: np.dtype(dtype),
     prepare=_shape,
     vjp=(None,),
+    indexed=True,
+    cost=0.5,
+    weight=3,
 )
 def random_uniform(key: ArrayLike, shape: ShapeLike, dtype: DTypeLike = "float32") -> Tensor:
     """Numbers in [0, 1), equally likely, fixed by `key`: an integer, which can be a tensor.

@@ -13,7 +13,7 @@ from graphnet.declare import op, reduction
 from graphnet.node import KINDS, Tensor
 from graphnet.ops.elementwise import ROOTS, SQUARED, equal, isinf, sqrt, times, where
 from graphnet.ops.transcendental import exp
-from graphnet.record import OPS
+from graphnet.record import OPS, pair
 from graphnet.shapes import Axes
 from graphnet.typed import ArrayLike
 
@@ -23,7 +23,7 @@ def _count(x: Any, axis: Any) -> Any:
     return math.prod(x.shape[a] for a in axis)
 
 
-@reduction(onnx="ReduceSum", complex=True, vjp=lambda g, y, x, axis: g)
+@reduction(onnx="ReduceSum", complex=True, vjp=lambda g, y, x, axis: g, fold=np.add)
 def sum(x: ArrayLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
     """Sum over `axis`; 0 over nothing. float16 is added up in float32."""
     if x.dtype == np.float16:
@@ -31,7 +31,7 @@ def sum(x: ArrayLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
     return np.sum(x, axis=axis, keepdims=keepdims)
 
 
-@reduction(onnx="ReduceMean", complex=True, vjp=lambda g, y, x, axis: g / _count(x, axis))
+@reduction(onnx="ReduceMean", complex=True, vjp=lambda g, y, x, axis: g / _count(x, axis), fold=np.add)
 def mean(x: ArrayLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
     """Arithmetic mean over `axis`."""
     return np.mean(x, axis=axis, keepdims=keepdims)
@@ -81,7 +81,7 @@ def _prod_slope(x: Any, axis: Any) -> Any:
     return transpose(others, tuple(int(i) for i in np.argsort(order)))
 
 
-@reduction(onnx="ReduceProd", complex=True, vjp=lambda g, y, x, axis: times(g, _prod_slope(x, axis)))
+@reduction(onnx="ReduceProd", complex=True, vjp=lambda g, y, x, axis: times(g, _prod_slope(x, axis)), fold=np.multiply)
 def prod(x: ArrayLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
     """Product over `axis`; 1 over nothing. Its gradient is right with any number of zeros."""
     return np.prod(x, axis=axis, keepdims=keepdims)
@@ -95,7 +95,7 @@ def _shares(g: Any, y: Any, x: Any, axis: Any) -> Any:
 _TIES = ("several are equal: they share the gradient", lambda y, x, axis: np.sum(x == y, axis=axis, keepdims=True) > 1)
 
 
-@reduction(onnx="ReduceMax", vjp=_shares, of_nothing=False, kink=_TIES)
+@reduction(onnx="ReduceMax", vjp=_shares, of_nothing=False, kink=_TIES, fold=np.maximum)
 def max(x: ArrayLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
     """The largest along `axis`, NaN if one is NaN; equal ones share the gradient. Raises `ValueError` over nothing.
 
@@ -106,7 +106,7 @@ def max(x: ArrayLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
     return np.max(x, axis=axis, keepdims=keepdims)
 
 
-@reduction(onnx="ReduceMin", vjp=_shares, of_nothing=False, kink=_TIES)
+@reduction(onnx="ReduceMin", vjp=_shares, of_nothing=False, kink=_TIES, fold=np.minimum)
 def min(x: ArrayLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
     """The smallest along `axis`, NaN if one is NaN; equal ones share the gradient. Raises `ValueError` over nothing."""
     return np.min(x, axis=axis, keepdims=keepdims)
@@ -208,16 +208,13 @@ def std(x: ArrayLike, axis: Axes = None, keepdims: bool = False, ddof: int = 0) 
     return y if keepdims else np.reshape(y, shapes.reduced(wide.shape, axes, False))
 
 
-SQUARED["std"] = (_of_kept(_var_slope),)
-ROOTS["var"] = (_of_kept(lambda g, y, x, axis, ddof: _std_slope(g, sqrt(y), x, axis, ddof)),)
+pair(SQUARED, std, _of_kept(_var_slope))
+pair(ROOTS, var, _of_kept(lambda g, y, x, axis, ddof: _std_slope(g, sqrt(y), x, axis, ddof)))
 
 
 def _free(x: Any, axis: Any, ddof: Any) -> Any:
     n = _count(x, axis) - ddof
     return n if n > 0 else math.nan
-
-
-SQUARED["norm2"] = (_of_kept(lambda g, y, x, axis: times(g, 2 * x)),)
 
 
 @reduction(
@@ -233,6 +230,9 @@ def norm2(x: ArrayLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
     ratio = x / scale
     y = scale * np.sqrt(np.sum(ratio * ratio, axis=axis, keepdims=True))
     return y if keepdims else np.reshape(y, shapes.reduced(np.shape(x), shapes.axes_indices(axis, np.ndim(x)), False))
+
+
+pair(SQUARED, norm2, _of_kept(lambda g, y, x, axis: times(g, 2 * x)))
 
 
 def _weights(x: Any, axis: Any) -> Any:
@@ -267,13 +267,13 @@ def logsumexp(x: ArrayLike, axis: Axes = None, keepdims: bool = False) -> Tensor
     return y if keepdims else np.reshape(y, shapes.reduced(np.shape(x), shapes.axes_indices(axis, np.ndim(x)), False))
 
 
-@reduction(vjp=None)
+@reduction(vjp=None, fold=np.logical_or)
 def any(x: ArrayLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
     """Whether any number along `axis` is not zero."""
     return np.any(x, axis=axis, keepdims=keepdims)
 
 
-@reduction(vjp=None)
+@reduction(vjp=None, fold=np.logical_and)
 def all(x: ArrayLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
     """Whether every number along `axis` is not zero."""
     return np.all(x, axis=axis, keepdims=keepdims)
@@ -292,13 +292,13 @@ def _one_axis_shape(x: Any, axis: Any, keepdims: Any) -> Any:
     return shapes.reduced(x.shape, axes, keepdims)
 
 
-@op(_one_axis_shape, dtype=np.int64, prepare=_one_axis, onnx="ArgMax", vjp=(None,))
+@op(_one_axis_shape, dtype=np.int64, prepare=_one_axis, onnx="ArgMax", vjp=(None,), fold=np.maximum, position=True)
 def argmax(x: ArrayLike, axis: int | None = None, keepdims: bool = False) -> Tensor:
     """The position of the largest along `axis` (in the flat array if None), the first of equal ones."""
     return np.argmax(x, axis=axis, keepdims=keepdims)
 
 
-@op(_one_axis_shape, dtype=np.int64, prepare=_one_axis, onnx="ArgMin", vjp=(None,))
+@op(_one_axis_shape, dtype=np.int64, prepare=_one_axis, onnx="ArgMin", vjp=(None,), fold=np.minimum, position=True)
 def argmin(x: ArrayLike, axis: int | None = None, keepdims: bool = False) -> Tensor:
     """The position of the smallest along `axis` (in the flat array if None), the first of equal ones."""
     return np.argmin(x, axis=axis, keepdims=keepdims)

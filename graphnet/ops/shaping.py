@@ -45,7 +45,7 @@ def _same(x: Any, **attrs: Any) -> Any:
     return x.shape
 
 
-@op(_same, onnx="Identity", complex=True, vjp=(lambda g, y, x: g,))
+@op(_same, onnx="Identity", complex=True, vjp=(lambda g, y, x: g,), same=True, view="{x}")
 def identity(x: ArrayLike) -> Tensor:
     """`x`, as a node of its own."""
     return x
@@ -56,7 +56,7 @@ def snapshot(t: Tensor) -> Tensor:
     return identity(t) if isinstance(t, Parameter) else t
 
 
-@op(_same, vjp=(None,))
+@op(_same, vjp=(None,), same=True, view="{x}")
 def stop_gradient(x: ArrayLike) -> Tensor:
     """`x`; no gradient flows through it.
 
@@ -76,7 +76,15 @@ def _kind(x: Any, dtype: Any) -> Any:
     return {"dtype": kind}
 
 
-@op(_same, dtype=lambda x, dtype: dtype, prepare=_kind, onnx="Cast", complex=True, vjp=(lambda g, y, x, dtype: g,))
+@op(
+    _same,
+    dtype=lambda x, dtype: dtype,
+    prepare=_kind,
+    onnx="Cast",
+    complex=True,
+    vjp=(lambda g, y, x, dtype: g,),
+    same=True,
+)
 def astype(x: ArrayLike, dtype: DTypeLike) -> Tensor:
     """`x` in another dtype. To integers or booleans, no gradient flows."""
     return x.astype(dtype)
@@ -93,6 +101,8 @@ def _listed(shape: Any) -> Any:
     prepare=lambda x, shape: {"shape": shapes.reshaped(x.shape, _listed(shape))},
     complex=True,
     vjp=(lambda g, y, x, shape: reshape(g, x.shape),),
+    same=True,
+    view="{x}.reshape({shape})",
 )
 def reshape(x: ArrayLike, shape: ShapeLike) -> Tensor:
     """The elements of `x`, in C order, in another shape; one size can be -1."""
@@ -118,6 +128,7 @@ def _permutation(x: Any, axes: Any = None) -> Any:
     prepare=_permutation,
     complex=True,
     vjp=(lambda g, y, x, axes: transpose(g, tuple(sorted(range(len(axes)), key=axes.__getitem__))),),
+    view="{x}.transpose({axes})",
 )
 def transpose(x: ArrayLike, axes: Sequence[int] | None = None) -> Tensor:
     """`x` with its axes in another order, reversed if None."""
@@ -178,7 +189,15 @@ def _target(x: Any, shape: Any) -> Any:
     return {"shape": wanted}
 
 
-@op(lambda x, shape: shape, onnx="Expand", prepare=_target, complex=True, vjp=(lambda g, y, x, shape: g,))
+@op(
+    lambda x, shape: shape,
+    onnx="Expand",
+    prepare=_target,
+    complex=True,
+    vjp=(lambda g, y, x, shape: g,),
+    same=True,
+    view="{broadcast_to}({x}, {shape})",
+)
 def broadcast_to(x: ArrayLike, shape: ShapeLike) -> Tensor:
     """`x` repeated along new and size-one axes to `shape`."""
     return np.broadcast_to(x, shape)

@@ -69,7 +69,7 @@ def _through_double(x: Any, place: Any) -> Any:
 
 
 # The rounding of x * x alone would be an error of x * x units in the last place.
-@elementwise("gaussian({x})", vjp=(lambda g, y, x: times(g, y * (-2 * x)),), beside={"erf": None, "erfc": None})
+@elementwise("gaussian({x})", vjp=(lambda g, y, x: times(g, y * (-2 * x)),), cost=0.5, weight=3)
 def gaussian(x: ArrayLike) -> Tensor:
     """Elementwise `exp(-x**2)`, to its last digits at any size."""
     if x.dtype == np.float64:
@@ -78,7 +78,7 @@ def gaussian(x: ArrayLike) -> Tensor:
     return np.exp(-wide * wide).astype(x.dtype if x.dtype.kind == "f" else np.float64)
 
 
-@elementwise("erf({x})", onnx="Erf", vjp=(lambda g, y, x: times(g, _TWO_BY_ROOT_PI * gaussian(x)),))
+@elementwise("erf({x})", onnx="Erf", vjp=(lambda g, y, x: times(g, _TWO_BY_ROOT_PI * gaussian(x)),), cost=1.0, weight=5)
 def erf(x: ArrayLike) -> Tensor:
     """Elementwise error function, `2/sqrt(pi)` times the integral of `exp(-t**2)` from 0 to x.
 
@@ -88,11 +88,13 @@ def erf(x: ArrayLike) -> Tensor:
     return _through_double(x, 0)
 
 
-@elementwise("erfc({x})", vjp=(lambda g, y, x: times(g, -_TWO_BY_ROOT_PI * gaussian(x)),))
+@elementwise("erfc({x})", vjp=(lambda g, y, x: times(g, -_TWO_BY_ROOT_PI * gaussian(x)),), cost=1.2, weight=5)
 def erfc(x: ArrayLike) -> Tensor:
     """Elementwise `1 - erf(x)`, accurate where that is small."""
     return _through_double(x, 1)
 
+
+gaussian.op.beside = {erf.op: None, erfc.op: None}
 
 # sin(z) / z as a series in z^2, far enough for every derivative that anybody takes at |z| < pi/2.
 _SINC = tuple((-1) ** k / math.factorial(2 * k + 1) for k in range(14))

@@ -11,6 +11,7 @@ from graphnet.declare import elementwise
 from graphnet.mode import state
 from graphnet.node import Tensor
 from graphnet.ops.elementwise import SQUARED, equal, isinf, isnan, logical_and, multiply, over, sqrt, times, where
+from graphnet.record import pair
 from graphnet.typed import ArrayLike
 
 _LN2 = math.log(2.0)
@@ -18,18 +19,19 @@ _LN10 = math.log(10.0)
 
 
 #: f of its inverse has slope 1, also where the two slopes are 0 and infinite; no value has no slope
-_UNDONE = (lambda g, y, x: times(g, where(isnan(y), math.nan, 1)),)
+def _undone(g: Any, y: Any, x: Any) -> Any:
+    return times(g, where(isnan(y), math.nan, 1))
 
 
 @elementwise(
-    "exp({x})", ufunc=np.exp, onnx="Exp", complex=True, vjp=(lambda g, y, x: times(g, y),), pairs={"log": _UNDONE}
+    "exp({x})", ufunc=np.exp, onnx="Exp", complex=True, vjp=(lambda g, y, x: times(g, y),), pairs={}, cost=0.5, weight=3
 )
 def exp(x: ArrayLike) -> Tensor:
     """Elementwise exponential, `e ** x`."""
 
 
 @elementwise(
-    "exp2({x})", ufunc=np.exp2, complex=True, vjp=(lambda g, y, x: times(g, y * _LN2),), pairs={"log2": _UNDONE}
+    "exp2({x})", ufunc=np.exp2, complex=True, vjp=(lambda g, y, x: times(g, y * _LN2),), pairs={}, cost=0.5, weight=3
 )
 def exp2(x: ArrayLike) -> Tensor:
     """Elementwise `2 ** x`."""
@@ -37,18 +39,18 @@ def exp2(x: ArrayLike) -> Tensor:
 
 # Not y + 1, which has lost the digits of exp(x) far below 0.
 @elementwise(
-    "expm1({x})", ufunc=np.expm1, complex=True, vjp=(lambda g, y, x: times(g, exp(x)),), pairs={"log1p": _UNDONE}
+    "expm1({x})", ufunc=np.expm1, complex=True, vjp=(lambda g, y, x: times(g, exp(x)),), pairs={}, cost=0.5, weight=3
 )
 def expm1(x: ArrayLike) -> Tensor:
     """Elementwise `exp(x) - 1`, accurate near 0."""
 
 
-@elementwise("log({x})", ufunc=np.log, onnx="Log", complex=True, vjp=(lambda g, y, x: over(g, x),))
+@elementwise("log({x})", ufunc=np.log, onnx="Log", complex=True, vjp=(lambda g, y, x: over(g, x),), cost=0.5, weight=3)
 def log(x: ArrayLike) -> Tensor:
     """Elementwise natural logarithm."""
 
 
-@elementwise("log2({x})", ufunc=np.log2, complex=True, vjp=(lambda g, y, x: over(g, x * _LN2),))
+@elementwise("log2({x})", ufunc=np.log2, complex=True, vjp=(lambda g, y, x: over(g, x * _LN2),), cost=0.5, weight=3)
 def log2(x: ArrayLike) -> Tensor:
     """Elementwise logarithm to base 2."""
 
@@ -58,7 +60,7 @@ def log10(x: ArrayLike) -> Tensor:
     """Elementwise logarithm to base 10."""
 
 
-@elementwise("log1p({x})", ufunc=np.log1p, complex=True, vjp=(lambda g, y, x: over(g, 1 + x),))
+@elementwise("log1p({x})", ufunc=np.log1p, complex=True, vjp=(lambda g, y, x: over(g, 1 + x),), cost=0.5, weight=3)
 def log1p(x: ArrayLike) -> Tensor:
     """Elementwise `log(1 + x)`, accurate near 0."""
 
@@ -80,6 +82,7 @@ _ENDLESS = ("both are the same infinity: half of the gradient each", lambda y, a
         lambda g, y, a, b: times(g, _logistic_difference(b, a)),
     ),
     kink=_ENDLESS,
+    commutes="value",
 )
 def logaddexp(a: ArrayLike, b: ArrayLike) -> Tensor:
     """Elementwise `log(exp(a) + exp(b))`, at any size. Two infinite equal ones share the gradient."""
@@ -166,10 +169,7 @@ def _written(into: Any, x: Any) -> Any:
 
 
 @elementwise(
-    "((1 / (1 + exp(-{x}))) if {x} >= 0 else (exp({x}) / (1 + exp({x}))))",
-    onnx="Sigmoid",
-    vjp=(lambda g, y, x: g * sigmoid_slope(x),),
-    into=_sigmoid_into,
+    "sigmoid({x})", onnx="Sigmoid", vjp=(lambda g, y, x: g * sigmoid_slope(x),), into=_sigmoid_into, cost=0.5, weight=3
 )
 def sigmoid(x: ArrayLike) -> Tensor:
     """Elementwise logistic function, `1 / (1 + exp(-x))`, without overflow at any size."""
@@ -183,7 +183,9 @@ def sigmoid(x: ArrayLike) -> Tensor:
     "sigmoid_slope({x})",
     vjp=(lambda g, y, x: times(g, y * -tanh(0.5 * x)),),
     into=_sigmoid_slope_into,
-    beside={"sigmoid": lambda y: y * (1 - y)},
+    beside={sigmoid: lambda y: y * (1 - y)},
+    cost=0.5,
+    weight=3,
 )
 def sigmoid_slope(x: ArrayLike) -> Tensor:
     """The derivative of `sigmoid`, `exp(-x) / (1 + exp(-x))**2`, to its last digits at any size."""
@@ -193,13 +195,13 @@ def sigmoid_slope(x: ArrayLike) -> Tensor:
     return _written(_sigmoid_slope_into, x)
 
 
-@elementwise("(max({x}, 0) + log1p(exp(-abs({x}))))", onnx="Softplus", vjp=(lambda g, y, x: g * sigmoid(x),))
+@elementwise("softplus({x})", onnx="Softplus", vjp=(lambda g, y, x: g * sigmoid(x),), cost=0.5, weight=5)
 def softplus(x: ArrayLike) -> Tensor:
     """Elementwise `log(1 + exp(x))`, at any size."""
     return np.logaddexp(x, 0)
 
 
-@elementwise("(min({x}, 0) - log1p(exp(-abs({x}))))", vjp=(lambda g, y, x: g * sigmoid(-x),))
+@elementwise("log_sigmoid({x})", vjp=(lambda g, y, x: g * sigmoid(-x),), cost=0.5, weight=5)
 def log_sigmoid(x: ArrayLike) -> Tensor:
     """Elementwise `log(sigmoid(x)) = -log(1 + exp(-x))`, at any size."""
     return -np.logaddexp(np.multiply(x, -1.0), 0)
@@ -211,7 +213,9 @@ def log_sigmoid(x: ArrayLike) -> Tensor:
     onnx="Sin",
     complex=True,
     vjp=(lambda g, y, x: times(g, cos(x)),),
-    pairs={"arcsin": _UNDONE},
+    pairs={},
+    cost=2.0,
+    weight=8,
 )
 def sin(x: ArrayLike) -> Tensor:
     """Elementwise sine of an angle in radians."""
@@ -223,7 +227,9 @@ def sin(x: ArrayLike) -> Tensor:
     onnx="Cos",
     complex=True,
     vjp=(lambda g, y, x: times(g, -sin(x)),),
-    pairs={"arccos": _UNDONE},
+    pairs={},
+    cost=2.0,
+    weight=8,
 )
 def cos(x: ArrayLike) -> Tensor:
     """Elementwise cosine of an angle in radians."""
@@ -271,14 +277,12 @@ def _length(y: Any) -> Any:
     return where(equal(y, 0), math.inf, y)
 
 
-SQUARED["hypot"] = (lambda g, y, a, b: times(g, 2 * a), lambda g, y, a, b: times(g, 2 * b))
-
-
 @elementwise(
     "hypot({a}, {b})",
     ufunc=np.hypot,
     vjp=(lambda g, y, a, b: times(g, a / _length(y)), lambda g, y, a, b: times(g, b / _length(y))),
     kink=_ORIGIN,
+    commutes="value",
 )
 def hypot(a: ArrayLike, b: ArrayLike) -> Tensor:
     """Elementwise `sqrt(a**2 + b**2)` without overflow; all its derivatives at (0, 0) are 0."""
@@ -295,7 +299,7 @@ def sinh(x: ArrayLike) -> Tensor:
     onnx="Cosh",
     complex=True,
     vjp=(lambda g, y, x: times(g, sinh(x)),),
-    pairs={"arccosh": _UNDONE},
+    pairs={},
 )
 def cosh(x: ArrayLike) -> Tensor:
     """Elementwise hyperbolic cosine."""
@@ -307,7 +311,9 @@ def cosh(x: ArrayLike) -> Tensor:
     onnx="Tanh",
     complex=True,
     vjp=(lambda g, y, x: g * (1 - y * y if x.dtype.kind == "c" else tanh_slope(x)),),
-    pairs={"arctanh": _UNDONE},
+    pairs={},
+    cost=0.5,
+    weight=3,
 )
 def tanh(x: ArrayLike) -> Tensor:
     """Elementwise hyperbolic tangent."""
@@ -318,7 +324,9 @@ def tanh(x: ArrayLike) -> Tensor:
     "tanh_slope({x})",
     vjp=(lambda g, y, x: times(g, y * (-2 * tanh(x))),),
     into=_tanh_slope_into,
-    beside={"tanh": lambda y: 1 - y * y},
+    beside={tanh: lambda y: 1 - y * y},
+    cost=0.5,
+    weight=3,
 )
 def tanh_slope(x: ArrayLike) -> Tensor:
     """The derivative of `tanh`, `1 / cosh(x)**2`, to its last digits at any size."""
@@ -354,3 +362,15 @@ def degrees(x: ArrayLike) -> Tensor:
 
 
 deg2rad, rad2deg = radians, degrees
+
+for _outer, _inner in (
+    (exp, log),
+    (exp2, log2),
+    (expm1, log1p),
+    (sin, arcsin),
+    (cos, arccos),
+    (cosh, arccosh),
+    (tanh, arctanh),
+):
+    pair(_outer.op.pairs, _inner, _undone)
+pair(SQUARED, hypot, lambda g, y, a, b: times(g, 2 * a), lambda g, y, a, b: times(g, 2 * b))

@@ -13,12 +13,14 @@ from typing import Any
 from graphnet.node import Tensor
 from graphnet.plans.kernels.calls import KernelCall, Key
 from graphnet.plans.kernels.levels import Levels
-from graphnet.plans.kernels.pointwise import INDEXED, computed, indexed, inlined, readable
+from graphnet.plans.kernels.pointwise import computed, indexed, inlined, readable
 from graphnet.plans.kernels.reductions import Reductions, joining
 from graphnet.plans.kernels.refs import Ref, joined, read_at, written_at
 from graphnet.plans.nest.values import Value
-from graphnet.plans.order.fusion import HEAVY, POSITIONS, Group, reduced_axes
+from graphnet.plans.order.costs import HEAVY, weight
+from graphnet.plans.order.fusion import Group, reduced_axes
 from graphnet.plans.order.views import Places, row_major
+from graphnet.record import Op
 
 #: rows of so many bytes at the most are kept on the stack
 STACK_ROW = 1 << 15
@@ -46,7 +48,7 @@ class Writer(Reductions):
         self.levels = Levels(group, self.stored)
         self.kept = {t: self._row_of(t) for t in self.levels.kept}
         self.scalars: dict[tuple[Key, int], Value] = {}
-        self.heavy = any(t.op is not None and t.op.name in HEAVY for t in group.nodes)
+        self.heavy = any(weight(op) >= HEAVY for op in self._ops())
         self._find_refs()
 
     # Where things lie.
@@ -81,15 +83,17 @@ class Writer(Reductions):
         self.scratch = {t: self._kept_ref(t) for t in self.kept}
         self.flat = row_major(group.domain)
         strides = [r.strides for r in (*self.inputs.values(), *self.own.values(), *self.scratch.values())]
-        names = {t.op.name for t in group.nodes if t.op is not None}
-        if not names.isdisjoint(INDEXED):
+        if any(op.indexed for op in self._ops()):
             strides.append(self.flat)
         for t in group.nodes:
             if self.levels.is_reduction(t):
                 # An axis that is reduced does not join one that is kept.
                 gone = {group.over[t][a] for a in reduced_axes(t)}
                 strides.append(tuple(0 if a in gone else s for a, s in enumerate(self.flat)))
-        self.axes = joined(group, strides, apart=not names.isdisjoint(POSITIONS))
+        self.axes = joined(group, strides, apart=any(op.position for op in self._ops()))
+
+    def _ops(self) -> list[Op]:
+        return [t.op for t in self.group.nodes if t.op is not None]
 
     # The function.
 
@@ -205,7 +209,7 @@ class Writer(Reductions):
     def _computed(self, t: Tensor, values: dict[Tensor, Value], level: int | None) -> Value:
         assert t.op is not None
         operands = [self._operand(t, n, values, level) for n in range(len(t.inputs))]
-        if t.op.name in INDEXED:
+        if t.op.indexed:
             value = indexed(t, operands, self.number(self.flat))
         else:
             value = computed(t, operands)

@@ -11,13 +11,10 @@ from __future__ import annotations
 import math
 
 from graphnet.node import Tensor
-from graphnet.plans.kernels.pointwise import CHEAP
 from graphnet.plans.kernels.refs import Axis
-from graphnet.plans.order.fusion import POSITIONS, REDUCTIONS, Group
+from graphnet.plans.order.costs import QUICK, cheap, nanoseconds
+from graphnet.plans.order.fusion import Group
 
-#: nanoseconds for one value of an op that is not cheap, and for a cheap one, about
-COSTS = {"power": 4.0, "sin": 2.0, "cos": 2.0, "erf": 1.0, "erfc": 1.2, "divide": 0.2, "sqrt": 0.25}
-SLOW, QUICK = 0.5, 0.03
 #: nanoseconds for a byte that is moved, within the fast memory of a core and beyond it
 NEAR, FAR, FAST_MEMORY = 0.015, 0.06, 1 << 21
 #: a value is computed again, instead of kept, if that takes at most so many ops
@@ -46,7 +43,7 @@ class Levels:
 
     def is_reduction(self, t: Tensor) -> bool:
         """Whether `t` adds up, or searches, along axes of the domain."""
-        return t.op is not None and (t.op.name in REDUCTIONS or t.op.name in POSITIONS) and t in self.group.over
+        return t.op is not None and t.op.fold is not None and t in self.group.over
 
     def _members(self, t: Tensor) -> list[Tensor]:
         found = [self.group.member(i) for i in t.inputs]
@@ -81,7 +78,7 @@ class Levels:
             assert t.op is not None
             if t not in self.full or t in self.stored:
                 self.cost[t] = 0
-            elif t.op.name not in CHEAP:
+            elif not cheap(t.op):
                 self.cost[t] = CHEAP_OPS + 1
             else:
                 self.cost[t] = min(1 + sum(self.cost[m] for m in self._members(t)), CHEAP_OPS + 1)
@@ -118,7 +115,7 @@ class Levels:
         total = 0.0
         for t in self.group.nodes:
             assert t.op is not None
-            cost = QUICK if t.op.name in CHEAP or self.is_reduction(t) else COSTS.get(t.op.name, SLOW)
+            cost = QUICK if self.is_reduction(t) else nanoseconds(t.op)
             wide = t in self.full or (self.is_reduction(t) and self.source_full[t])
             total += cost * (full if wide else row)
         return total + (NEAR if moved < FAST_MEMORY else FAR) * moved

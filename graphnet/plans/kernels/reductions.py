@@ -13,12 +13,24 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from graphnet.node import Tensor
+from graphnet.ops.reduce import mean
 from graphnet.plans.kernels.calls import Key
 from graphnet.plans.kernels.loops import Loops
 from graphnet.plans.kernels.refs import Ref
 from graphnet.plans.nest.language import Kernel, Variable
 from graphnet.plans.nest.values import BOOL, INT64, Value, any_order, largest, smallest, where
-from graphnet.plans.order.fusion import LONG_SUM, POSITIONS, Group, reduced_axes
+from graphnet.plans.order.fusion import LONG_SUM, Group, reduced_axes
+
+_EXTREMES = (np.maximum, np.minimum)
+#: how one more value joins a total: sums and products in any order, which lets several terms be added at once
+_FOLDS: dict[np.ufunc, Callable[[Value, Value], Value]] = {
+    np.add: lambda total, x: any_order("add", total, x),
+    np.multiply: lambda total, x: any_order("mul", total, x),
+    np.logical_or: lambda total, x: total | x,
+    np.logical_and: lambda total, x: total & x,
+    np.maximum: largest,
+    np.minimum: smallest,
+}
 
 
 def _lowest(dtype: np.dtype, largest: bool) -> Any:
@@ -37,35 +49,29 @@ def count_of(t: Tensor) -> int:
 
 def dtype_of_total(t: Tensor, count: int) -> np.dtype:
     """What `count` values are added up in."""
-    adds = t.op is not None and t.op.name in ("sum", "mean")
+    adds = t.op is not None and t.op.fold is np.add
     return np.dtype(np.float64) if adds and t.dtype == np.float32 and count > LONG_SUM else t.dtype
 
 
 def identity(t: Tensor, dtype: np.dtype) -> Any:
     """What a total begins with."""
     assert t.op is not None
-    name = t.op.name
-    if name in ("max", "min"):
-        return _lowest(dtype, name == "max")
-    return {"sum": 0, "mean": 0, "prod": 1, "any": False, "all": True}[name]
+    fold = t.op.fold
+    assert fold is not None
+    return _lowest(dtype, fold is np.maximum) if fold in _EXTREMES else fold.identity
 
 
 def combined(t: Tensor, total: Value, x: Value) -> Value:
     """`total` and one more value of the reduction `t`."""
     assert t.op is not None
-    name, x = t.op.name, x.cast(total.dtype)
-    if name in ("sum", "mean", "prod"):
-        # What lets several of the terms be added at once.
-        return any_order("mul" if name == "prod" else "add", total, x)
-    if name in ("any", "all"):
-        return total | x if name == "any" else total & x
-    return largest(total, x) if name == "max" else smallest(total, x)
+    assert t.op.fold is not None
+    return _FOLDS[t.op.fold](total, x.cast(total.dtype))
 
 
 def finished(t: Tensor, total: Value) -> Value:
     """What the total comes to: for a mean, divided by the count."""
     assert t.op is not None
-    return (total / count_of(t) if t.op.name == "mean" else total).cast(t.dtype)
+    return (total / count_of(t) if t.op is mean.op else total).cast(t.dtype)
 
 
 class _Extreme(NamedTuple):
@@ -111,9 +117,9 @@ class Reductions(Loops):
     def begin(self, t: Tensor) -> Variable | _Extreme:
         """The variables of a reduction over a row."""
         assert t.op is not None
-        if t.op.name in POSITIONS:
+        if t.op.position:
             x = t.inputs[0].dtype
-            return _Extreme(self.k.variable(_lowest(x, t.op.name == "argmax"), x), self.k.variable(0, INT64))
+            return _Extreme(self.k.variable(_lowest(x, t.op.fold is np.maximum), x), self.k.variable(0, INT64))
         dtype = dtype_of_total(t, math.prod(self.group.domain[a] for a in self.group.inner()))
         return self.k.variable(identity(t, dtype), dtype)
 
@@ -125,7 +131,7 @@ class Reductions(Loops):
             total.value = combined(t, total.value, x)
             return
         top, place = total.best.value, total.at.value
-        better = x > top if t.op.name == "argmax" else x < top
+        better = x > top if t.op.fold is np.maximum else x < top
         if x.dtype.kind == "f":
             # The first NaN wins, as in NumPy.
             better = better | ((x != x) & (top == top))
@@ -173,7 +179,7 @@ class Reductions(Loops):
             if t.size == 1:
                 total = self.totals[t].value
                 result[0] = total if self.part is not None else finished(t, total)
-            elif self.part is None and t.op is not None and t.op.name == "mean":
+            elif self.part is None and t.op is mean.op:
                 with self.k.loop(t.size) as i:
                     result[i] = finished(t, result[i])
 

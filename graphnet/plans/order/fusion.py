@@ -15,27 +15,15 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from graphnet.node import Tensor
+from graphnet.node import Tensor, is_view, made_by
+from graphnet.ops.shaping import reshape
+from graphnet.plans.order.costs import weight
 from graphnet.plans.order.views import Places
 
-#: reductions that kernels know
-REDUCTIONS = frozenset({"sum", "mean", "max", "min", "prod", "any", "all"})
-#: positions of extremes, along the last axis
-POSITIONS = frozenset({"argmax", "argmin"})
-#: looks that keep the order of the axes
-TRANSPARENT = frozenset({"reshape", "broadcast_to", "identity", "stop_gradient", "positive"})
 #: sums over more elements than this are added up in float64
 LONG_SUM = 4096
 #: what a group may weigh: longer loops spill registers and compile slowly
 HEAVIEST = 64
-
-#: ops that are long polynomials
-HEAVY = {
-    **dict.fromkeys(("exp", "expm1", "exp2", "log", "log2", "log1p", "tanh", "sigmoid", "random_uniform"), 3),
-    **dict.fromkeys(("sigmoid_slope", "tanh_slope", "gaussian"), 3),
-    **dict.fromkeys(("softplus", "log_sigmoid", "erf", "erfc"), 5),
-    **dict.fromkeys(("sin", "cos", "power"), 8),
-}
 
 Axes = tuple["int | None", ...]
 
@@ -62,14 +50,14 @@ class Group:
         """
         if t in self.axes:
             return t, self.axes[t]
-        if t.op is None or t.op.name not in TRANSPARENT:
+        if not (is_view(t) and t.op.same):  # type: ignore[union-attr]
             return None
         found = self.member(t.inputs[0])
         if found is None:
             return None
         node, axes = found
         source = t.inputs[0].shape
-        if t.op.name == "reshape":
+        if made_by(t, reshape):
             if squeezed(t.shape) != squeezed(source):
                 return None
             long = iter([a for a, n in zip(axes, source, strict=True) if n != 1])
@@ -175,7 +163,7 @@ class Fuser:
             group = Group(squeezed(x.shape))
             self._reduce(t, group, own_axes(x.shape), full=True)
         else:
-            shape = t.inputs[0].shape if t.op is not None and t.op.name == "reshape" else t.shape
+            shape = t.inputs[0].shape if made_by(t, reshape) else t.shape
             group = Group(squeezed(shape))
             group.nodes.append(t)
             group.axes[t] = own_axes(t.shape)
@@ -187,10 +175,10 @@ class Fuser:
 
     @staticmethod
     def _reduces(t: Tensor) -> bool:
-        return t.op is not None and (t.op.name in REDUCTIONS or t.op.name in POSITIONS)
+        return t.op is not None and t.op.fold is not None
 
     def _joins(self, t: Tensor, group: Group) -> bool:
-        if t.op is not None and t.op.name == "reshape":
+        if made_by(t, reshape):
             return False
         found = [group.member(i) for i in t.inputs]
         for i, member in zip(t.inputs, found, strict=True):
@@ -248,7 +236,7 @@ class Fuser:
         """Add a reduction over an input with these axes, if the group's split allows it."""
         gone = {axes[a] for a in reduced_axes(t)} - {None}
         last = len(group.domain)
-        position = t.op is not None and t.op.name in POSITIONS
+        position = t.op is not None and t.op.position
         start = last
         while start > 0 and start - 1 in gone:
             start -= 1
@@ -289,8 +277,7 @@ class Fuser:
 
 
 def _weight(t: Tensor) -> int:
-    """How much code an op becomes, about: 1 for an instruction or two."""
-    return HEAVY.get(t.op.name, 1) if t.op is not None else 1
+    return weight(t.op) if t.op is not None else 1
 
 
 def _part_long_sums(group: Group) -> None:

@@ -55,7 +55,7 @@ def ordered(graph: Graph) -> list[Tensor]:
                 done.add(t)
                 order.append(t)
                 for s in slopes.get(t.inputs[0], ()) if slopes and t.inputs else ():
-                    if t.op.name in s.op.beside and s not in done:  # type: ignore[union-attr]
+                    if t.op in s.op.beside and s not in done:  # type: ignore[union-attr]
                         done.add(s)
                         order.append(s)
 

@@ -60,7 +60,3 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "max": maximum,
     "power": pow,
 }
-#: ops of one argument that are computed by the function of their name instead of by their expression
-DIRECT = frozenset(
-    {"exp", "expm1", "exp2", "log", "log2", "log1p", "tanh", "sigmoid", "softplus", "log_sigmoid", "erf", "erfc"}
-)

@@ -1,0 +1,77 @@
+"""What one element of an op costs in a loop, and how much code it becomes: as its record says, or by its expression."""
+
+from __future__ import annotations
+
+import ast
+import re
+from functools import cache
+
+from graphnet.record import OPS, Op
+
+#: nanoseconds for one value of an op of a few instructions, and of one that nothing is known of, about
+QUICK, SLOW = 0.03, 0.5
+#: functions in expressions that are an instruction or two
+_SHORT = frozenset("min max minimum maximum abs isnan isinf isfinite sign floor ceil trunc rint zero_safe".split())
+#: functions in expressions that have the names of other ops
+_SYNONYMS = {"pow": "power"}
+#: what a long polynomial weighs at least
+HEAVY = 3
+#: operators up to which an expression is of a few instructions
+_FEW = 8
+
+
+@cache
+def nanoseconds(op: Op) -> float:
+    """About how long one element takes in a native loop, in nanoseconds."""
+    if op.cost is not None:
+        return op.cost
+    if op.same or op.fold is not None:
+        return QUICK
+    parts = _parts(op)
+    if parts is None:
+        return SLOW
+    operators, called, divisions = parts
+    heavy = sum(SLOW if f is None or f is op else nanoseconds(f) for f in called)
+    heavy += sum(nanoseconds(OPS["divide"]) for _ in range(divisions))
+    return heavy + QUICK * (operators > 0 or not heavy) * max(1.0, operators / _FEW)
+
+
+def cheap(op: Op) -> bool:
+    """Whether an element takes a few instructions: then it is computed again sooner than kept."""
+    return nanoseconds(op) <= QUICK
+
+
+@cache
+def weight(op: Op) -> int:
+    """How much code an op becomes, about: 1 for an instruction or two."""
+    if op.weight is not None:
+        return op.weight
+    parts = _parts(op)
+    if parts is None:
+        return 1
+    operators, called, _ = parts
+    return max(1, operators // _FEW + sum(1 if f is None or f is op else weight(f) for f in called))
+
+
+def _parts(op: Op) -> tuple[int, list[Op | None], int] | None:
+    """Of an op's expression: how many operators it has, which ops it calls (None: another function), its divisions."""
+    if op.expr is None:
+        return None
+    try:
+        tree = ast.parse(re.sub(r"\{(\w+)\}", r"\1", op.expr), mode="eval")
+    except SyntaxError:
+        return None
+    operators = divisions = 0
+    called: list[Op | None] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            name = node.func.id if isinstance(node.func, ast.Name) else ""
+            if name in _SHORT:
+                operators += 1
+            else:
+                called.append(OPS.get(_SYNONYMS.get(name, name)))
+        elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+            divisions += 1
+        elif isinstance(node, (ast.BinOp, ast.UnaryOp, ast.Compare, ast.BoolOp, ast.IfExp)):
+            operators += 1
+    return operators, called, divisions
