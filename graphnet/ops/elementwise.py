@@ -100,14 +100,35 @@ def _base(a: Any, b: Any) -> Any:
     commutes="bits",
 )
 def add(a: ArrayLike, b: ArrayLike) -> Tensor:
-    """Elementwise sum, `a + b`."""
+    """The sum `a + b`, element by element.
+
+    Inputs broadcast; the dtype is NumPy's promoted one, in which a Python number is weak: float32 plus 1.0 is float32.
+    Of booleans it is "or".
+
+    Raises `ValueError` for shapes that do not broadcast.
+
+    >>> import graphnet as gn
+    >>> gn.add([[1.0], [2.0]], [10.0, 20.0])
+    Tensor([[11., 21.],
+            [12., 22.]])
+    """
 
 
 @elementwise(
     "({a} - {b})", ufunc=np.subtract, onnx="Sub", complex=True, vjp=(lambda g, y, a, b: g, lambda g, y, a, b: -g)
 )
 def subtract(a: ArrayLike, b: ArrayLike) -> Tensor:
-    """Elementwise difference, `a - b`."""
+    """The difference `a - b`, element by element.
+
+    Inputs broadcast; the dtype is NumPy's promoted one, in which a Python number is weak. Unsigned integers wrap
+    around.
+
+    Raises `ValueError` for shapes that do not broadcast, `TypeError` for two arrays of booleans.
+
+    >>> import graphnet as gn
+    >>> gn.subtract([5.0, 7.0], 2)
+    Tensor([3., 5.])
+    """
 
 
 @elementwise(
@@ -121,7 +142,18 @@ def subtract(a: ArrayLike, b: ArrayLike) -> Tensor:
     commutes="bits",
 )
 def multiply(a: ArrayLike, b: ArrayLike) -> Tensor:
-    """Elementwise product, `a * b`."""
+    """The product `a * b`, element by element.
+
+    Inputs broadcast; the dtype is NumPy's promoted one, in which a Python number is weak. Of booleans it is "and". For
+    the product of matrices see `matmul`.
+
+    Raises `ValueError` for shapes that do not broadcast.
+
+    >>> import graphnet as gn
+    >>> gn.multiply([[1.0], [2.0]], [10.0, 20.0])
+    Tensor([[10., 20.],
+            [20., 40.]])
+    """
 
 
 @elementwise(
@@ -134,7 +166,17 @@ def multiply(a: ArrayLike, b: ArrayLike) -> Tensor:
     weight=1,
 )
 def divide(a: ArrayLike, b: ArrayLike) -> Tensor:
-    """Elementwise quotient, `a / b`."""
+    """The quotient `a / b`, element by element.
+
+    Inputs broadcast; floating-point dtypes are promoted, whole numbers give float64. Division by 0 is an infinity or,
+    of 0, NaN. A gradient of 0 stays 0 where `b` is 0.
+
+    Raises `ValueError` for shapes that do not broadcast.
+
+    >>> import graphnet as gn
+    >>> gn.divide([1, 2], 4)
+    Tensor([0.25, 0.5 ])
+    """
 
 
 true_divide = divide
@@ -142,7 +184,16 @@ true_divide = divide
 
 @elementwise("floor_divide({a}, {b})", ufunc=np.floor_divide, vjp=(None, None))
 def floor_divide(a: ArrayLike, b: ArrayLike) -> Tensor:
-    """The largest whole number not above `a / b`; its derivative is 0."""
+    """`floor(a / b)`, element by element: the largest whole number not above the quotient. Its derivative is 0.
+
+    Inputs broadcast; the dtype is the promoted one, so whole numbers stay whole, and whole numbers divided by 0 give 0.
+
+    Raises `ValueError` for shapes that do not broadcast.
+
+    >>> import graphnet as gn
+    >>> gn.floor_divide([7, -7], 2), gn.floor_divide(7.5, 2.0)
+    (Tensor([ 3, -4]), Tensor(3.))
+    """
 
 
 _MULTIPLE = ("a is a multiple of b: slope 1", lambda y, a, b: np.equal(y, 0))
@@ -155,7 +206,17 @@ _MULTIPLE = ("a is a multiple of b: slope 1", lambda y, a, b: np.equal(y, 0))
     kink=_MULTIPLE,
 )
 def remainder(a: ArrayLike, b: ArrayLike) -> Tensor:
-    """`a - b * floor(a / b)`: the remainder with the sign of `b`, as Python's `%`."""
+    """`a - b * floor(a / b)`, element by element: the remainder with the sign of `b`, as Python's `%`.
+
+    Inputs broadcast; the dtype is the promoted one. The derivative for `a` is 1, also at multiples of `b`, where the
+    function jumps; for `b` it is `-floor(a / b)`. `fmod` has the sign of `a`.
+
+    Raises `ValueError` for shapes that do not broadcast.
+
+    >>> import graphnet as gn
+    >>> gn.remainder([7.0, -7.0], 4.0)
+    Tensor([3., 1.])
+    """
 
 
 mod = remainder
@@ -169,7 +230,17 @@ mod = remainder
     kink=_MULTIPLE,
 )
 def fmod(a: ArrayLike, b: ArrayLike) -> Tensor:
-    """The remainder with the sign of `a`, as C's `fmod`."""
+    """`a - b * trunc(a / b)`, element by element: the remainder with the sign of `a`, as C's `fmod`.
+
+    Inputs broadcast; the dtype is the promoted one. The derivative for `a` is 1, also at multiples of `b`, where the
+    function jumps; for `b` it is `-trunc(a / b)`. `remainder` has the sign of `b`.
+
+    Raises `ValueError` for shapes that do not broadcast.
+
+    >>> import graphnet as gn
+    >>> gn.fmod([7.0, -7.0], 4.0)
+    Tensor([ 3., -3.])
+    """
 
 
 def _log(x: Any) -> Any:
@@ -214,17 +285,17 @@ def _negative_exponents(a: Any, b: Any) -> Any:
     weight=8,
 )
 def power(a: ArrayLike, b: ArrayLike) -> Tensor:
-    """Elementwise `a ** b`.
+    """The power `a ** b`, element by element.
 
-    The derivative for `a` is `b * a**(b-1)` (0 where b is 0); for `b` it is `a**b * log(a)` (0 where a is 0).
-    A constant exponent never touches `log(a)`. The dtype is NumPy's: whole numbers to the power 2.0 are float64.
+    Inputs broadcast. The dtype is NumPy's promoted one: whole numbers to the power 2.0 are float64. The derivative for
+    `a` is `b * a**(b - 1)`, 0 where b is 0; for `b` it is `a**b * log(a)`, 0 where a is 0. A constant exponent never
+    computes `log(a)`, so powers of negative numbers have gradients.
 
-    Raises `ValueError` for whole numbers to a negative whole power.
+    Raises `ValueError` for whole numbers to a negative whole power, and for shapes that do not broadcast.
 
-    >>> import numpy as np
     >>> import graphnet as gn
-    >>> gn.tensor(np.array([20], "uint8")) ** 2.0
-    Tensor([400.])
+    >>> gn.power([1.0, 2.0, 3.0], 2), gn.grad(lambda x: x**3)(-2.0)
+    (Tensor([1., 4., 9.]), Tensor(12.))
     """
     if a.__class__ is np.ndarray:
         number = b.__class__
@@ -241,17 +312,38 @@ pow = power
 
 @elementwise("(-{x})", ufunc=np.negative, onnx="Neg", complex=True, vjp=(lambda g, y, x: -g,))
 def negative(x: ArrayLike) -> Tensor:
-    """Elementwise `-x`."""
+    """`-x`, element by element, in the shape and dtype of `x`.
+
+    Raises `TypeError` for booleans: `logical_not` inverts them.
+
+    >>> import graphnet as gn
+    >>> gn.negative([1.0, -2.0])
+    Tensor([-1.,  2.])
+    """
 
 
 @elementwise("{x}", ufunc=np.positive, onnx="Identity", complex=True, vjp=(lambda g, y, x: g,), same=True, view="{x}")
 def positive(x: ArrayLike) -> Tensor:
-    """Elementwise `+x`: the number itself."""
+    """`+x`: the same elements, shape and dtype, as a new node of the graph.
+
+    Raises `TypeError` for booleans.
+
+    >>> import graphnet as gn
+    >>> gn.positive([1.0, -2.0])
+    Tensor([ 1., -2.])
+    """
 
 
 @elementwise("{x}", ufunc=np.conjugate, complex=True, vjp=(lambda g, y, x: conjugate(g),))
 def conjugate(x: ArrayLike) -> Tensor:
-    """Elementwise complex conjugate: the number itself, where it is real."""
+    """The complex conjugate, element by element; real numbers stay as they are.
+
+    Shape and dtype are those of `x`.
+
+    >>> import graphnet as gn
+    >>> gn.conjugate([1 + 2j, 3.0])
+    Tensor([1.-2.j, 3.-0.j], dtype=complex128)
+    """
 
 
 def _absolute_slope(g: Any, y: Any, x: Any) -> Any:
@@ -267,17 +359,44 @@ def _absolute_slope(g: Any, y: Any, x: Any) -> Any:
     kink=("x is 0: slope 0", lambda y, x: np.equal(x, 0)),
 )
 def absolute(x: ArrayLike) -> Tensor:
-    """Elementwise absolute value; its derivative is the sign, 0 at 0 (of complex numbers too)."""
+    """The absolute value `|x|`, element by element.
+
+    The shape is that of `x`; the dtype too, except that complex numbers give real ones. The derivative is the sign, and
+    0 at 0, also for complex numbers.
+
+    >>> import graphnet as gn
+    >>> gn.absolute([-2.0, 0.0, 3.0]), gn.grad(gn.absolute)(0.0)
+    (Tensor([2., 0., 3.]), Tensor(0.))
+    """
 
 
 @elementwise(ufunc=np.copysign, vjp=(lambda g, y, a, b: g * sign(a) * copysign(1.0, b), None))
 def copysign(a: ArrayLike, b: ArrayLike) -> Tensor:
-    """The size of `a` with the sign of `b`, which may be that of -0.0."""
+    """`|a|` with the sign of `b`, element by element; -0.0 counts as negative.
+
+    Inputs broadcast; the result is a floating-point number of the promoted dtype. The derivative for `a` is 1 or -1,
+    and 0 where `a` is 0; `b` has no derivative.
+
+    Raises `ValueError` for shapes that do not broadcast.
+
+    >>> import graphnet as gn
+    >>> gn.copysign([1.0, 2.0], [-0.0, 5.0])
+    Tensor([-1.,  2.])
+    """
 
 
 @elementwise("sign({x})", onnx="Sign", may_raise=False, vjp=(None,))
 def sign(x: ArrayLike) -> Tensor:
-    """-1, 0 or 1: the sign of each number."""
+    """-1, 0 or 1, element by element: the sign of each number, NaN for NaN. Its derivative is 0.
+
+    Shape and dtype are those of `x`.
+
+    Raises `TypeError` for complex numbers: write `x / gn.abs(x)`, which has a derivative.
+
+    >>> import graphnet as gn
+    >>> gn.sign([-2.5, 0.0, 4.0])
+    Tensor([-1.,  0.,  1.])
+    """
     if x.dtype.kind == "c":
         # That of complex numbers, x / |x|, has a slope.
         raise TypeError("the sign of complex numbers is written x / gn.abs(x)")
@@ -290,7 +409,14 @@ sign.op.ufunc = np.sign
 
 @elementwise("({x} * {x})", ufunc=np.square, complex=True, vjp=(lambda g, y, x: times(g, 2 * x),), pairs=SQUARED)
 def square(x: ArrayLike) -> Tensor:
-    """Elementwise `x * x`."""
+    """`x * x`, element by element, in the shape and dtype of `x`.
+
+    Its derivative is `2 * x`; after a root or a norm it is that of what is below the root, so it is right at 0 too.
+
+    >>> import graphnet as gn
+    >>> gn.square([3.0, -4.0]), gn.grad(lambda x: gn.square(gn.sqrt(x)))(0.0)
+    (Tensor([ 9., 16.]), Tensor(1.))
+    """
 
 
 @elementwise(
@@ -304,7 +430,15 @@ def square(x: ArrayLike) -> Tensor:
     weight=1,
 )
 def sqrt(x: ArrayLike) -> Tensor:
-    """Elementwise square root."""
+    """The square root, element by element; NaN for numbers below 0.
+
+    The shape is that of `x`; float32 stays float32, int32 and int64 become float64. The derivative `1 / (2 * sqrt(x))`
+    is infinite at 0.
+
+    >>> import graphnet as gn
+    >>> gn.sqrt([4.0, 9.0])
+    Tensor([2., 3.])
+    """
 
 
 # Where x is below 0, its root is no number, and so is the slope.
@@ -320,110 +454,269 @@ pair(SQUARED, absolute, lambda g, y, x: times(g, 2 * (conjugate(x) if x.dtype.ki
 
 @elementwise("cbrt({x})", ufunc=np.cbrt, vjp=(lambda g, y, x: over(g, 3 * y * y),))
 def cbrt(x: ArrayLike) -> Tensor:
-    """Elementwise cube root, also of negative numbers."""
+    """The cube root, element by element, also of negative numbers.
+
+    The shape is that of `x`; float32 stays float32, int32 and int64 become float64. The derivative at 0 is infinite.
+
+    >>> import graphnet as gn
+    >>> gn.cbrt([8.0, -27.0])
+    Tensor([ 2., -3.])
+    """
 
 
 @elementwise(
     "(1 / {x})", ufunc=np.reciprocal, onnx="Reciprocal", complex=True, vjp=(lambda g, y, x: over(times(g, -y), x),)
 )
 def reciprocal(x: ArrayLike) -> Tensor:
-    """Elementwise `1 / x`."""
+    """`1 / x`, element by element, in the shape and dtype of `x`.
+
+    An infinity at 0. In whole numbers the fraction is cut off: write `1 / x` for a floating-point result.
+
+    >>> import graphnet as gn
+    >>> gn.reciprocal([2.0, 4.0])
+    Tensor([0.5 , 0.25])
+    """
 
 
 @elementwise("({a} == {b})", ufunc=np.equal, onnx="Equal", vjp=(None, None), commutes="bits", kinds="biuf")
 def equal(a: ArrayLike, b: ArrayLike) -> Tensor:
-    """Elementwise `a == b`, as booleans."""
+    """`a == b`, element by element, as booleans. Nothing equals NaN.
+
+    Inputs broadcast. No gradient flows through it.
+
+    Raises `ValueError` for shapes that do not broadcast.
+
+    >>> import graphnet as gn
+    >>> gn.equal([1.0, 2.0], 2)
+    Tensor([False,  True])
+    """
 
 
 @elementwise("({a} != {b})", ufunc=np.not_equal, vjp=(None, None), commutes="bits", kinds="biuf")
 def not_equal(a: ArrayLike, b: ArrayLike) -> Tensor:
-    """Elementwise `a != b`, as booleans."""
+    """`a != b`, element by element, as booleans. NaN differs from everything, itself included.
+
+    Inputs broadcast. No gradient flows through it.
+
+    Raises `ValueError` for shapes that do not broadcast.
+
+    >>> import graphnet as gn
+    >>> gn.not_equal([1.0, 2.0], 2)
+    Tensor([ True, False])
+    """
 
 
 @elementwise("({a} < {b})", ufunc=np.less, onnx="Less", vjp=(None, None))
 def less(a: ArrayLike, b: ArrayLike) -> Tensor:
-    """Elementwise `a < b`, as booleans."""
+    """`a < b`, element by element, as booleans; False where one is NaN.
+
+    Inputs broadcast. No gradient flows through it.
+
+    Raises `ValueError` for shapes that do not broadcast.
+
+    >>> import graphnet as gn
+    >>> gn.less([1.0, 2.0, 3.0], 2)
+    Tensor([ True, False, False])
+    """
 
 
 @elementwise("({a} <= {b})", ufunc=np.less_equal, onnx="LessOrEqual", vjp=(None, None))
 def less_equal(a: ArrayLike, b: ArrayLike) -> Tensor:
-    """Elementwise `a <= b`, as booleans."""
+    """`a <= b`, element by element, as booleans; False where one is NaN.
+
+    Inputs broadcast. No gradient flows through it.
+
+    Raises `ValueError` for shapes that do not broadcast.
+
+    >>> import graphnet as gn
+    >>> gn.less_equal([1.0, 2.0, 3.0], 2)
+    Tensor([ True,  True, False])
+    """
 
 
 @elementwise("({a} > {b})", ufunc=np.greater, onnx="Greater", vjp=(None, None))
 def greater(a: ArrayLike, b: ArrayLike) -> Tensor:
-    """Elementwise `a > b`, as booleans."""
+    """`a > b`, element by element, as booleans; False where one is NaN.
+
+    Inputs broadcast. No gradient flows through it.
+
+    Raises `ValueError` for shapes that do not broadcast.
+
+    >>> import graphnet as gn
+    >>> gn.greater([1.0, 2.0, 3.0], 2)
+    Tensor([False, False,  True])
+    """
 
 
 @elementwise("({a} >= {b})", ufunc=np.greater_equal, onnx="GreaterOrEqual", vjp=(None, None))
 def greater_equal(a: ArrayLike, b: ArrayLike) -> Tensor:
-    """Elementwise `a >= b`, as booleans."""
+    """`a >= b`, element by element, as booleans; False where one is NaN.
+
+    Inputs broadcast. No gradient flows through it.
+
+    Raises `ValueError` for shapes that do not broadcast.
+
+    >>> import graphnet as gn
+    >>> gn.greater_equal([1.0, 2.0, 3.0], 2)
+    Tensor([False,  True,  True])
+    """
 
 
 @elementwise(
     "({a} and {b})", ufunc=np.logical_and, onnx="And", vjp=(None, None), commutes="bits", truth=("a", "b"), kinds="biuf"
 )
 def logical_and(a: ArrayLike, b: ArrayLike) -> Tensor:
-    """Elementwise "a and b" of what is not zero, as booleans."""
+    """`a and b`, element by element, as booleans: whether neither is zero. NaN is not zero.
+
+    Inputs of any dtype broadcast; of booleans it is the operator `&`. No gradient flows through it.
+
+    Raises `ValueError` for shapes that do not broadcast.
+
+    >>> import graphnet as gn
+    >>> gn.logical_and([True, True, False], [1.0, 0.0, 2.0])
+    Tensor([ True, False, False])
+    """
 
 
 @elementwise(
     "({a} or {b})", ufunc=np.logical_or, onnx="Or", vjp=(None, None), commutes="bits", truth=("a", "b"), kinds="biuf"
 )
 def logical_or(a: ArrayLike, b: ArrayLike) -> Tensor:
-    """Elementwise "a or b" of what is not zero, as booleans."""
+    """`a or b`, element by element, as booleans: whether one is not zero. NaN is not zero.
+
+    Inputs of any dtype broadcast; of booleans it is the operator `|`. No gradient flows through it.
+
+    Raises `ValueError` for shapes that do not broadcast.
+
+    >>> import graphnet as gn
+    >>> gn.logical_or([True, False, False], [0.0, 0.0, 2.0])
+    Tensor([ True, False,  True])
+    """
 
 
 @elementwise(
     "({a} != {b})", ufunc=np.logical_xor, onnx="Xor", vjp=(None, None), commutes="bits", truth=("a", "b"), kinds="biuf"
 )
 def logical_xor(a: ArrayLike, b: ArrayLike) -> Tensor:
-    """Elementwise "either a or b" of what is not zero, as booleans."""
+    """`bool(a) != bool(b)`, element by element, as booleans: whether exactly one is not zero.
+
+    Inputs of any dtype broadcast; of booleans it is the operator `^`. No gradient flows through it.
+
+    Raises `ValueError` for shapes that do not broadcast.
+
+    >>> import graphnet as gn
+    >>> gn.logical_xor([True, True, False], [1.0, 0.0, 2.0])
+    Tensor([False,  True,  True])
+    """
 
 
 @elementwise("(not {x})", ufunc=np.logical_not, onnx="Not", vjp=(None,), truth=("x",), kinds="biuf")
 def logical_not(x: ArrayLike) -> Tensor:
-    """Whether each number is zero, as booleans."""
+    """`x == 0`, element by element, as booleans in the shape of `x`; of booleans it is the operator `~`.
+
+    No gradient flows through it.
+
+    >>> import graphnet as gn
+    >>> gn.logical_not([0.0, 2.0])
+    Tensor([ True, False])
+    """
 
 
 @elementwise("isnan({x})", ufunc=np.isnan, onnx="IsNaN", vjp=(None,), kinds="f")
 def isnan(x: ArrayLike) -> Tensor:
-    """Whether each number is NaN."""
+    """Whether each element is NaN.
+
+    Booleans in the shape of `x`; no gradient flows through it.
+
+    >>> import graphnet as gn
+    >>> gn.isnan([1.0, float("nan")])
+    Tensor([False,  True])
+    """
 
 
 @elementwise("isinf({x})", ufunc=np.isinf, onnx="IsInf", vjp=(None,), kinds="f")
 def isinf(x: ArrayLike) -> Tensor:
-    """Whether each number is infinite."""
+    """Whether each element is an infinity of either sign.
+
+    Booleans in the shape of `x`; no gradient flows through it.
+
+    >>> import graphnet as gn
+    >>> gn.isinf([1.0, float("-inf")])
+    Tensor([False,  True])
+    """
 
 
 @elementwise("isfinite({x})", ufunc=np.isfinite, vjp=(None,), kinds="f")
 def isfinite(x: ArrayLike) -> Tensor:
-    """Whether each number is neither NaN nor infinite."""
+    """Whether each element is neither NaN nor an infinity.
+
+    Booleans in the shape of `x`; no gradient flows through it.
+
+    >>> import graphnet as gn
+    >>> gn.isfinite([1.0, float("nan"), float("inf")])
+    Tensor([ True, False, False])
+    """
 
 
 @elementwise("floor({x})", ufunc=np.floor, onnx="Floor", vjp=(None,))
 def floor(x: ArrayLike) -> Tensor:
-    """The largest whole number not above `x`; its derivative is 0."""
+    """The largest whole number not above `x`, element by element. Its derivative is 0.
+
+    Shape and floating-point dtype are those of `x`: 2.0, not 2.
+
+    >>> import graphnet as gn
+    >>> gn.floor([2.7, -2.2])
+    Tensor([ 2., -3.])
+    """
 
 
 @elementwise("ceil({x})", ufunc=np.ceil, onnx="Ceil", vjp=(None,))
 def ceil(x: ArrayLike) -> Tensor:
-    """The smallest whole number not below `x`; its derivative is 0."""
+    """The smallest whole number not below `x`, element by element. Its derivative is 0.
+
+    Shape and floating-point dtype are those of `x`: 3.0, not 3.
+
+    >>> import graphnet as gn
+    >>> gn.ceil([2.2, -2.7])
+    Tensor([ 3., -2.])
+    """
 
 
 @elementwise("trunc({x})", ufunc=np.trunc, vjp=(None,))
 def trunc(x: ArrayLike) -> Tensor:
-    """`x` without its fraction; its derivative is 0."""
+    """`x` without its fraction, element by element: rounded towards 0. Its derivative is 0.
+
+    Shape and floating-point dtype are those of `x`.
+
+    >>> import graphnet as gn
+    >>> gn.trunc([2.7, -2.7])
+    Tensor([ 2., -2.])
+    """
 
 
 @elementwise("rint({x})", ufunc=np.rint, onnx="Round", vjp=(None,))
 def rint(x: ArrayLike) -> Tensor:
-    """The nearest whole number, halves to even; its derivative is 0."""
+    """The nearest whole number, element by element, halves to the even one. Its derivative is 0.
+
+    Shape and floating-point dtype are those of `x`. `round` also rounds to decimals.
+
+    >>> import graphnet as gn
+    >>> gn.rint([0.5, 1.5, 2.6])
+    Tensor([0., 2., 3.])
+    """
 
 
 @elementwise(vjp=(None,))
 def round(x: ArrayLike, decimals: int = 0) -> Tensor:
-    """`x` rounded to `decimals` places, halves to even; its derivative is 0."""
+    """`x` rounded to `decimals` decimal places, halves to even; with -1 to tens. Its derivative is 0.
+
+    Shape and dtype are those of `x`. As in NumPy, it multiplies by a power of ten, rounds and divides, so the last
+    digit can differ from that of Python's `round`.
+
+    >>> import graphnet as gn
+    >>> gn.round([0.125, 0.375], 2), gn.round(1234.0, -2)
+    (Tensor([0.12, 0.38]), Tensor(1200.))
+    """
     return np.round(x, decimals)
 
 
@@ -447,7 +740,17 @@ def _to_winner(g: Any, a: Any, b: Any, wins: Any) -> Any:
     commutes="value",
 )
 def minimum(a: ArrayLike, b: ArrayLike) -> Tensor:
-    """The smaller of two, NaN if one is NaN; equal ones share the gradient."""
+    """The smaller of `a` and `b`, element by element; NaN if one of them is NaN.
+
+    Inputs broadcast; the dtype is the promoted one. The gradient goes to the smaller one, half of it to each of two
+    equal ones. `fmin` ignores NaN.
+
+    Raises `ValueError` for shapes that do not broadcast.
+
+    >>> import graphnet as gn
+    >>> gn.minimum([1.0, 5.0], 3.0), gn.grad(lambda x: gn.minimum(x, 3.0))(3.0)
+    (Tensor([1., 3.]), Tensor(0.5))
+    """
 
 
 @elementwise(
@@ -462,11 +765,16 @@ def minimum(a: ArrayLike, b: ArrayLike) -> Tensor:
     commutes="value",
 )
 def maximum(a: ArrayLike, b: ArrayLike) -> Tensor:
-    """The larger of two, NaN if one is NaN; equal ones share the gradient.
+    """The larger of `a` and `b`, element by element; NaN if one of them is NaN.
+
+    Inputs broadcast; the dtype is the promoted one. The gradient goes to the larger one, half of it to each of two
+    equal ones. `fmax` ignores NaN.
+
+    Raises `ValueError` for shapes that do not broadcast.
 
     >>> import graphnet as gn
-    >>> gn.grad(lambda x: gn.maximum(x, 3.0))(3.0)
-    Tensor(0.5)
+    >>> gn.maximum([1.0, 5.0], 3.0), gn.grad(lambda x: gn.maximum(x, 3.0))(3.0)
+    (Tensor([3., 5.]), Tensor(0.5))
     """
 
 
@@ -481,7 +789,17 @@ def maximum(a: ArrayLike, b: ArrayLike) -> Tensor:
     commutes="value",
 )
 def fmin(a: ArrayLike, b: ArrayLike) -> Tensor:
-    """The smaller of two, the number where one is NaN."""
+    """The smaller of `a` and `b`, element by element; where one is NaN, the other one.
+
+    Inputs broadcast; the dtype is the promoted one. The gradient goes to the one that is the result, half of it to each
+    of two equal ones.
+
+    Raises `ValueError` for shapes that do not broadcast.
+
+    >>> import graphnet as gn
+    >>> gn.fmin([1.0, float("nan")], 3.0)
+    Tensor([1., 3.])
+    """
 
 
 @elementwise(
@@ -495,7 +813,17 @@ def fmin(a: ArrayLike, b: ArrayLike) -> Tensor:
     commutes="value",
 )
 def fmax(a: ArrayLike, b: ArrayLike) -> Tensor:
-    """The larger of two, the number where one is NaN."""
+    """The larger of `a` and `b`, element by element; where one is NaN, the other one.
+
+    Inputs broadcast; the dtype is the promoted one. The gradient goes to the one that is the result, half of it to each
+    of two equal ones.
+
+    Raises `ValueError` for shapes that do not broadcast.
+
+    >>> import graphnet as gn
+    >>> gn.fmax([1.0, float("nan")], 3.0)
+    Tensor([3., 3.])
+    """
 
 
 @elementwise(
@@ -511,9 +839,16 @@ def fmax(a: ArrayLike, b: ArrayLike) -> Tensor:
     kinds="biuf",
 )
 def where(condition: ArrayLike, x: ArrayLike, y: ArrayLike) -> Tensor:
-    """`x` where `condition` holds, else `y`. The branch that was not taken gets no gradient, whatever its value.
+    """`x` where `condition` is not zero, else `y`, element by element.
+
+    All three broadcast; the dtype is that of `x` and `y` promoted. The gradient goes to the branch that was taken; the
+    other one has a gradient of 0 even where its value or derivative is infinite or NaN.
+
+    Raises `ValueError` for shapes that do not broadcast.
 
     >>> import graphnet as gn
+    >>> gn.where([True, False], [1.0, 2.0], 0.0)
+    Tensor([1., 0.])
     >>> gn.grad(lambda x: gn.where(x > 0, gn.sqrt(x), 0 * x))(0.0)
     Tensor(0.)
     """
@@ -560,12 +895,17 @@ def clip_high(x: ArrayLike, high: ArrayLike) -> Tensor:
 
 
 def clip(x: ArrayLike, a_min: ArrayLike | None = None, a_max: ArrayLike | None = None) -> Tensor:
-    """`x` limited to the closed interval from `a_min` to `a_max`; a bound of None is none.
+    """`min(max(x, a_min), a_max)`, element by element; a bound of None is none.
 
-    The derivative for `x` is 1 inside the closed interval and 0 outside; where a bound is the result, the bound has
-    the gradient. Bounds can be arrays that broadcast.
+    Where `a_min` is above `a_max`, the result is `a_max`. Bounds broadcast with `x`; the dtype is the promoted one. The
+    derivative for `x` is 1 inside the closed interval and 0 outside; where a bound is the result and not equal to `x`,
+    the bound has the gradient.
+
+    Raises `ValueError` for shapes that do not broadcast.
 
     >>> import graphnet as gn
+    >>> gn.clip([-1.0, 0.5, 2.0], 0.0, 1.0)
+    Tensor([0. , 0.5, 1. ])
     >>> gn.elementwise_grad(lambda x: gn.clip(x, 0.0, 1.0))([-1.0, 0.0, 0.5, 1.0, 2.0])
     Tensor([0., 1., 1., 1., 0.])
     """

@@ -27,14 +27,29 @@ def _undone(g: Any, y: Any, x: Any) -> Any:
     "exp({x})", ufunc=np.exp, onnx="Exp", complex=True, vjp=(lambda g, y, x: times(g, y),), pairs={}, cost=0.5, weight=3
 )
 def exp(x: ArrayLike) -> Tensor:
-    """Elementwise exponential, `e ** x`."""
+    """The exponential `e ** x`, element by element.
+
+    The shape is that of `x`; float32 stays float32, int32 and int64 become float64. Infinite from 88.8 on in float32,
+    from 709.8 in float64.
+
+    >>> import graphnet as gn
+    >>> gn.exp([0.0, 1.0])
+    Tensor([1.        , 2.71828183])
+    """
 
 
 @elementwise(
     "exp2({x})", ufunc=np.exp2, complex=True, vjp=(lambda g, y, x: times(g, y * _LN2),), pairs={}, cost=0.5, weight=3
 )
 def exp2(x: ArrayLike) -> Tensor:
-    """Elementwise `2 ** x`."""
+    """`2 ** x`, element by element.
+
+    The shape is that of `x`; float32 stays float32, int32 and int64 become float64.
+
+    >>> import graphnet as gn
+    >>> gn.exp2([3.0, -1.0])
+    Tensor([8. , 0.5])
+    """
 
 
 # Not y + 1, which has lost the digits of exp(x) far below 0.
@@ -42,27 +57,63 @@ def exp2(x: ArrayLike) -> Tensor:
     "expm1({x})", ufunc=np.expm1, complex=True, vjp=(lambda g, y, x: times(g, exp(x)),), pairs={}, cost=0.5, weight=3
 )
 def expm1(x: ArrayLike) -> Tensor:
-    """Elementwise `exp(x) - 1`, accurate near 0."""
+    """`exp(x) - 1`, element by element, to full precision also near 0, where the subtraction would lose the digits.
+
+    The shape is that of `x`; float32 stays float32, int32 and int64 become float64.
+
+    >>> import graphnet as gn
+    >>> gn.expm1([1e-10, 1.0])
+    Tensor([1.00000000e-10, 1.71828183e+00])
+    """
 
 
 @elementwise("log({x})", ufunc=np.log, onnx="Log", complex=True, vjp=(lambda g, y, x: over(g, x),), cost=0.5, weight=3)
 def log(x: ArrayLike) -> Tensor:
-    """Elementwise natural logarithm."""
+    """The natural logarithm, element by element; `-inf` at 0, NaN below.
+
+    The shape is that of `x`; float32 stays float32, int32 and int64 become float64. The derivative `1 / x` at 0 is
+    infinite.
+
+    >>> import graphnet as gn
+    >>> gn.log([1.0, 10.0])
+    Tensor([0.        , 2.30258509])
+    """
 
 
 @elementwise("log2({x})", ufunc=np.log2, complex=True, vjp=(lambda g, y, x: over(g, x * _LN2),), cost=0.5, weight=3)
 def log2(x: ArrayLike) -> Tensor:
-    """Elementwise logarithm to base 2."""
+    """The logarithm to base 2, element by element; `-inf` at 0, NaN below.
+
+    The shape is that of `x`; float32 stays float32, int32 and int64 become float64. Exact for powers of 2.
+
+    >>> import graphnet as gn
+    >>> gn.log2([8.0, 0.5])
+    Tensor([ 3., -1.])
+    """
 
 
 @elementwise("log10({x})", ufunc=np.log10, complex=True, vjp=(lambda g, y, x: over(g, x * _LN10),))
 def log10(x: ArrayLike) -> Tensor:
-    """Elementwise logarithm to base 10."""
+    """The logarithm to base 10, element by element; `-inf` at 0, NaN below.
+
+    The shape is that of `x`; float32 stays float32, int32 and int64 become float64.
+
+    >>> import graphnet as gn
+    >>> gn.log10([1000.0, 0.1])
+    Tensor([ 3., -1.])
+    """
 
 
 @elementwise("log1p({x})", ufunc=np.log1p, complex=True, vjp=(lambda g, y, x: over(g, 1 + x),), cost=0.5, weight=3)
 def log1p(x: ArrayLike) -> Tensor:
-    """Elementwise `log(1 + x)`, accurate near 0."""
+    """`log(1 + x)`, element by element, to full precision also near 0, where `1 + x` would lose the digits.
+
+    The shape is that of `x`; float32 stays float32, int32 and int64 become float64. `-inf` at -1, NaN below.
+
+    >>> import graphnet as gn
+    >>> gn.log1p([1e-10, 1.0])
+    Tensor([1.00000000e-10, 6.93147181e-01])
+    """
 
 
 def _logistic_difference(a: Any, b: Any) -> Any:
@@ -85,7 +136,17 @@ _ENDLESS = ("both are the same infinity: half of the gradient each", lambda y, a
     commutes="value",
 )
 def logaddexp(a: ArrayLike, b: ArrayLike) -> Tensor:
-    """Elementwise `log(exp(a) + exp(b))`, at any size. Two infinite equal ones share the gradient."""
+    """`log(exp(a) + exp(b))`, element by element, without overflow at any size.
+
+    Inputs broadcast; the result is a floating-point number of the promoted dtype. The derivatives are `sigmoid(a - b)`
+    and `sigmoid(b - a)`; of two equal infinities each has half of the gradient.
+
+    Raises `ValueError` for shapes that do not broadcast.
+
+    >>> import graphnet as gn
+    >>> gn.logaddexp([0.0, 1000.0], [0.0, 1000.0])
+    Tensor([6.93147181e-01, 1.00069315e+03])
+    """
 
 
 @elementwise(
@@ -98,7 +159,17 @@ def logaddexp(a: ArrayLike, b: ArrayLike) -> Tensor:
     kink=_ENDLESS,
 )
 def logaddexp2(a: ArrayLike, b: ArrayLike) -> Tensor:
-    """Elementwise `log2(2 ** a + 2 ** b)`, at any size."""
+    """`log2(2 ** a + 2 ** b)`, element by element, without overflow at any size.
+
+    Inputs broadcast; the result is a floating-point number of the promoted dtype. Of two equal infinities each has half
+    of the gradient.
+
+    Raises `ValueError` for shapes that do not broadcast.
+
+    >>> import graphnet as gn
+    >>> gn.logaddexp2([0.0, 2000.0], [0.0, 2000.0])
+    Tensor([1.000e+00, 2.001e+03])
+    """
 
 
 #: elements up to which one more NumPy call costs more than what it computes
@@ -172,7 +243,15 @@ def _written(into: Any, x: Any) -> Any:
     "sigmoid({x})", onnx="Sigmoid", vjp=(lambda g, y, x: g * sigmoid_slope(x),), into=_sigmoid_into, cost=0.5, weight=3
 )
 def sigmoid(x: ArrayLike) -> Tensor:
-    """Elementwise logistic function, `1 / (1 + exp(-x))`, without overflow at any size."""
+    """The logistic function `1 / (1 + exp(-x))`, element by element, without overflow at any size.
+
+    The shape is that of `x`; float32 stays float32, int32 and int64 become float64. The derivative `y * (1 - y)` is
+    computed from `x`, so that it keeps its digits where `y` rounds to 1.
+
+    >>> import graphnet as gn
+    >>> gn.sigmoid([0.0, 2.0]), gn.grad(gn.sigmoid)(40.0)
+    (Tensor([0.5       , 0.88079708]), Tensor(4.24835426e-18))
+    """
     # -|x|, of whole numbers too: an unsigned one has no negative.
     e = np.exp(np.copysign(x, -1.0))
     return np.where(np.greater_equal(x, 0), 1, e) / (1 + e)
@@ -197,13 +276,27 @@ def sigmoid_slope(x: ArrayLike) -> Tensor:
 
 @elementwise("softplus({x})", onnx="Softplus", vjp=(lambda g, y, x: g * sigmoid(x),), cost=0.5, weight=5)
 def softplus(x: ArrayLike) -> Tensor:
-    """Elementwise `log(1 + exp(x))`, at any size."""
+    """`log(1 + exp(x))`, element by element, without overflow at any size.
+
+    The shape is that of `x`; float32 stays float32, int32 and int64 become float64. The derivative is `sigmoid(x)`.
+
+    >>> import graphnet as gn
+    >>> gn.softplus([0.0, 1000.0])
+    Tensor([6.93147181e-01, 1.00000000e+03])
+    """
     return np.logaddexp(x, 0)
 
 
 @elementwise("log_sigmoid({x})", vjp=(lambda g, y, x: g * sigmoid(-x),), cost=0.5, weight=5)
 def log_sigmoid(x: ArrayLike) -> Tensor:
-    """Elementwise `log(sigmoid(x)) = -log(1 + exp(-x))`, at any size."""
+    """`log(sigmoid(x)) = -log(1 + exp(-x))`, element by element, without overflow at any size.
+
+    The shape is that of `x`; float32 stays float32, int32 and int64 become float64. The derivative is `sigmoid(-x)`.
+
+    >>> import graphnet as gn
+    >>> gn.log_sigmoid([0.0, -1000.0])
+    Tensor([-6.93147181e-01, -1.00000000e+03])
+    """
     return -np.logaddexp(np.multiply(x, -1.0), 0)
 
 
@@ -218,7 +311,14 @@ def log_sigmoid(x: ArrayLike) -> Tensor:
     weight=8,
 )
 def sin(x: ArrayLike) -> Tensor:
-    """Elementwise sine of an angle in radians."""
+    """The sine of angles in radians, element by element.
+
+    The shape is that of `x`; float32 stays float32, int32 and int64 become float64. NaN at infinities.
+
+    >>> import graphnet as gn
+    >>> gn.sin([0.0, 1.0])
+    Tensor([0.        , 0.84147098])
+    """
 
 
 @elementwise(
@@ -232,27 +332,64 @@ def sin(x: ArrayLike) -> Tensor:
     weight=8,
 )
 def cos(x: ArrayLike) -> Tensor:
-    """Elementwise cosine of an angle in radians."""
+    """The cosine of angles in radians, element by element.
+
+    The shape is that of `x`; float32 stays float32, int32 and int64 become float64. NaN at infinities.
+
+    >>> import graphnet as gn
+    >>> gn.cos([0.0, 1.0])
+    Tensor([1.        , 0.54030231])
+    """
 
 
 @elementwise("tan({x})", ufunc=np.tan, onnx="Tan", complex=True, vjp=(lambda g, y, x: times(g, 1 + y * y),))
 def tan(x: ArrayLike) -> Tensor:
-    """Elementwise tangent of an angle in radians."""
+    """The tangent `sin(x) / cos(x)` of angles in radians, element by element.
+
+    The shape is that of `x`; float32 stays float32, int32 and int64 become float64. The derivative is `1 + tan(x)**2`.
+
+    >>> import graphnet as gn
+    >>> gn.tan([0.0, 1.0])
+    Tensor([0.        , 1.55740772])
+    """
 
 
 @elementwise("asin({x})", ufunc=np.arcsin, onnx="Asin", vjp=(lambda g, y, x: over(g, sqrt((1 - x) * (1 + x))),))
 def arcsin(x: ArrayLike) -> Tensor:
-    """Elementwise inverse sine, in radians from -pi/2 to pi/2."""
+    """The inverse sine, element by element: an angle in radians from `-pi/2` to `pi/2`; NaN outside of [-1, 1].
+
+    The shape is that of `x`; float32 stays float32, int32 and int64 become float64. The derivative `1 / sqrt(1 - x**2)`
+    is infinite at -1 and 1.
+
+    >>> import graphnet as gn
+    >>> gn.arcsin([0.0, 0.5])
+    Tensor([0.        , 0.52359878])
+    """
 
 
 @elementwise("acos({x})", ufunc=np.arccos, onnx="Acos", vjp=(lambda g, y, x: over(-g, sqrt((1 - x) * (1 + x))),))
 def arccos(x: ArrayLike) -> Tensor:
-    """Elementwise inverse cosine, in radians from 0 to pi."""
+    """The inverse cosine, element by element: an angle in radians from 0 to pi; NaN outside of [-1, 1].
+
+    The shape is that of `x`; float32 stays float32, int32 and int64 become float64. The derivative `-1 / sqrt(1 -
+    x**2)` is infinite at -1 and 1.
+
+    >>> import graphnet as gn
+    >>> gn.arccos([1.0, 0.5])
+    Tensor([0.        , 1.04719755])
+    """
 
 
 @elementwise("atan({x})", ufunc=np.arctan, onnx="Atan", vjp=(lambda g, y, x: over(g, 1 + x * x),))
 def arctan(x: ArrayLike) -> Tensor:
-    """Elementwise inverse tangent, in radians from -pi/2 to pi/2."""
+    """The inverse tangent, element by element: an angle in radians from `-pi/2` to `pi/2`, which are its limits.
+
+    The shape is that of `x`; float32 stays float32, int32 and int64 become float64. The derivative is `1 / (1 + x**2)`.
+
+    >>> import graphnet as gn
+    >>> gn.arctan([0.0, 1.0])
+    Tensor([0.        , 0.78539816])
+    """
 
 
 _ORIGIN = ("both are 0: slopes 0", lambda y, a, b: np.equal(a, 0) & np.equal(b, 0))
@@ -268,8 +405,17 @@ _ORIGIN = ("both are 0: slopes 0", lambda y, a, b: np.equal(a, 0) & np.equal(b, 
     kink=_ORIGIN,
 )
 def arctan2(a: ArrayLike, b: ArrayLike) -> Tensor:
-    """The angle, in radians from -pi to pi, of the point with height `a` and width `b`; all its
-    derivatives at (0, 0) are 0."""
+    """The angle of the point (b, a), element by element: `arctan(a / b)` in the right quadrant, from -pi to pi.
+
+    In radians. Inputs (the height `a`, then the width `b`) broadcast; the result is a floating-point number of the
+    promoted dtype. All derivatives at (0, 0) are 0.
+
+    Raises `ValueError` for shapes that do not broadcast.
+
+    >>> import graphnet as gn
+    >>> gn.arctan2([1.0, 1.0], [1.0, -1.0])
+    Tensor([0.78539816, 2.35619449])
+    """
 
 
 def _length(y: Any) -> Any:
@@ -285,12 +431,28 @@ def _length(y: Any) -> Any:
     commutes="value",
 )
 def hypot(a: ArrayLike, b: ArrayLike) -> Tensor:
-    """Elementwise `sqrt(a**2 + b**2)` without overflow; all its derivatives at (0, 0) are 0."""
+    """`sqrt(a**2 + b**2)`, element by element, without overflow or underflow in between.
+
+    Inputs broadcast; the result is a floating-point number of the promoted dtype. All derivatives at (0, 0) are 0.
+
+    Raises `ValueError` for shapes that do not broadcast.
+
+    >>> import graphnet as gn
+    >>> gn.hypot([3.0, 1e200], [4.0, 1e200])
+    Tensor([5.00000000e+000, 1.41421356e+200])
+    """
 
 
 @elementwise("sinh({x})", ufunc=np.sinh, onnx="Sinh", complex=True, vjp=(lambda g, y, x: times(g, cosh(x)),))
 def sinh(x: ArrayLike) -> Tensor:
-    """Elementwise hyperbolic sine."""
+    """The hyperbolic sine `(exp(x) - exp(-x)) / 2`, element by element.
+
+    The shape is that of `x`; float32 stays float32, int32 and int64 become float64.
+
+    >>> import graphnet as gn
+    >>> gn.sinh([0.0, 1.0])
+    Tensor([0.        , 1.17520119])
+    """
 
 
 @elementwise(
@@ -302,7 +464,14 @@ def sinh(x: ArrayLike) -> Tensor:
     pairs={},
 )
 def cosh(x: ArrayLike) -> Tensor:
-    """Elementwise hyperbolic cosine."""
+    """The hyperbolic cosine `(exp(x) + exp(-x)) / 2`, element by element.
+
+    The shape is that of `x`; float32 stays float32, int32 and int64 become float64.
+
+    >>> import graphnet as gn
+    >>> gn.cosh([0.0, 1.0])
+    Tensor([1.        , 1.54308063])
+    """
 
 
 @elementwise(
@@ -316,7 +485,15 @@ def cosh(x: ArrayLike) -> Tensor:
     weight=3,
 )
 def tanh(x: ArrayLike) -> Tensor:
-    """Elementwise hyperbolic tangent."""
+    """The hyperbolic tangent `sinh(x) / cosh(x)`, element by element, from -1 to 1.
+
+    The shape is that of `x`; float32 stays float32, int32 and int64 become float64. The derivative `1 - y**2` is
+    computed from `x`, so that it keeps its digits where `y` rounds to 1.
+
+    >>> import graphnet as gn
+    >>> gn.tanh([0.0, 1.0]), gn.grad(gn.tanh)(20.0)
+    (Tensor([0.        , 0.76159416]), Tensor(1.6993417e-17))
+    """
 
 
 # From x: 1 - y * y has no digits left where y is near 1 or -1.
@@ -338,26 +515,62 @@ def tanh_slope(x: ArrayLike) -> Tensor:
 
 @elementwise("asinh({x})", ufunc=np.arcsinh, onnx="Asinh", vjp=(lambda g, y, x: over(g, hypot(x, 1)),))
 def arcsinh(x: ArrayLike) -> Tensor:
-    """Elementwise inverse hyperbolic sine."""
+    """The inverse hyperbolic sine `log(x + sqrt(x**2 + 1))`, element by element.
+
+    The shape is that of `x`; float32 stays float32, int32 and int64 become float64. The derivative is `1 / sqrt(x**2 +
+    1)`.
+
+    >>> import graphnet as gn
+    >>> gn.arcsinh([0.0, 1.0])
+    Tensor([0.        , 0.88137359])
+    """
 
 
 @elementwise("acosh({x})", ufunc=np.arccosh, onnx="Acosh", vjp=(lambda g, y, x: over(g, sqrt(x - 1) * sqrt(x + 1)),))
 def arccosh(x: ArrayLike) -> Tensor:
-    """Elementwise inverse hyperbolic cosine, of numbers from 1."""
+    """The inverse hyperbolic cosine `log(x + sqrt(x**2 - 1))`, element by element; NaN below 1.
+
+    The shape is that of `x`; float32 stays float32, int32 and int64 become float64. The derivative at 1 is infinite.
+
+    >>> import graphnet as gn
+    >>> gn.arccosh([1.0, 2.0])
+    Tensor([0.       , 1.3169579])
+    """
 
 
 @elementwise("atanh({x})", ufunc=np.arctanh, onnx="Atanh", vjp=(lambda g, y, x: over(g, (1 - x) * (1 + x)),))
 def arctanh(x: ArrayLike) -> Tensor:
-    """Elementwise inverse hyperbolic tangent, of numbers between -1 and 1."""
+    """The inverse hyperbolic tangent `log((1 + x) / (1 - x)) / 2`, element by element.
+
+    Infinite at -1 and 1, NaN beyond. The shape is that of `x`; float32 stays float32, int32 and int64 become float64.
+
+    >>> import graphnet as gn
+    >>> gn.arctanh([0.0, 0.5])
+    Tensor([0.        , 0.54930614])
+    """
 
 
 def radians(x: ArrayLike) -> Tensor:
-    """`x` degrees in radians."""
+    """`x * pi / 180`, element by element: degrees as radians. Also `deg2rad`.
+
+    The shape is that of `x`; float32 stays float32, whole numbers become float64.
+
+    >>> import graphnet as gn
+    >>> gn.radians([0.0, 180.0])
+    Tensor([0.        , 3.14159265])
+    """
     return multiply(x, math.pi / 180)
 
 
 def degrees(x: ArrayLike) -> Tensor:
-    """`x` radians in degrees."""
+    """`x * 180 / pi`, element by element: radians as degrees. Also `rad2deg`.
+
+    The shape is that of `x`; float32 stays float32, whole numbers become float64.
+
+    >>> import graphnet as gn
+    >>> gn.degrees([0.0, 1.0])
+    Tensor([ 0.        , 57.29577951])
+    """
     return multiply(x, 180 / math.pi)
 
 
