@@ -7,13 +7,13 @@ import re
 from functools import cache
 
 import numpy as np
-from nest_kernels import compiled
 
 from graphnet.plans.code import compiler
 from graphnet.plans.nest.interpret import run
 from graphnet.plans.nest.language import CONTRACT, Kernel
 from graphnet.plans.nest.llvm import Module
 from graphnet.plans.scalar.expression import expression
+from tests.nest_kernels import compiled
 
 DTYPES = ("float32", "float64")
 # Where long double is no wider than double, the reference itself is off by up to a unit.

@@ -82,6 +82,15 @@ def atanh_tail2(z):
     return mpf(2) / 5 + 2 * z / 7 if z < mpf(10) ** -14 else (atanh_tail(z) - mpf(2) / 3) / z
 
 
+def tanh_tail(z):
+    """(tanh(a) / a - 1) / z for z = a * a."""
+    return -mpf(1) / 3 + 2 * z / 15 if z < mpf(10) ** -20 else (mp.tanh(mp.sqrt(z)) / mp.sqrt(z) - 1) / z
+
+
+def tanh_weight(z):
+    return z / (1 + z * tanh_tail(z))
+
+
 def sin_tail(z):
     """(sin(r) / r - 1) / z for z = r * r."""
     return -mpf(1) / 6 + z / 120 if z < mpf(10) ** -20 else (mp.sin(mp.sqrt(z)) / mp.sqrt(z) - 1) / z
@@ -111,23 +120,20 @@ def erf_outer_weight(a):
     return mp.erfc(a) / mp.erf(a)
 
 
-def erfc_scaled(c, m):
-    """exp(a**2) * erfc(a) * (a + c) as a function of s = (m - a) / (a + c)."""
-
-    def f(s):
-        a = (m - c * s) / (1 + s)
-        return mp.exp(a * a) * mp.erfc(a) * (a + c)
-
-    return f
+def erfc_scaled(s):
+    """exp(a**2) * erfc(a) * (a + 2) - 1 as a function of s = (2 - a) / (a + 2)."""
+    a = 2 * (1 - s) / (1 + s)
+    return mp.exp(a * a) * mp.erfc(a) * (a + 2) - 1
 
 
-def erfc_place(a, c, m):
-    return (m - mpf(a)) / (mpf(a) + c)
+def erfc_weight(s):
+    return 1 / (1 + erfc_scaled(s))
 
 
-ERFC32, ERFC64 = erfc_scaled(2.5, 2.375), erfc_scaled(3, 3.25)
-ERFC32_ENDS = erfc_place(10.5, 2.5, 2.375), erfc_place(1, 2.5, 2.375)
-ERFC64_ENDS = erfc_place(27.5, 3, 3.25), erfc_place(1, 3, 3.25)
+def erfc_place(a):
+    return (2 - mpf(a)) / (mpf(a) + 2)
+
+
 QUARTER_PI = mp.pi / 4 * mpf("1.001")
 
 # name -> (remainder, degree, lo, hi, weight, type)
@@ -141,6 +147,8 @@ REMAINDERS = {
     "pow32_log": (atanh_tail, 4, 0, S_MAX**2, lambda z: z + mpf(10) ** -30, np.float64),
     "pow32_exp": (exp2_tail, 6, -0.5005, 0.5005, lambda r: abs(r) + mpf(10) ** -30, np.float64),
     "pow64_log": (atanh_tail2, 7, 0, S_MAX**2, lambda z: z * z + mpf(10) ** -30, np.float64),
+    "tanh32": (tanh_tail, 3, 0, mpf("0.55") ** 2, tanh_weight, np.float32),
+    "tanh64": (tanh_tail, 9, 0, mpf("0.55") ** 2, tanh_weight, np.float64),
     "sin32": (sin_tail, 2, 0, QUARTER_PI**2, lambda z: z + mpf(10) ** -30, np.float32),
     "cos32": (cos_tail, 2, 0, QUARTER_PI**2, lambda z: z * z + mpf(10) ** -30, np.float32),
     "sin64": (sin_tail, 5, 0, QUARTER_PI**2, lambda z: z + mpf(10) ** -30, np.float64),
@@ -148,8 +156,8 @@ REMAINDERS = {
     "erf32_inner": (erf_inner, 6, 0, 1, erf_inner_weight, np.float32),
     "erf32_outer": (erf_outer, 6, 0.999, 4, erf_outer_weight, np.float32),
     "erf64_inner": (erf_inner, 11, 0, 1, erf_inner_weight, np.float64),
-    "erfc32": (ERFC32, 8, *ERFC32_ENDS, lambda s: 1 / ERFC32(s), np.float32),
-    "erfc64": (ERFC64, 18, *ERFC64_ENDS, lambda s: 1 / ERFC64(s), np.float64),
+    "erfc32": (erfc_scaled, 8, erfc_place(10.5), erfc_place(0.75), erfc_weight, np.float32),
+    "erfc64": (erfc_scaled, 21, erfc_place(27.5), erfc_place(0.75), erfc_weight, np.float64),
     "erf64_outer": (erf_outer, 17, 0.999, 6, erf_outer_weight, np.float64),
 }
 

@@ -30,6 +30,8 @@ _COS_64 = (
 #: below this an angle is what it is
 _SMALL = 0.78
 _HALF_PI = 1.5707963267948966
+#: (pi/2 - _HALF_PI) / _HALF_PI
+_LACKING = 3.89817183e-17
 _ROUND, _ROUND_BITS = 1.5 * 2**52, 4843621399236968448
 # Bits after the binary point of 2/pi.
 _BITS = 1400
@@ -138,7 +140,10 @@ def _shifted(x: Value, quarters: int) -> Value:
     n = where(negative, -n, n) + quarters
     z = r * r
     p = polynomial(choice(x, _SIN_32, _SIN_64), z)
-    sine = (r * z * p) + r
+    if x.dtype == FLOAT32:
+        sine = r * z * p + r
+    else:
+        sine = (z * p + where(small, x.kernel.const(0, x.dtype), _LACKING)) * r + r
     p = polynomial(choice(x, _COS_32, _COS_64), z)
     if x.dtype == FLOAT32:
         cosine = z * z * p - z * 0.5 + 1.0

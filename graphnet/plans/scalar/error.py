@@ -22,19 +22,21 @@ _OUTER_64 = (
     *(-3.7434800826471594e-07, 4.655879249682835e-08, -3.946451933054798e-09, 2.0517007517785919e-10),
     -4.9458961398474315e-12,
 )
-# erfc(a) * exp(a**2) * (a + shift) = (... in s), s = (middle - a) / (a + shift).
+# erfc(a) * exp(a**2) * (a + 2) = 1 + (... in s), s = (2 - a) / (a + 2), for a >= _TAIL
 _ERFC_32 = (
-    *(1.0749652, 0.84950686, 0.49146375, 0.18784127, 0.030140672, -0.0103468215, -0.005489677, 0.000628156),
-    0.0007580053,
+    *(0.021582708, 0.6871606, 0.2794716, 0.036444854, -0.021499112, -0.006502943, 0.002996984, 0.00089076045),
+    -0.00039566722,
 )
 _ERFC_64 = (
-    *(1.0395959276676368, 0.8041307255030811, 0.5106609033130624, 0.25814237696605963, 0.09694434070506554),
-    *(0.022030001865900158, -0.0003043928123284583, -0.0021367490169142294, -0.00046162241213801764),
-    *(0.00016020538968175108, 7.912441261679018e-05, -1.3712967922225092e-05, -1.1959409693394968e-05),
-    *(1.7872582806123325e-06, 1.8627923232116216e-06, -3.554853977317131e-07, -3.0264084798957336e-07),
-    *(6.339574868475859e-08, 4.485707815393861e-08),
+    *(0.021582705242022972, 0.6871606844138108, 0.27947209255605704, 0.036442231506833976),
+    *(-0.021510661889763548, -0.0064791850652671365, 0.003090612072540457, 0.0008372960056174105),
+    *(-0.0006630738295105459, -3.4370854184167223e-05, 0.00014447512591218468, -3.415031679514741e-05),
+    *(-2.1729784563356158e-05, 1.60983368297195e-05, -9.88186562191726e-07, -3.4308919462299375e-06),
+    *(1.7850924014783368e-06, -7.111236022186243e-07, -8.211581215585595e-07, 1.0919106529865636e-06),
+    *(9.31071083925103e-07, 1.888396520267548e-07),
 )
-_SHIFT, _MIDDLE, _HIGHEST = (2.5, 3.0), (2.375, 3.25), (10.5, 27.5)
+_TAIL = 0.75
+_HIGHEST = (10.5, 27.5)
 
 
 def _ratio(x: Value) -> Value:
@@ -51,8 +53,8 @@ def erf(x: Value) -> Value:
     return where(a < 1.0, _ratio(x) * x + x, y)
 
 
-def _of_minus_square(a: Value) -> tuple[Value, Value]:
-    """(n, r) with exp(-a**2) = 2**n * exp(r).
+def _of_minus_square(a: Value) -> tuple[Value, Value, Value]:
+    """(n, high, low) with exp(-a**2) = 2**n * exp(high - low); `high` is exact.
 
     a * a = h * h + (a - h) * (a + h), where h has so few digits that h * h is exact.
     """
@@ -62,7 +64,7 @@ def _of_minus_square(a: Value) -> tuple[Value, Value]:
     t = square * LOG2E + w.round
     n = bits_of(t) - w.round_bits
     k = t - w.round
-    return n, ((square - k * w.ln2[0]) - k * w.ln2[1]) - (a - h) * (a + h)
+    return n, square - k * w.ln2[0], (a - h) * (a + h) + k * w.ln2[1]
 
 
 def _limited(x: Value) -> Value:
@@ -74,18 +76,21 @@ def _limited(x: Value) -> Value:
 def erfc(x: Value) -> Value:
     """1 - erf(x), denormal results included."""
     a = _limited(x)
-    inverse = 1.0 / (a + choice(x, *_SHIFT))
-    s = (choice(x, *_MIDDLE) - a) * inverse
-    p = polynomial(choice(x, _ERFC_32, _ERFC_64), s)
-    n, r = _of_minus_square(a)
-    p = p * inverse
-    y = scaled((exp_tail(r) + r) * p + p, n, width(x))
+    b = a + 2.0
+    inverse = 1.0 / b
+    s = (2.0 - a) * inverse
+    p = polynomial(choice(x, _ERFC_32, _ERFC_64), s) * inverse + inverse
+    n, high, low = _of_minus_square(a)
+    # a - (b - 2) is what b lacks.
+    low = low + (a - (b - 2.0)) * (inverse * (s * 0.75 + 1.0))
+    e = (exp_tail(high - low) - low) + high
+    y = scaled(e * p + p, n, width(x))
     y = where(x < 0.0, 2.0 - y, y)
-    return where(a < 1.0, (1.0 - x) - _ratio(x) * x, y)
+    return where(a < _TAIL, (1.0 - x) - _ratio(x) * x, y)
 
 
 @function
 def gaussian(x: Value) -> Value:
     """exp(-x * x)."""
-    n, r = _of_minus_square(_limited(x))
-    return scaled((exp_tail(r) + r) + 1.0, n, width(x))
+    n, high, low = _of_minus_square(_limited(x))
+    return scaled(((exp_tail(high - low) - low) + high) + 1.0, n, width(x))

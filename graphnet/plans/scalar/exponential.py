@@ -21,8 +21,16 @@ _EXP2_64 = (
     *(0.0001540353045846528, 1.5252733867804217e-05, 1.3215434610636551e-06, 1.0178046345555604e-07),
     *(7.073897743997513e-09, 4.4574047850909713e-10),
 )
-#: above this 1 / cosh(x)**2 is 0
-_SLOPE_HIGHEST = (53, 374.0)
+# tanh(a) = a + a**3 * (... in a**2) for a < _NEAR, where it is 1/2
+_TANH_32 = (-0.33332947, 0.13320725, -0.05267185, 0.016437668)
+_TANH_64 = (
+    *(-0.33333333333332316, 0.1333333333316872, -0.053968253876084844, 0.021869485974927272, -0.008863194505808),
+    *(0.0035917197123462264, -0.001453216836424271, 0.0005791372717761823, -0.00021030284879293773),
+    5.102180895368022e-05,
+)
+_NEAR = 0.55
+#: 4 exp(-x) and exp(-x) are 0 above these
+_SLOPE_HIGHEST, _HIGHEST = (106, 748.0), (104, 746.0)
 
 
 def exp_tail(r: Value) -> Value:
@@ -30,13 +38,13 @@ def exp_tail(r: Value) -> Value:
     return r * r * polynomial(choice(r, _EXP_32, _EXP_64), r)
 
 
-def reduced(a: Value) -> tuple[Value, Value]:
-    """(n, r) with exp(a) = 2**n * exp(r), |r| <= log(2) / 2."""
+def reduced(a: Value) -> tuple[Value, Value, Value]:
+    """(n, high, low) with exp(a) = 2**n * exp(high - low), |high - low| <= log(2) / 2; `high` is exact."""
     w = width(a)
     t = a * LOG2E + w.round
     n = bits_of(t) - w.round_bits
     k = t - w.round
-    return n, (a - k * w.ln2[0]) - k * w.ln2[1]
+    return n, a - k * w.ln2[0], k * w.ln2[1]
 
 
 def scaled(y: Value, n: Value, w: Width) -> Value:
@@ -54,7 +62,8 @@ def within(x: Value, lowest: float, highest: float) -> Value:
 @function
 def exp(x: Value) -> Value:
     """e**x, denormal results included."""
-    n, r = reduced(within(x, choice(x, -104, -746.0), choice(x, 89, 710.0)))
+    n, high, low = reduced(within(x, choice(x, -104, -746.0), choice(x, 89, 710.0)))
+    r = high - low
     return scaled((exp_tail(r) + r) + 1.0, n, width(x))
 
 
@@ -62,9 +71,10 @@ def exp(x: Value) -> Value:
 def expm1(x: Value) -> Value:
     """exp(x) - 1."""
     w = width(x)
-    n, r = reduced(within(x, choice(x, -18, -38.0), choice(x, 89, 710.0)))
+    n, high, low = reduced(within(x, choice(x, -18, -38.0), choice(x, 89, 710.0)))
     s = power_of_two(n - 1, w)
-    y = ((exp_tail(r) + r) * s + (s - 0.5)) * 2.0
+    # What cancels is added first, and without the error of high - low.
+    y = ((exp_tail(high - low) - low) * s + (high * s + (s - 0.5))) * 2.0
     return where(abs(x) < w.tiny, x, y)
 
 
@@ -79,55 +89,66 @@ def exp2(x: Value) -> Value:
     return scaled(polynomial(choice(x, _EXP2_32, _EXP2_64), r) * r + 1.0, n, w)
 
 
-def _far(x: Value) -> tuple[Value, Value, Value]:
-    """(|x|, n, e) with exp(-2 |x|) = 2**n * (1 + e), as far out as 1 / cosh(x)**2 is not 0.
+#: powers of two are made this much larger, so that 2**-n is no denormal number as long as exp(-b) is not 0
+_MORE = (64, 512)
 
-    tanh and its slope are both made of this, which is computed once where both are wanted.
+
+def _small(b: Value, highest: tuple[float, float]) -> tuple[Value, Value, Value, float]:
+    """(r, e, power, rest) for b >= 0, which may be limited: exp(-b) = power * rest / exp(r), e = exp(r) - 1.
+
+    power * rest is a power of two. What is made of one argument is computed once.
     """
-    a, highest = abs(x), choice(x, *_SLOPE_HIGHEST)
-    b = where(a > highest, highest, a)
-    n, r = reduced(-(b + b))
-    return a, n, exp_tail(r) + r
+    w, limit, more = width(b), choice(b, *highest), choice(b, *_MORE)
+    n, high, low = reduced(where(b > limit, limit, b))
+    power, rest = power_of_two(more - n, w), 2.0**-more
+    r = high - low
+    return r, (exp_tail(r) - low) + high, power, rest
 
 
 @function
 def tanh(x: Value) -> Value:
-    """-u / (u + 2), with u = expm1(-2 |x|)."""
-    w = width(x)
-    a, n, e = _far(x)
-    s = power_of_two(n - 1, w)
-    u = (e * s + (s - 0.5)) * 2.0
-    # Far out s has no such exponent.
-    y = where(a > choice(x, 10, 20.0), 1.0, -u / (u + 2.0))
-    return where(a < w.tiny, x, with_sign(y, x))
+    """1 - 2 / (exp(2 |x|) + 1) with the sign of x, and a polynomial where that is below 1/2."""
+    a = abs(x)
+    r, _, power, rest = _small(a + a, _SLOPE_HIGHEST)
+    far = 1.0 - power * (2.0 * rest) / ((exp_tail(r) + r) + (power * rest + 1.0))
+    z = a * a
+    near = a * z * polynomial(choice(x, _TANH_32, _TANH_64), z) + a
+    return with_sign(where(a < _NEAR, near, far), x)
+
+
+def _slope(b: Value, highest: tuple[float, float], factor: float) -> Value:
+    """factor * exp(-b) / (1 + exp(-b))**2 for b >= 0."""
+    _, e, power, rest = _small(b, highest)
+    t = power * rest
+    a = e + 1.0
+    d = a + t
+    lost = t - (d - a)
+    return a / (d * d + (d + d) * lost) * power * (rest * factor)
 
 
 @function
 def tanh_slope(x: Value) -> Value:
-    """1 / cosh(x)**2 = 4 z / (1 + z)**2 with z = exp(-2 |x|), denormal results included."""
-    w = width(x)
-    _, n, e = _far(x)
-    half = n >> 1
-    # Before the last factor z is a normal number, so that only the result is rounded to a denormal one.
-    z = (e + 1.0) * power_of_two(half, w)
-    last = power_of_two(n - half, w)
-    d = z * last + 1.0
-    return z / (d * d) * (last * 4.0)
+    """1 / cosh(x)**2, denormal results included."""
+    a = abs(x)
+    return _slope(a + a, _SLOPE_HIGHEST, 4.0)
 
 
 @function
 def sigmoid(x: Value) -> Value:
     """1 / (1 + exp(-x)), without overflow, denormal results included."""
-    z = exp(-abs(x))
-    return where(x > 0.0, 1.0, z) / (z + 1.0)
+    _, e, power, rest = _small(abs(x), _HIGHEST)
+    a = e + power * rest
+    d = a + 1.0
+    lost = a - (d - 1.0)
+    inverse = 1.0 / d
+    y = (inverse - inverse * (inverse * lost)) * power * rest
+    return where(x > 0.0, 1.0 - y, y)
 
 
 @function
 def sigmoid_slope(x: Value) -> Value:
-    """exp(-x) / (1 + exp(-x))**2, the same for -x."""
-    z = exp(-abs(x))
-    d = z + 1
-    return z / (d * d)
+    """exp(-x) / (1 + exp(-x))**2, the same for -x, denormal results included."""
+    return _slope(abs(x), _HIGHEST, 1.0)
 
 
 @function

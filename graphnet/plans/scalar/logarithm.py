@@ -73,9 +73,9 @@ def log1p(x: Value) -> Value:
     back = u - 1.0
     lost = (1.0 - (u - back)) + (x - back)
     f = (bits - (e << w.digits)).view(x.dtype) - 1.0
-    back_by = where(e < w.bias - 1, -e, 1 - w.bias)
-    f = where(e == 0, x, f + lost * power_of_two(back_by, w))
+    lost = lost * power_of_two(where(e < w.bias - 1, -e, 1 - w.bias), w)
     k = whole(e, w)
     high, low = w.ln2
-    y = (k * low + log_tail(f)) + f + k * high
+    # What cancels is added last, and exactly: f and a multiple of `high`.
+    y = (k * low + (log_tail(f + lost) + lost)) + f + k * high
     return _outside(where(abs(x) < w.tiny, x, y), x, -1.0)
