@@ -102,6 +102,7 @@ def elementwise(
     pairs: dict[Op, Sequence[Rule]] | None = None,
     reads: Callable[..., Any] | None = None,
     kink: tuple[str, Callable[..., Any]] | None = None,
+    guards: np.ufunc | None = None,
     commutes: str | None = None,
     same: bool = False,
     view: str | None = None,
@@ -115,9 +116,9 @@ def elementwise(
     With `ufunc` the op is that NumPy ufunc: the decorated function has its parameters and its docstring, and no body.
     `vjp` has one rule, or None, for each input. `may_raise` says whether the body can fail because of a value; without
     it, a ufunc cannot, and a body can. `into` is the body as a function that writes into its first argument, for plans;
-    `beside`, `pairs`, `reads` and `kink` are those of `Op`. `complex` says that the rules are right for complex numbers
-    too, with gradients `g` such that the change of the final number is the real part of `g * dy`; without it such
-    gradients are refused. A rule is a function of `g`, `y`, the inputs and the attributes. One that is written with
+    all that is not named here is the field of that name of `Op`. `complex` says that the rules are right for complex
+    numbers too, with gradients `g` such that the change of the final number is the real part of `g * dy`; without it,
+    such gradients are refused. A rule is a function of `g`, `y`, the inputs and the attributes. One that is written with
     `math`, or makes arrays of them, gives first derivatives, and `TypeError` where it is differentiated itself.
 
     Raises `ValueError` for a name that is taken, for a number of rules that is not that of the inputs, and for a ufunc
@@ -169,6 +170,7 @@ def elementwise(
             pairs=pairs,
             reads=reads,
             kink=kink,
+            guards=guards,
             commutes=commutes,
             same=same,
             view=view,

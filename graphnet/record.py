@@ -82,6 +82,8 @@ class Op:
     kink: tuple[str, Callable[..., Any]] | None = None
     #: a function of the attributes of a node that returns when native code for it is there
     ready: Callable[..., Any] | None = None
+    #: the ufunc whose NaN it replaces by 0 where a zero meets an infinity
+    guards: np.ufunc | None = None
     #: whether two inputs can change places: "bits" where that changes no bit of the result, "value" where no more than
     #: its rounding or the sign of a zero
     commutes: str | None = None

@@ -35,7 +35,6 @@ class ConventionWarning(UserWarning):
 
 
 _ZERO_TIMES_INFINITY = "0 times infinity is 0"
-_SAFE = {"multiply_no_nan": np.multiply, "divide_no_nan": np.divide}
 
 
 class _Watch:
@@ -84,9 +83,9 @@ class _Watch:
 
     def check(self, op: Op, inputs: Sequence[Any], y: Tensor) -> None:
         of = state.mode.of
-        if op.name in _SAFE and of is not None:
+        if op.guards is not None and of is not None:
             values = [t._value if isinstance(t, Tensor) else t for t in inputs]
-            self.zero_times_infinity(of, _SAFE[op.name](*values), y._value)
+            self.zero_times_infinity(of, op.guards(*values), y._value)
         found = _bad(y._value)
         if found is None or any(_bad(np.asarray(t._value if isinstance(t, Tensor) else t)) for t in inputs):
             return
@@ -150,8 +149,8 @@ class _GraphWatch:
             found_kink = self.kinks.get(own)
             if found_kink is not None:
                 self.watch.decided(own, *found_kink)
-            if op.name in _SAFE:
-                self.watch.zero_times_infinity(own, _SAFE[op.name](*inputs), y)
+            if op.guards is not None:
+                self.watch.zero_times_infinity(own, op.guards(*inputs), y)
         found = _bad(y)
         if found is None:
             return

@@ -192,3 +192,41 @@ def test_optional_packages_are_asked_for_in_one_way():
                     assert top not in OPTIONAL - {"llvmlite"}, (
                         f"{path.name}, line {node.lineno}: write optional({name!r})"
                     )
+
+
+#: the record itself, where names are taken, and what shows or counts ops by name
+_BY_NAME = {"record.py", "viz/sides.py", "viz/page_data.py", "viz/network.py", "plans/profile.py", "protocols.py"}
+
+
+def _asks_by_name(tree):
+    """Lines that compare the name of an op, look it up, or test what it begins with."""
+
+    def is_name(node):
+        return (
+            isinstance(node, ast.Attribute)
+            and node.attr == "name"
+            and (getattr(node.value, "attr", "") == "op" or getattr(node.value, "id", "") == "op")
+        )
+
+    for node in ast.walk(tree):
+        asked = (
+            (isinstance(node, ast.Compare) and any(map(is_name, [node.left, *node.comparators])))
+            or (isinstance(node, ast.Subscript) and is_name(node.slice))
+            or (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and is_name(node.func.value))
+            or (isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "get" and any(map(is_name, node.args)))
+        )
+        if asked:
+            yield node.lineno
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.rglob("*.py")), ids=lambda p: str(p.relative_to(ROOT)))
+def test_nobody_asks_for_the_name_of_an_op(path):
+    """What an op is like is a field of its record; which op it is, the record itself."""
+    if path.relative_to(ROOT).as_posix() not in _BY_NAME:
+        assert not list(_asks_by_name(ast.parse(path.read_text())))
+
+
+def test_the_question_by_name_is_seen():
+    asked = "t.op.name == 'a'; t.op.name in b; c[op.name]; d.get(t.op.name); op.name.startswith('e')"
+    assert len(list(_asks_by_name(ast.parse(asked)))) == 5
+    assert not list(_asks_by_name(ast.parse("f'{t.op.name}'; t.name == 'a'; made_by(t, exp)")))

@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 
 import graphnet as gn
+from graphnet.plans.code import compiler
+from graphnet.plans.order import costs
 from graphnet.record import OPS
 from tests.backends import BACKENDS
+from tests.interpreted import interpreted
 
 
 @pytest.fixture(autouse=True)
@@ -265,3 +268,56 @@ def test_tensors_are_not_subclassed():
     for base in (gn.Tensor, gn.Parameter):
         with pytest.raises(TypeError, match=r"Named: .* cannot be subclassed"):
             type("Named", (base,), {})
+
+
+def test_an_op_of_a_user_has_what_a_built_in_one_has():
+    """Gradients of every order, one loop with its neighbours on both backends, costs: from one decorated function."""
+
+    @gn.elementwise(
+        "({x} / (1 + {x} * {x}))",
+        commutes=None,
+        vjp=(lambda g, y, x: g * (1 - x * x) / ((1 + x * x) * (1 + x * x)),),
+    )
+    def witch(x):
+        """`x / (1 + x**2)`."""
+        return x / (1 + x * x)
+
+    def f(x):
+        return (gn.exp(witch(x * 2)) - witch(x)).sum()
+
+    x = np.linspace(-2, 2, 40).reshape(8, 5)
+    gn.check_grads(f, x, order=3)
+    graph = gn.trace(gn.value_and_grad(f), x)
+    for backend in BACKENDS:
+        word = backend if isinstance(backend, str) else backend.values[0]
+        if word == "native" and not compiler.available():
+            continue
+        for found, expected in zip(graph.compile(backend=word)(x), graph(x), strict=True):
+            np.testing.assert_allclose(found.numpy(), expected.numpy(), rtol=1e-12)
+    step = interpreted(graph)
+    (group,) = step.code.steps
+    assert sum(t.op is witch.op for t in group.nodes) == 2
+    for found, expected in zip(step(x), graph(x), strict=True):
+        np.testing.assert_allclose(found.numpy(), expected.numpy(), rtol=1e-12)
+    assert costs.nanoseconds(witch.op) > costs.nanoseconds(gn.multiply.op)
+    assert costs.weight(witch.op) == 1
+    wide = gn.trace(lambda x: (gn.exp(witch(x)), witch(x)), x.astype("float32"))
+    assert [t.dtype for t in interpreted(wide)(x.astype("float32"))] == [np.float32] * 2
+
+
+def test_facts_of_an_op_are_said_in_its_decorator():
+    @gn.elementwise("({a} * {b} + 1)", commutes="bits", cost=7.0, weight=9, vjp=(None, None))
+    def near(a, b):
+        return a * b + 1
+
+    @gn.elementwise("({x} if {where} else 0)", truth=("where",), kinds="biuf", vjp=(None, None))
+    def kept(x, where):
+        return np.where(where, x, np.zeros((), x.dtype))
+
+    a, b = np.arange(4.0), np.arange(4.0) + 2
+    assert (costs.nanoseconds(near.op), costs.weight(near.op)) == (7.0, 9)
+    both = gn.trace(lambda a, b: near(a, b) + near(b, a), a, b).simplify()
+    assert sum(t.op is near.op for t in both.nodes) == 1
+    graph = gn.trace(lambda a, b: [kept(a, b > 3), kept(a, b - 2)], a, b)
+    for found, expected in zip(interpreted(graph)(a, b), graph(a, b), strict=True):
+        np.testing.assert_array_equal(found.numpy(), expected.numpy())

@@ -15,9 +15,6 @@ from graphnet.mode import mode
 from graphnet.node import Tensor, symbolic
 from graphnet.ops.shaping import astype
 
-#: ops that only look at their input
-VIEWS = frozenset({"reshape", "transpose", "broadcast_to", "getitem", "identity", "stop_gradient", "positive"})
-
 
 class Backward(NamedTuple):
     """The loop of a gradient, and what it is fed: pairs of a kind of thing and its number among those."""
@@ -118,7 +115,7 @@ def _kept(body: Body, wanted: Sequence[int]) -> Body:
 def _is_worth(t: Tensor, body: Body) -> bool:
     """Whether a value is kept, not computed again: it is more than a look at another, and fits where ys lie."""
     assert t.op is not None
-    return t.dtype == body.dtype and t.op.name not in VIEWS
+    return t.dtype == body.dtype and t.op.view is None
 
 
 def backward(body: Body, wanted: Sequence[int], present: Sequence[int]) -> Backward | None:

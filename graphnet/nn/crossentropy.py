@@ -13,6 +13,7 @@ from typing import Any
 import graphnet as gn
 from graphnet.nn.ranges import check_one_hot, check_shares
 from graphnet.nn.targets import as_tensor, compared, labels_fit, labels_of, mean_along, one_hot
+from graphnet.node import made_by
 
 EPSILON = 1e-7
 
@@ -21,7 +22,7 @@ def softmax_input(y: gn.Tensor, axis: int = -1) -> gn.Tensor | None:
     """The tensor that `y` is the softmax of (over `axis`), if `y` is exactly that."""
     region = y.region
     if y.op is None or region is None or region.kind != "softmax":
-        return y.inputs[0] if y.op is not None and y.op.name == "softmax" and _along(y, y.attrs, axis) else None
+        return None
     if not _along(y, region.attrs, axis):
         return None
     entering: dict[gn.Tensor, None] = {}
@@ -48,7 +49,7 @@ def _along(y: gn.Tensor, attrs: dict[str, Any], axis: int) -> bool:
 
 def sigmoid_input(y: gn.Tensor) -> gn.Tensor | None:
     """The tensor that `y` is the sigmoid of, if `y` is exactly that."""
-    return y.inputs[0] if y.op is not None and y.op.name == "sigmoid" else None
+    return y.inputs[0] if made_by(y, gn.sigmoid) else None
 
 
 def clipped(p: gn.Tensor) -> gn.Tensor:

@@ -10,10 +10,13 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
+from graphnet import ops
 from graphnet.escape import line, markup
 from graphnet.nn.layer import Layer
 from graphnet.nn.line import encodable
 from graphnet.nn.shapes import flat
+from graphnet.node import made_by
+from graphnet.ops.products import EINSUM
 from graphnet.optional import optional
 
 #: the least width of a column
@@ -272,7 +275,7 @@ def macs_of(model: Any) -> dict[tuple[str, ...], int]:
     for t in model.graph(1).nodes:
         if t.op is None:
             continue
-        if t.op.name in ("scan", "einsum"):
+        if "body" in t.attrs or made_by(t, EINSUM):
             return {}
         count = _multiplications(t)
         names = tuple(region.name for region in t.region.path) if t.region is not None else (model.name,)
@@ -282,12 +285,12 @@ def macs_of(model: Any) -> dict[tuple[str, ...], int]:
 
 
 def _multiplications(t: Any) -> int:
-    if t.op.name == "matmul":
+    if made_by(t, ops.matmul):
         return t.size * t.inputs[0].shape[-1]
-    if t.op.name in ("conv", "conv_transpose"):
+    if made_by(t, ops.conv, ops.conv_transpose):
         x, kernel = t.inputs[:2]
         # Each number of the output (of the input, where it is transposed) meets the kernel of one channel.
-        return (t if t.op.name == "conv" else x).size * math.prod(kernel.shape[:-2]) * kernel.shape[-2]
+        return (t if made_by(t, ops.conv) else x).size * math.prod(kernel.shape[:-2]) * kernel.shape[-2]
     return 0
 
 

@@ -22,6 +22,7 @@ from graphnet.typed import ArrayLike
 
 @elementwise(
     "zero_safe({g} * {d}, {g} == 0 or ({d} == 0 and isinf({g})))",
+    guards=np.multiply,
     complex=True,
     vjp=(lambda h, y, g, d: times(h, d), lambda h, y, g, d: times(h, g)),
 )
@@ -38,6 +39,7 @@ def multiply_no_nan(g: ArrayLike, d: ArrayLike) -> Tensor:
 
 @elementwise(
     "zero_safe({g} / {d}, {g} == 0)",
+    guards=np.divide,
     complex=True,
     vjp=(lambda h, y, g, d: over(h, d), lambda h, y, g, d: over(times(h, -y), d)),
 )

@@ -182,6 +182,9 @@ def _scatter_add(*inputs: Any, shape: Any, index: Any) -> Any:
     return y.astype(x.dtype, copy=False)
 
 
+GETITEM, SCATTER_ADD = _getitem.op, _scatter_add.op
+
+
 def getitem(x: ArrayLike, key: Any) -> Tensor:
     """`x[key]`, with everything that NumPy takes as an index.
 

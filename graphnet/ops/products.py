@@ -238,6 +238,9 @@ def _spelled(listed: Any) -> Any:
     return text, listed[0 : 2 * pairs : 2]
 
 
+EINSUM = _einsum.op
+
+
 def einsum(subscripts: Any, *operands: ArrayLike, optimize: bool = False) -> Tensor:
     """The sum of products that `subscripts` spell, as in NumPy: `"bij,bjk->bik"` is a batch of matrix products.
 

@@ -233,6 +233,9 @@ def _concatenate(*inputs: Any, axis: Any = 0) -> Any:
     return np.concatenate(inputs, axis=axis)
 
 
+CONCATENATE = _concatenate.op
+
+
 def concatenate(arrays: Iterable[ArrayLike], axis: int | None = 0) -> Tensor:
     """`arrays`, equal but for the size of `axis`, one after the other along it; flattened first if `axis` is None."""
     parts = list(arrays)

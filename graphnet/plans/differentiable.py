@@ -18,12 +18,10 @@ from graphnet.derivatives import _gradients
 from graphnet.graph import Graph
 from graphnet.mode import caller_site, mode, state
 from graphnet.node import Spec, Tensor, constant, symbolic, tick
+from graphnet.ops.index import GETITEM
 from graphnet.parts import Packing
 from graphnet.plans.rewrite import rooted
 from graphnet.record import Joint
-
-#: ops that are computed again, not kept: views of their input
-VIEWS = frozenset({"reshape", "transpose", "broadcast_to", "identity", "stop_gradient", "positive"})
 
 
 class Differentiable:
@@ -103,7 +101,7 @@ class Differentiable:
                 t = stack.pop()
                 if t not in seen:
                     seen.add(t)
-                    if t in forward and t.op is not None and t.op.name not in VIEWS:
+                    if t in forward and t.op is not None and (t.op.view is None or t.op is GETITEM):
                         kept[t] = None
                     else:
                         stack.extend(t.inputs)

@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from graphnet import ops
 from graphnet.apply import described
 from graphnet.escape import line
 from graphnet.graph import Graph
-from graphnet.node import Tensor, known
+from graphnet.node import Tensor, known, made_by
+from graphnet.ops.convolution import conv_kernel
+from graphnet.ops.planned import GEMM
 from graphnet.plans.kernels.convolutions import OPS as CONVOLUTIONS
 from graphnet.plans.order.fusion import Group, Step
 from graphnet.plans.order.schedule import members, read_by
@@ -181,12 +184,12 @@ def _row(code: Code, place: int, step: Step, seconds: float) -> Row:
         return Row(place, "kernel", tuple(nodes), seconds, read + written)
     t = step.node
     flops = 0
-    if t.op is not None and t.op.name in ("matmul", "gemm"):
-        flops = 2 * t.size * t.inputs[0 if t.op.name == "matmul" else 1].shape[-1]
-    elif t.op is not None and t.op.name in CONVOLUTIONS:
+    if made_by(t, ops.matmul, GEMM):
+        flops = 2 * t.size * t.inputs[0 if made_by(t, ops.matmul) else 1].shape[-1]
+    elif made_by(t, *CONVOLUTIONS):
         # Each number of the windows' side meets a kernel for its channel.
-        side = {"conv_transpose": t.inputs[0], "conv_kernel": t.inputs[1]}.get(t.op.name, t)
-        kernel = t if t.op.name == "conv_kernel" else t.inputs[1]
+        side = t.inputs[0] if made_by(t, ops.conv_transpose) else t.inputs[1] if made_by(t, conv_kernel) else t
+        kernel = t if made_by(t, conv_kernel) else t.inputs[1]
         flops = 2 * side.size * (kernel.size // kernel.shape[-1])
     kind = "product" if step.product else "kernel" if step.kernel else "numpy"
     return Row(place, kind, (t,), seconds, read + written, flops)

@@ -7,8 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from graphnet import ops
 from graphnet.apply import failure
-from graphnet.node import Parameter
+from graphnet.node import Parameter, made_by
+from graphnet.ops.planned import GEMM
 from graphnet.plans import blas
 from graphnet.plans.blas_threads import Throttle, clock, one_thread
 from graphnet.plans.code.function import Code
@@ -28,7 +30,7 @@ class Running(NamedTuple):
     @staticmethod
     def of(code: Code) -> Running:
         """`code`, compiled."""
-        products = any(t.op is not None and t.op.name in ("matmul", "gemm") for t in code.graph.nodes)
+        products = any(made_by(t, ops.matmul, GEMM) for t in code.graph.nodes)
         several = products and blas.found() is not None and blas.threads() > 1
         throttle = Throttle() if several else None
         return Running(code, code.load(), code.parameters, code.quiet, throttle, code.quiet and throttle is None)

@@ -11,11 +11,17 @@ import math
 import time
 from collections.abc import Callable
 
+from graphnet import ops
 from graphnet.graph import Graph
+from graphnet.node import made_by
+from graphnet.ops.convolution import conv_kernel
+from graphnet.ops.planned import GEMM
 from graphnet.plans.code import compiler
 from graphnet.plans.code.function import Code
 from graphnet.plans.compiler_thread import Work
 from graphnet.plans.running import Running
+
+_CONVOLUTIONS = (ops.conv, ops.conv_transpose, conv_kernel)
 
 log = logging.getLogger("graphnet")
 
@@ -135,8 +141,8 @@ def calls_on_numpy(graph: Graph) -> int:
 
 def _making(graph: Graph) -> float:
     """About how many seconds native code for `graph` takes."""
-    names = [t.op.name for t in graph.nodes if t.op is not None]
-    return 1e-3 * len(names) + 0.2 * sum(name.startswith("conv") for name in names)
+    computed = [t for t in graph.nodes if t.op is not None]
+    return 1e-3 * len(computed) + 0.2 * sum(made_by(t, *_CONVOLUTIONS) for t in computed)
 
 
 def _running(graph: Graph) -> float:
@@ -145,11 +151,12 @@ def _running(graph: Graph) -> float:
     for t in graph.nodes:
         if t.op is None:
             continue
+        convolves = made_by(t, *_CONVOLUTIONS)
         total += 3e-6 + t.size * t.dtype.itemsize / 8e9
-        if t.op.name in ("matmul", "gemm") or t.op.name.startswith("conv"):
+        if made_by(t, ops.matmul, GEMM) or convolves:
             # The product of the three sizes is that of the three lengths, squared.
             a, b, *_ = sorted([i.size for i in t.inputs], reverse=True)
-            total += 2 * math.sqrt(a * b * t.size) / (1e10 if t.op.name.startswith("conv") else 5e10)
+            total += 2 * math.sqrt(a * b * t.size) / (1e10 if convolves else 5e10)
         body = getattr(t.attrs.get("body"), "graph", None)
         if body is not None:
             total += int(t.attrs.get("length") or 1) * _running(body)

@@ -13,10 +13,6 @@ from graphnet.viz.scene import Box, Edge, Node, Scene, one_line
 from graphnet.viz.visible import Builder, Path
 from graphnet.viz.words import closed_node, count, plural, region_label, tensor_node
 
-#: ops whose inputs can change places without changing the result: their edges need no argument names
-_COMMUTATIVE = frozenset(
-    "add multiply maximum minimum fmax fmin equal not_equal logical_and logical_or logical_xor logaddexp hypot".split()
-)
 #: of many inputs, outputs or updates, how many are shown when there is too much
 _FIRST, _LAST = 20, 4
 #: nodes from which on "auto" folds blocks that repeat
@@ -166,7 +162,8 @@ def _edges(scene: Scene, builder: Builder, stands: dict[Tensor, Any], ids: dict[
         own = stands[t] is twin and head.startswith("n")
         inputs = builder.inputs[t]
         whole = t.inputs if t.op is not None and t not in builder.given else ()
-        ordered = own and t.op is not None and len(whole) > 1 and t.op.name not in _COMMUTATIVE
+        # Where inputs can change places, edges need no argument names.
+        ordered = own and t.op is not None and len(whole) > 1 and t.op.commutes is None
         for place, source in enumerate(whole):
             if source not in stands or (repeats is not None and repeats.parted(source, t)):
                 continue

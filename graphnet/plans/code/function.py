@@ -17,7 +17,8 @@ import numpy as np
 
 from graphnet.escape import line
 from graphnet.graph import Graph
-from graphnet.node import Parameter, Tensor, native
+from graphnet.node import Parameter, Tensor, made_by, native
+from graphnet.ops.planned import GEMM
 from graphnet.plans import blas
 from graphnet.plans.code import numpy_lines
 from graphnet.plans.kernels.pointwise import inlined
@@ -133,7 +134,7 @@ class Code:
 
     def is_product(self, t: Tensor) -> bool:
         """Whether `t` is a matrix product that BLAS is called for."""
-        found = product(t, self.places) if t.op is not None and t.op.name == "gemm" else None
+        found = product(t, self.places) if made_by(t, GEMM) else None
         if found is not None:
             self.products[t] = found
         return found is not None
@@ -263,13 +264,9 @@ class Code:
     def _look(self, t: Tensor) -> None:
         """A line that looks at an array which is known at the call only."""
         assert t.op is not None
-        source, form = self.array(t.inputs[0]), numpy_lines.VIEW_CODE[t.op.name]
-        needed = {
-            "index": t.attrs.get("index"),
-            "shape": t.shape,
-            "axes": t.attrs.get("axes"),
-            "broadcast_to": np.broadcast_to,
-        }
+        source, form = self.array(t.inputs[0]), t.op.view
+        assert form is not None
+        needed = {**t.attrs, "shape": t.shape, "broadcast_to": np.broadcast_to}
         code = form.format(x=source, **{word: self.name(v) for word, v in needed.items() if f"{{{word}}}" in form})
         self.say(f"{self.id(t)} = {code}", numpy_lines.comment(t))
 

@@ -14,9 +14,11 @@ from typing import Any
 
 import numpy as np
 
+from graphnet import ops
 from graphnet.escape import line
 from graphnet.graph import Graph
-from graphnet.node import Parameter, Tensor
+from graphnet.node import Parameter, Tensor, made_by
+from graphnet.ops.planned import GEMM
 from graphnet.plans import blas
 from graphnet.plans.code import compiler, numpy_lines, thread_pool
 from graphnet.plans.code.function import Code
@@ -169,11 +171,11 @@ class NativeCode(Code):
         a, b = (self._pointer(self.key(m.place.base)) for m in (p.a, p.b))
         a, b = (at.bytes(m.place.offset * p.dtype.itemsize, p.dtype) for at, m in ((a, p.a), (b, p.b)))
         result = self._pointer(self.key(t))
-        if t.op is not None and t.op.name == "matmul" and gemv.fits(p):
+        if made_by(t, ops.matmul) and gemv.fits(p):
             k.call(gemv.row(p), result, a, b)
             return
         scales: list[Value] = [k.const(1, p.dtype), k.const(0, p.dtype)]
-        if t.op is not None and t.op.name == "gemm":
+        if made_by(t, GEMM):
             old = self._pointer(self.key(t.inputs[0]))
             if old is not result:
                 k.copy(result, old, t.nbytes)
@@ -294,7 +296,7 @@ class NativeCode(Code):
     def _shown(self, t: Tensor) -> str:
         """A product, in the words of Python."""
         names = [self.names[i] if inlined(i) is None else repr(inlined(i)) for i in t.inputs]
-        if t.op is not None and t.op.name == "gemm":
+        if made_by(t, GEMM):
             c, a, b, alpha, beta = names
             return f"{c} = {beta} * {c} + {alpha} * ({a} @ {b})"
         return f"{self.names[t]} = {names[0]} @ {names[1]}"

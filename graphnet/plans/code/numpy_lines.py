@@ -13,23 +13,28 @@ from typing import Any
 
 import numpy as np
 
+from graphnet import ops
 from graphnet.escape import line
-from graphnet.node import Tensor
-from graphnet.ops.planned import sum_of_products
+from graphnet.node import Tensor, made_by
+from graphnet.ops.elementwise import divide_no_nan, multiply_no_nan
+from graphnet.ops.index import GETITEM, SCATTER_ADD
+from graphnet.ops.planned import VDOT, sum_of_products
 from graphnet.ops.random import fill_normal, fill_uniform
+from graphnet.ops.shaping import CONCATENATE
 from graphnet.plans.rewrite.gather import picked
+from graphnet.record import Op
 
 #: gives the name in the code for an object, which the listing shows as its text, if there is one
 Name = Callable[..., str]
 Rule = Callable[[Tensor, Sequence[str], str, Name], str | None]
-RULES: dict[str, Rule] = {}
+RULES: dict[Op, Rule] = {}
 
 
-def rule(*ops: str) -> Callable[[Rule], Rule]:
+def rule(*functions: Any) -> Callable[[Rule], Rule]:
     """Register a rule for these ops."""
 
     def register(f: Rule) -> Rule:
-        RULES.update(dict.fromkeys(ops, f))
+        RULES.update(dict.fromkeys([function.op for function in functions], f))
         return f
 
     return register
@@ -48,8 +53,8 @@ def statement(node: Tensor, inputs: Sequence[str], out: str, name: Name) -> str 
     """The line that computes `node` into `out`."""
     op = node.op
     assert op is not None
-    if op.name in RULES:
-        return RULES[op.name](node, inputs, out, name)
+    if op in RULES:
+        return RULES[op](node, inputs, out, name)
     if op.ufunc is not None:
         # NumPy is to take `out` of these two by name alone.
         named = "out=" if op.ufunc in (np.maximum, np.minimum) else ""
@@ -57,27 +62,25 @@ def statement(node: Tensor, inputs: Sequence[str], out: str, name: Name) -> str 
     return None
 
 
-@rule("matmul")
+@rule(ops.matmul)
 def _matmul(node: Tensor, inputs: Sequence[str], out: str, name: Name) -> str | None:
     if any(t.ndim < 2 for t in node.inputs):
         return None
     return f"{name(np.matmul)}({inputs[0]}, {inputs[1]}, {out})"
 
 
-_REDUCTIONS = {"sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.minimum}
-
-
-@rule(*_REDUCTIONS)
+@rule(ops.sum, ops.prod, ops.max, ops.min)
 def _reduced(node: Tensor, inputs: Sequence[str], out: str, name: Name) -> str | None:
     assert node.op is not None
     x = node.inputs[0]
     if x.size == 0 or x.dtype != node.dtype or x.dtype == np.float16:
         return None
-    if node.op.name == "sum":
+    if made_by(node, ops.sum):
         short = _summed(node, inputs[0], out, name)
         if short is not None:
             return short
-    ufunc = _REDUCTIONS[node.op.name]
+    ufunc = node.op.fold
+    assert ufunc is not None
     axis, keepdims = name(node.attrs["axis"]), name(node.attrs["keepdims"])
     return f"{name(ufunc.reduce, f'k_{ufunc.__name__}_reduce')}({inputs[0]}, {axis}, None, {out}, {keepdims})"
 
@@ -98,7 +101,7 @@ def _summed(node: Tensor, x: str, out: str, name: Name) -> str | None:
     return f"{dot}({ones}, {x}, {into})" if axis == (0,) else f"{dot}({x}, {ones}, {into})"
 
 
-@rule("mean")
+@rule(ops.mean)
 def _mean(node: Tensor, inputs: Sequence[str], out: str, name: Name) -> str | None:
     x = node.inputs[0]
     if x.size == 0 or x.dtype.kind != "f" or x.dtype == np.float16:
@@ -109,12 +112,12 @@ def _mean(node: Tensor, inputs: Sequence[str], out: str, name: Name) -> str | No
     return f"{reduced}; {name(np.divide)}({out}, {name(count)}, {out})"
 
 
-@rule("relu")
+@rule(ops.relu)
 def _relu(node: Tensor, inputs: Sequence[str], out: str, name: Name) -> str | None:
     return f"{name(np.maximum)}({inputs[0]}, 0, out={out})"
 
 
-@rule("where")
+@rule(ops.where)
 def _where(node: Tensor, inputs: Sequence[str], out: str, name: Name) -> str | None:
     condition, x, y = inputs
     if node.inputs[0].dtype != np.bool_:
@@ -123,12 +126,12 @@ def _where(node: Tensor, inputs: Sequence[str], out: str, name: Name) -> str | N
     return f"{copy}({out}, {y}); {copy}({out}, {x}, where={condition})"
 
 
-@rule("concatenate")
+@rule(CONCATENATE)
 def _concatenate(node: Tensor, inputs: Sequence[str], out: str, name: Name) -> str | None:
     return f"{name(np.concatenate)}(({', '.join(inputs)},), {name(node.attrs['axis'])}, {out})"
 
 
-@rule("astype")
+@rule(ops.astype)
 def _astype(node: Tensor, inputs: Sequence[str], out: str, name: Name) -> str | None:
     return f"{name(np.copyto)}({out}, {inputs[0]}, 'unsafe')"
 
@@ -148,15 +151,15 @@ def _safe_quotient(g: Any, d: Any, out: np.ndarray) -> None:
         np.copyto(out, 0, where=np.isnan(out) & np.equal(g, 0))
 
 
-@rule("multiply_no_nan", "divide_no_nan")
+@rule(multiply_no_nan, divide_no_nan)
 def _no_nan(node: Tensor, inputs: Sequence[str], out: str, name: Name) -> str | None:
     if node.dtype.kind != "f":
         return None
-    product = node.op is not None and node.op.name == "multiply_no_nan"
+    product = made_by(node, multiply_no_nan)
     return f"{name(_safe_product if product else _safe_quotient)}({inputs[0]}, {inputs[1]}, {out})"
 
 
-@rule("power")
+@rule(ops.power)
 def _power(node: Tensor, inputs: Sequence[str], out: str, name: Name) -> str | None:
     base, exponent = node.inputs
     if base.dtype != node.dtype or exponent.op is not None or exponent.is_symbolic or exponent.shape != ():
@@ -166,37 +169,37 @@ def _power(node: Tensor, inputs: Sequence[str], out: str, name: Name) -> str | N
     return None
 
 
-@rule("argmax", "argmin")
+@rule(ops.argmax, ops.argmin)
 def _position(node: Tensor, inputs: Sequence[str], out: str, name: Name) -> str | None:
     if node.attrs["keepdims"] or node.attrs["axis"] is None:
         return None
     assert node.op is not None
-    method = "argmax" if node.op.name == "argmax" else "argmin"
+    method = "argmax" if made_by(node, ops.argmax) else "argmin"
     return f"{inputs[0]}.{method}({name(node.attrs['axis'])}, {out})"
 
 
-@rule("getitem")
+@rule(GETITEM)
 def _getitem(node: Tensor, inputs: Sequence[str], out: str, name: Name) -> str | None:
     return f"{name(np.copyto)}({out}, {inputs[0]}[{inputs[1]}, {inputs[2]}])" if picked(node) is not None else None
 
 
-@rule("scatter_add")
+@rule(SCATTER_ADD)
 def _scatter_add(node: Tensor, inputs: Sequence[str], out: str, name: Name) -> str | None:
     # One place in each row: nothing adds up.
     return f"{out}.fill(0); {out}[{inputs[1]}, {inputs[2]}] = {inputs[0]}" if picked(node) is not None else None
 
 
-@rule("vdot")
+@rule(VDOT)
 def _vdot(node: Tensor, inputs: Sequence[str], out: str, name: Name) -> str | None:
     return f"{out}[()] = {name(sum_of_products)}({inputs[0]}, {inputs[1]})"
 
 
-@rule("random_uniform")
+@rule(ops.random_uniform)
 def _random_uniform(node: Tensor, inputs: Sequence[str], out: str, name: Name) -> str | None:
     return f"{name(fill_uniform)}({inputs[0]}, {out})"
 
 
-@rule("random_normal")
+@rule(ops.random_normal)
 def _random_normal(node: Tensor, inputs: Sequence[str], out: str, name: Name) -> str | None:
     return f"{name(fill_normal)}({inputs[0]}, {out})"
 
@@ -211,47 +214,17 @@ def _log_softmax_into(x: Any, axis: Any, out: np.ndarray) -> None:
     np.subtract(out, np.log(total, total), out)
 
 
-@rule("log_softmax")
+@rule(ops.log_softmax)
 def _log_softmax(node: Tensor, inputs: Sequence[str], out: str, name: Name) -> str | None:
     if node.inputs[0].dtype != node.dtype or node.size == 0:
         return None
     return f"{name(_log_softmax_into)}({inputs[0]}, {name(node.attrs['axis'])}, {out})"
 
 
-@rule("softplus")
+@rule(ops.softplus)
 def _softplus(node: Tensor, inputs: Sequence[str], out: str, name: Name) -> str | None:
     return f"{name(np.logaddexp)}({inputs[0]}, 0, {out})"
 
 
 #: lines of several calls, each of which reads inputs after writing: they must not overwrite an input
-READ_AGAIN = frozenset({"where", "multiply_no_nan", "divide_no_nan"})
-
-
-def view(node: Tensor, array: np.ndarray) -> np.ndarray | None:
-    """`array` as `node` sees it, if that takes no copy."""
-    assert node.op is not None
-    name = node.op.name
-    if name == "reshape":
-        return array.reshape(node.shape) if array.flags.c_contiguous else None
-    if name == "transpose":
-        return array.transpose(node.attrs["axes"])
-    if name == "broadcast_to":
-        return np.broadcast_to(array, node.shape)
-    if name in ("identity", "stop_gradient", "positive"):
-        return array
-    if name == "getitem" and len(node.inputs) == 1:
-        found = array[node.attrs["index"]]
-        return found if isinstance(found, np.ndarray) else None
-    return None
-
-
-#: the same at run time, for arrays that are known only then
-VIEW_CODE: dict[str, str] = {
-    "getitem": "{x}[{index}]",
-    "reshape": "{x}.reshape({shape})",
-    "transpose": "{x}.transpose({axes})",
-    "broadcast_to": "{broadcast_to}({x}, {shape})",
-    "identity": "{x}",
-    "stop_gradient": "{x}",
-    "positive": "{x}",
-}
+READ_AGAIN = (ops.where, multiply_no_nan, divide_no_nan)

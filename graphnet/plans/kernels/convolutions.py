@@ -18,7 +18,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from graphnet.node import Tensor
+from graphnet import ops
+from graphnet.node import Tensor, made_by
+from graphnet.ops import convolution
+from graphnet.ops.planned import CONV_ADD
 from graphnet.plans.kernels.tiles import WIDE, Count, add_products, blocks, numbered, parts, sums
 from graphnet.plans.nest.language import Kernel
 from graphnet.plans.nest.values import Pointer, exactly
@@ -30,7 +33,7 @@ TALL = 6
 SHALLOW = 32
 #: additions and multiplications per nanosecond, about
 RATE = 40.0
-OPS = frozenset({"conv", "conv_add", "conv_transpose", "conv_kernel"})
+OPS = (ops.conv, CONV_ADD, ops.conv_transpose, convolution.conv_kernel)
 
 Samples = tuple[Count, Count]
 
@@ -94,14 +97,14 @@ class Geometry(NamedTuple):
 
 def geometry(t: Tensor) -> Geometry | None:
     """The sizes of the convolution that `t` is, None for what has no native form."""
-    if t.op is None or t.op.name not in OPS or t.attrs["groups"] != 1 or t.dtype not in (np.float32, np.float64):
+    if not made_by(t, *OPS) or t.attrs["groups"] != 1 or t.dtype not in (np.float32, np.float64):
         return None
     if not t.size or any(not i.size or i.dtype != t.dtype for i in t.inputs):
         return None
     a, b = t.inputs[:2]
-    if t.op.name in ("conv", "conv_add"):
+    if made_by(t, ops.conv, CONV_ADD):
         x, window, u = a.shape, b.shape[:-2], t.shape
-    elif t.op.name == "conv_transpose":
+    elif made_by(t, ops.conv_transpose):
         x, window, u = t.shape, b.shape[:-2], a.shape
     else:
         x, window, u = a.shape, t.shape[:-2], b.shape

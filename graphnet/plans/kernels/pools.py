@@ -13,14 +13,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from graphnet.node import Tensor
+from graphnet import ops
+from graphnet.node import Tensor, made_by
+from graphnet.ops.pooling import max_pool_at, window_put
 from graphnet.plans.kernels.convolutions import Samples
 from graphnet.plans.kernels.tiles import WIDE, Count, blocks, numbered
 from graphnet.plans.nest.language import Kernel
 from graphnet.plans.nest.values import UINT8, Pointer, exactly, where
 from graphnet.plans.order.views import row_major
 
-OPS = frozenset({"max_pool", "max_pool_at", "window_put"})
+OPS = (ops.max_pool, max_pool_at, window_put)
 #: elements of a window that are written out one after the other
 UNROLLED = 16
 
@@ -66,12 +68,12 @@ class Geometry(NamedTuple):
 
 def geometry(t: Tensor) -> Geometry | None:
     """The sizes of the pooling that `t` is, None for what has no native form: padding, large windows."""
-    if t.op is None or t.op.name not in OPS or not t.size or any(a or b for a, b in t.attrs["padding"]):
+    if not made_by(t, *OPS) or not t.size or any(a or b for a, b in t.attrs["padding"]):
         return None
-    x = t if t.op.name == "window_put" else t.inputs[0]
+    x = t if made_by(t, window_put) else t.inputs[0]
     if x.dtype not in (np.float32, np.float64) or math.prod(t.attrs["window"]) > UNROLLED:
         return None
-    fit = t.inputs[0].shape[1:-1] if t.op.name == "window_put" else t.shape[1:-1]
+    fit = t.inputs[0].shape[1:-1] if made_by(t, window_put) else t.shape[1:-1]
     return Geometry(x.shape[0], x.shape[1:-1], fit, t.attrs["window"], t.attrs["strides"], x.shape[-1], x.dtype)
 
 

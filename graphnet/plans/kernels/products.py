@@ -7,7 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from graphnet.node import Tensor
+from graphnet import ops
+from graphnet.node import Tensor, made_by
+from graphnet.ops.planned import GEMM
 from graphnet.plans.nest.language import Kernel
 from graphnet.plans.nest.values import INT32, Pointer, Value
 from graphnet.plans.order.views import Place, Places
@@ -50,9 +52,9 @@ def _matrix(place: Place, shape: tuple[int, ...], strides: tuple[int, ...]) -> M
 
 def product(t: Tensor, places: Places) -> Product | None:
     """The product of two matrices that the matmul or gemm `t` is, if BLAS knows it in this form."""
-    if t.op is None or t.op.name not in ("matmul", "gemm") or t.dtype not in (np.float32, np.float64):
+    if not made_by(t, ops.matmul, GEMM) or t.dtype not in (np.float32, np.float64):
         return None
-    x, y = t.inputs if t.op.name == "matmul" else t.inputs[1:3]
+    x, y = t.inputs if made_by(t, ops.matmul) else t.inputs[1:3]
     if x.dtype != t.dtype or y.dtype != t.dtype or not x.size or not y.size or y.ndim > 2:
         return None
     a, b = places[x], places[y]

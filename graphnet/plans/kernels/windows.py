@@ -6,9 +6,11 @@ from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
 
+from graphnet import ops
 from graphnet.apply import made
 from graphnet.graph import Graph
-from graphnet.node import Tensor
+from graphnet.node import Tensor, made_by
+from graphnet.ops.convolution import conv_kernel
 from graphnet.ops.planned import CONV_ADD
 from graphnet.plans.code import thread_pool
 from graphnet.plans.kernels import convolutions, pools
@@ -36,10 +38,10 @@ def with_bias(graph: Graph) -> Graph:
     wanted = {*given, *graph.outputs, *(t for _, t in graph.updates)}
 
     def rule(node: Tensor, inputs: Sequence[Tensor]) -> Tensor | None:
-        if node.op is None or node.op.name != "add":
+        if not made_by(node, ops.add):
             return None
         for old, c, bias in ((node.inputs[0], *inputs), (node.inputs[1], *inputs[::-1])):
-            if c.op is None or c.op.name != "conv" or users.get(old) != 1 or old in wanted:
+            if not made_by(c, ops.conv) or users.get(old) != 1 or old in wanted:
                 continue
             channels = c.shape[-1:]
             fits = c.shape == node.shape and bias.shape in (channels, (1,) * (c.ndim - 1) + channels)
@@ -52,7 +54,7 @@ def with_bias(graph: Graph) -> Graph:
 
 def known(t: Tensor, places: Places) -> bool:
     """Whether `t` is a convolution or a pooling that runs as native loops."""
-    if t.op is None or (t.op.name not in convolutions.OPS and t.op.name not in pools.OPS):
+    if not made_by(t, *convolutions.OPS, *pools.OPS):
         return False
     found = convolutions.geometry(t) or pools.geometry(t)
     return found is not None and all(places.contiguous(i) for i in t.inputs)
@@ -86,13 +88,13 @@ def kernel(
     before: list[tuple[nest.Kernel, list[Hashable]]] = []
     rooms: dict[Hashable, int] = {}
     partial: dict[Tensor, nest.Kernel] = {}
-    if g is None or t.op.name == "conv_kernel":
+    if g is None or made_by(t, conv_kernel):
         given = [source(i) for i in t.inputs]
     else:
         weights, place = t.inputs[1], places[t.inputs[1]]
         packing, packed = nest.Kernel("packed"), scratch(weights.nbytes)
         unpacked = packing.pointer(g.dtype) + place.offset
-        convolutions.packed(packing, g, unpacked, packing.pointer(g.dtype), t.op.name == "conv_transpose")
+        convolutions.packed(packing, g, unpacked, packing.pointer(g.dtype), made_by(t, ops.conv_transpose))
         before.append((packing, [key(place.base), packed]))
         given = [source(t.inputs[0]), pointer(packed, g.dtype), *(source(i) for i in t.inputs[2:])]
     result = pointer(key(t), t.dtype)
@@ -104,7 +106,7 @@ def kernel(
         _pooled(k, pool, t.op.name, given, result, samples)
     elif g is not None:
         _convolved(k, g, t.op.name, given, result, samples, room)
-    if shared and t.op.name == "conv_kernel":
+    if shared and made_by(t, conv_kernel):
         joining = nest.Kernel("joined")
         count, ends = joining.counter_argument("count"), (joining.pointer(t.dtype), joining.pointer(t.dtype))
         convolutions.joined(joining, *ends, t.size, count)

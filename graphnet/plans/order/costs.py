@@ -6,6 +6,7 @@ import ast
 import re
 from functools import cache
 
+from graphnet import ops
 from graphnet.record import OPS, Op
 
 #: nanoseconds for one value of an op of a few instructions, and of one that nothing is known of, about
@@ -32,7 +33,7 @@ def nanoseconds(op: Op) -> float:
         return SLOW
     operators, called, divisions = parts
     heavy = sum(SLOW if f is None or f is op else nanoseconds(f) for f in called)
-    heavy += sum(nanoseconds(OPS["divide"]) for _ in range(divisions))
+    heavy += sum(nanoseconds(ops.divide.op) for _ in range(divisions))
     return heavy + QUICK * (operators > 0 or not heavy) * max(1.0, operators / _FEW)
 
 

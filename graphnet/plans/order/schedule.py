@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from graphnet.graph import Graph
-from graphnet.node import Parameter, Tensor
+from graphnet.node import Parameter, Tensor, made_by
+from graphnet.ops.planned import GEMM, IN_RANGE
 from graphnet.plans.code import numpy_lines
 from graphnet.plans.kernels.refs import read_at, written_at
 from graphnet.plans.order.fusion import Group, Single, Step
@@ -60,7 +61,7 @@ def ordered(graph: Graph) -> list[Tensor]:
                         order.append(s)
 
     for t in graph.nodes:
-        if t.op is not None and t.op.name == "in_range" and t not in given:
+        if made_by(t, IN_RANGE) and t not in given:
             compute(t)
     for t in graph.nodes:
         if t not in done and t.size == 1 and all(i.size == 1 and i in done for i in t.inputs):
@@ -74,7 +75,7 @@ def ordered(graph: Graph) -> list[Tensor]:
             compute(root)
     for p, t in graph.updates:
         if p.size != 1:
-            if t.op is not None and t.op.name == "gemm" and t not in given:
+            if made_by(t, GEMM) and t not in given:
                 # What is summed over the old value goes over it together with the scaling of that value.
                 for i in t.inputs[1:]:
                     compute(i)
@@ -88,7 +89,7 @@ def ordered(graph: Graph) -> list[Tensor]:
 
 def _of_one_parameter(graph: Graph, given: set[Tensor]) -> dict[Tensor, list[Tensor]]:
     """For parameters that a `gemm` updates, the numbers that are sums over nothing but the parameter and constants."""
-    updated = {p for p, t in graph.updates if t.op is not None and t.op.name == "gemm"}
+    updated = {p for p, t in graph.updates if made_by(t, GEMM)}
     source: dict[Tensor, Tensor | None] = {}
     found: dict[Tensor, list[Tensor]] = {}
     for t in graph.nodes:
@@ -146,9 +147,9 @@ def may_overwrite(step: Step, places: Places, t: Tensor, source: Tensor) -> bool
         return False
     if isinstance(step, Single):
         op = t.op
-        if op is not None and op.name == "gemm":
+        if made_by(t, GEMM):
             return step.product and source is t.inputs[0] and all(places[i].base is not source for i in t.inputs[1:])
-        if op is None or op.family != "elementwise" or op.name in numpy_lines.READ_AGAIN:
+        if op is None or op.family != "elementwise" or made_by(t, *numpy_lines.READ_AGAIN):
             return False
         own: tuple[int, ...] = row_major(t.shape)
         read = [(places[i].offset, places[i].strides, i.shape) for i in t.inputs if places[i].base is source]
@@ -190,7 +191,7 @@ def overwritten(
         last = max(read.get(p, ()), default=-1)
         if last < place or (last == place and may_overwrite(steps[place], places, t, p)):
             found[t] = p
-            scaled = t.inputs[0] if t.op.name == "gemm" else p
+            scaled = t.inputs[0] if made_by(t, GEMM) else p
             if scaled is not p and scaled in place_of and read.get(scaled) == [place] and scaled.dtype == p.dtype:
                 # The old value is scaled in place, and the product is added to it there.
                 before = place_of[scaled]

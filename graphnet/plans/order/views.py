@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
+from functools import cache
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from graphnet.node import Tensor
-from graphnet.plans.code import numpy_lines
-
-#: ops that can be a look at their first input
-VIEWS = frozenset(numpy_lines.VIEW_CODE)
+from graphnet.node import Tensor, is_view
 
 
 class Place(NamedTuple):
@@ -39,7 +36,7 @@ class Places:
         self._found: dict[Tensor, Place] = {}
         self._dummies: dict[Tensor, np.ndarray] = {}
         for t in order:
-            if t.op is not None and t not in self._given and t.op.name in VIEWS and t.size:
+            if t not in self._given and t.size and is_view(t):
                 self._look(t)
 
     def __getitem__(self, t: Tensor) -> Place:
@@ -66,18 +63,23 @@ class Places:
         source = t.inputs[0]
         if t.dtype != source.dtype:
             return
-        array = self._dummy(source)
-        place = self[source]
-        assert t.op is not None
-        if t.op.name == "reshape" and not array.flags.c_contiguous:
-            seen = array.reshape(t.shape)
-            if not np.may_share_memory(seen, array):
-                return
-        else:
-            found = numpy_lines.view(t, array)
-            if found is None or not np.may_share_memory(found, array):
-                return
-            seen = found
+        array, place = self._dummy(source), self[source]
+        seen = _seen(t, array)
+        if not isinstance(seen, np.ndarray) or not np.may_share_memory(seen, array):
+            return
         self._dummies[t] = seen
         offset = seen.__array_interface__["data"][0] - array.__array_interface__["data"][0]
         self._found[t] = Place(place.base, place.offset + offset, seen.strides)
+
+
+def _seen(t: Tensor, array: np.ndarray) -> Any:
+    """`array` as `t` sees it: a copy of it where that takes one."""
+    assert t.op is not None and t.op.view is not None
+    needed = {**t.attrs, "shape": t.shape, "broadcast_to": np.broadcast_to}
+    return _function(t.op.view, tuple(needed))(array, *needed.values())
+
+
+@cache
+def _function(form: str, words: tuple[str, ...]) -> Callable[..., Any]:
+    """The expression that a record has for a view, as a function of the array and these words."""
+    return eval(f"lambda x, {', '.join(words)}: {form.format(x='x', **{word: word for word in words})}", {})

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from graphnet import shapes
+from graphnet import ops, shapes
 from graphnet.apply import made
-from graphnet.node import Tensor, constant
+from graphnet.node import Tensor, constant, made_by
+from graphnet.ops.elementwise import divide_no_nan, multiply_no_nan
 from graphnet.plans.rewrite.rewriting import SMALL, Rules, fitting, is_constant, the_number
-from graphnet.record import OPS
 
 folding = Rules()
 numbers = Rules()
@@ -35,7 +35,7 @@ def without_repetition(node: Tensor, inputs: Sequence[Tensor]) -> Tensor | None:
     Not so an exponent: `power` takes other paths for one number, which round otherwise.
     """
     op = node.op
-    if len(inputs) < 2 or op.name == "power":  # type: ignore[union-attr]
+    if len(inputs) < 2 or made_by(node, ops.power):
         return None
     found: list[Tensor] = list(inputs)
     for place, t in enumerate(inputs):
@@ -44,7 +44,7 @@ def without_repetition(node: Tensor, inputs: Sequence[Tensor]) -> Tensor | None:
             if t.shape and t.nbytes <= SMALL:
                 number = the_number(t)
                 short = constant(number) if number is not None else None
-        elif t.op.name == "broadcast_to":
+        elif made_by(t, ops.broadcast_to):
             short = t.inputs[0]
         if short is not None:
             rest = [short if i == place else other for i, other in enumerate(found)]
@@ -69,7 +69,7 @@ def _factor(t: Tensor) -> np.ndarray | None:
 
 def _split(t: Tensor) -> tuple[Tensor, np.ndarray] | None:
     """(x, c) where `t` is x * c for a number c."""
-    if t.op is None or t.op.name != "multiply":
+    if not made_by(t, ops.multiply):
         return None
     a, b = t.inputs
     for x, c in ((a, b), (b, a)):
@@ -79,7 +79,7 @@ def _split(t: Tensor) -> tuple[Tensor, np.ndarray] | None:
     return None
 
 
-@numbers.on("multiply")
+@numbers.on(ops.multiply)
 def joined_factors(node: Tensor, inputs: Sequence[Tensor]) -> Tensor | None:
     """x * (c1 * c2) for (x * c1) * c2, if c1 or c2 is a power of two: then both are rounded once, at the same place.
 
@@ -95,11 +95,11 @@ def joined_factors(node: Tensor, inputs: Sequence[Tensor]) -> Tensor | None:
             with np.errstate(all="ignore"):
                 both = constant(np.asarray(outer * inner))
             if _factor(both) is not None:
-                return made(OPS["multiply"], (x, both), {}, like=node)
+                return made(ops.multiply.op, (x, both), {}, like=node)
     return None
 
 
-@numbers.on("divide")
+@numbers.on(ops.divide)
 def inverted(node: Tensor, inputs: Sequence[Tensor]) -> Tensor | None:
     """x * (1 / c) for x / c, if c is a power of two: as exact, and faster."""
     x, c = inputs
@@ -108,25 +108,25 @@ def inverted(node: Tensor, inputs: Sequence[Tensor]) -> Tensor | None:
         return None
     with np.errstate(all="ignore"):
         inverse = constant(np.asarray(1 / number, number.dtype))
-    return made(OPS["multiply"], (x, inverse), {}, like=node) if _factor(inverse) is not None else None
+    return made(ops.multiply.op, (x, inverse), {}, like=node) if _factor(inverse) is not None else None
 
 
-@numbers.on("negative")
+@numbers.on(ops.negative)
 def negated_factor(node: Tensor, inputs: Sequence[Tensor]) -> Tensor | None:
     """x * -c for -(x * c)."""
     split = _split(inputs[0])
     if split is None:
         return None
     x, c = split
-    return fitting(node, made(OPS["multiply"], (x, constant(np.asarray(-c))), {}, like=node))
+    return fitting(node, made(ops.multiply.op, (x, constant(np.asarray(-c))), {}, like=node))
 
 
-@numbers.on("multiply", "divide", "multiply_no_nan", "divide_no_nan")
+@numbers.on(ops.multiply, ops.divide, multiply_no_nan, divide_no_nan)
 def absorbed_sign(node: Tensor, inputs: Sequence[Tensor]) -> Tensor | None:
     """x * -c for -x * c, and so for quotients."""
     for place, t in enumerate(inputs):
         c = inputs[1 - place]
-        if t.op is not None and t.op.name == "negative" and t.dtype == c.dtype:
+        if made_by(t, ops.negative) and t.dtype == c.dtype:
             number = _factor(c)
             if number is not None:
                 pair = [t.inputs[0], constant(np.asarray(-number))]

@@ -14,35 +14,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from graphnet import ops
 from graphnet.apply import made
 from graphnet.graph import Graph
-from graphnet.node import Tensor
+from graphnet.node import Tensor, made_by
 from graphnet.plans.rewrite.rewriting import Rules, fitting, rewritten
 from graphnet.plans.rewrite.stability import softmax_of
-from graphnet.record import OPS
 
 
 def join_softmax(graph: Graph) -> Graph:
     """`exp(log_softmax(x))` for `softmax(x)`, if log_softmax(x) is in the graph."""
-    logarithms = {
-        (t.inputs[0], tuple(sorted(t.attrs["axis"])))
-        for t in graph.nodes
-        if t.op is not None and t.op.name == "log_softmax"
-    }
+    logarithms = {(t.inputs[0], tuple(sorted(t.attrs["axis"]))) for t in graph.nodes if made_by(t, ops.log_softmax)}
     if not logarithms or not any(softmax_of(t) in logarithms for t in graph.nodes):
         return graph
     rules = Rules()
 
-    @rules.on("divide")
+    @rules.on(ops.divide)
     def joined(node: Tensor, inputs: Sequence[Tensor]) -> Tensor | None:
         # The same pattern twice: on the tensors of the graph, to look for the logarithm; and on those of the new one.
         old = softmax_of(node)
         if old is None or old not in logarithms:
             return None
-        new = softmax_of(made(OPS["divide"], inputs, {}, like=node))
+        new = softmax_of(made(ops.divide.op, inputs, {}, like=node))
         if new is None:
             return None
-        logarithm = made(OPS["log_softmax"], new[:1], {"axis": new[1]}, like=node)
-        return fitting(node, made(OPS["exp"], (logarithm,), {}, like=node))
+        logarithm = made(ops.log_softmax.op, new[:1], {"axis": new[1]}, like=node)
+        return fitting(node, made(ops.exp.op, (logarithm,), {}, like=node))
 
     return rewritten(graph, rules, shared=True)

@@ -8,13 +8,16 @@ from typing import Any
 
 import numpy as np
 
+from graphnet import ops
 from graphnet.apply import made
+from graphnet.carried import attached
 from graphnet.graph import Graph
-from graphnet.node import Tensor, constant
-from graphnet.ops.reduce import exact_mean
+from graphnet.node import Tensor, constant, made_by
+from graphnet.ops.index import GETITEM, SCATTER_ADD
+from graphnet.ops.reduce import exact_mean, norm2
 from graphnet.plans.rewrite import rewritten
 from graphnet.plans.rewrite.gather import chosen
-from graphnet.record import OPS
+from graphnet.record import Op
 
 
 class _Build:
@@ -23,34 +26,34 @@ class _Build:
     def __init__(self, like: Tensor):
         self.like = like
 
-    def __call__(self, name: str, *inputs: Any, **attrs: Any) -> Tensor:
+    def __call__(self, f: Any, *inputs: Any, **attrs: Any) -> Tensor:
         dtype = next(i.dtype for i in inputs if isinstance(i, Tensor) and i.dtype.kind == "f")
         given = [i if isinstance(i, Tensor) else constant(np.asarray(i, dtype)) for i in inputs]
-        return made(OPS[name], given, attrs, like=self.like)
+        return made(f.op, given, attrs, like=self.like)
 
-    def reduced(self, name: str, x: Tensor, axis: tuple[int, ...], keepdims: bool = True) -> Tensor:
-        return self(name, x, axis=axis, keepdims=keepdims)
+    def reduced(self, f: Any, x: Tensor, axis: tuple[int, ...], keepdims: bool = True) -> Tensor:
+        return self(f, x, axis=axis, keepdims=keepdims)
 
 
 def _log_softmax(make: _Build, x: Tensor, axis: tuple[int, ...]) -> Tensor:
-    shifted = make("subtract", x, make.reduced("max", x, axis))
-    return make("subtract", shifted, make("log", make.reduced("sum", make("exp", shifted), axis)))
+    shifted = make(ops.subtract, x, make.reduced(ops.max, x, axis))
+    return make(ops.subtract, shifted, make(ops.log, make.reduced(ops.sum, make(ops.exp, shifted), axis)))
 
 
 def _logsumexp(make: _Build, x: Tensor, axis: tuple[int, ...], keepdims: bool) -> Tensor:
-    top = make.reduced("max", x, axis)
-    shift = make("where", make("isfinite", top), top, 0.0)
-    total = make.reduced("sum", make("exp", make("subtract", x, shift)), axis)
-    return _kept(make, make("add", make("log", total), shift), axis, keepdims)
+    top = make.reduced(ops.max, x, axis)
+    shift = make(ops.where, make(ops.isfinite, top), top, 0.0)
+    total = make.reduced(ops.sum, make(ops.exp, make(ops.subtract, x, shift)), axis)
+    return _kept(make, make(ops.add, make(ops.log, total), shift), axis, keepdims)
 
 
 def _var(make: _Build, x: Tensor, axis: tuple[int, ...], keepdims: bool, ddof: int) -> Tensor | None:
     free = math.prod(x.shape[a] for a in axis) - ddof
     if free <= 0:
         return None
-    away = make("subtract", x, make.reduced("mean", x, axis))
-    total = make.reduced("sum", make("multiply", away, away), axis, keepdims)
-    return make("divide", total, float(free))
+    away = make(ops.subtract, x, make.reduced(ops.mean, x, axis))
+    total = make.reduced(ops.sum, make(ops.multiply, away, away), axis, keepdims)
+    return make(ops.divide, total, float(free))
 
 
 def _std(make: _Build, x: Tensor, axis: tuple[int, ...], keepdims: bool, ddof: int) -> Tensor | None:
@@ -58,39 +61,39 @@ def _std(make: _Build, x: Tensor, axis: tuple[int, ...], keepdims: bool, ddof: i
     if free <= 0:
         return None
     # Without the rounding of the mean, as the op's own body: 0 for a constant.
-    mean = make.reduced("mean", x, axis)
+    mean = make.reduced(ops.mean, x, axis)
     if not exact_mean(x, axis):
-        top = make.reduced("max", x, axis)
-        same = made(OPS["equal"], [top, make.reduced("min", x, axis)], {}, like=make.like)
-        mean = make("where", same, top, mean)
-    away = make("subtract", x, mean)
-    away = make("subtract", away, make.reduced("mean", away, axis))
-    total = make.reduced("sum", make("multiply", away, away), axis, keepdims)
-    return make("sqrt", make("divide", total, float(free)))
+        top = make.reduced(ops.max, x, axis)
+        same = made(ops.equal.op, [top, make.reduced(ops.min, x, axis)], {}, like=make.like)
+        mean = make(ops.where, same, top, mean)
+    away = make(ops.subtract, x, mean)
+    away = make(ops.subtract, away, make.reduced(ops.mean, away, axis))
+    total = make.reduced(ops.sum, make(ops.multiply, away, away), axis, keepdims)
+    return make(ops.sqrt, make(ops.divide, total, float(free)))
 
 
 def _norm2(make: _Build, x: Tensor, axis: tuple[int, ...], keepdims: bool) -> Tensor:
-    size = make.reduced("max", make("absolute", x), axis)
-    fits = made(OPS["logical_and"], [make("greater", size, 0.0), make("isfinite", size)], {}, like=make.like)
-    scale = make("where", fits, size, 1.0)
-    ratio = make("divide", x, scale)
-    total = make.reduced("sum", make("multiply", ratio, ratio), axis)
-    return _kept(make, make("multiply", scale, make("sqrt", total)), axis, keepdims)
+    size = make.reduced(ops.max, make(ops.absolute, x), axis)
+    fits = made(ops.logical_and.op, [make(ops.greater, size, 0.0), make(ops.isfinite, size)], {}, like=make.like)
+    scale = make(ops.where, fits, size, 1.0)
+    ratio = make(ops.divide, x, scale)
+    total = make.reduced(ops.sum, make(ops.multiply, ratio, ratio), axis)
+    return _kept(make, make(ops.multiply, scale, make(ops.sqrt, total)), axis, keepdims)
 
 
 def _kept(make: _Build, y: Tensor, axis: tuple[int, ...], keepdims: bool) -> Tensor:
     if keepdims:
         return y
     shape = tuple(n for a, n in enumerate(y.shape) if a not in axis)
-    return made(OPS["reshape"], [y], {"shape": shape}, like=make.like)
+    return made(ops.reshape.op, [y], {"shape": shape}, like=make.like)
 
 
-_RULES: dict[str, Callable[..., Tensor | None]] = {
-    "log_softmax": _log_softmax,
-    "logsumexp": _logsumexp,
-    "var": _var,
-    "std": _std,
-    "norm2": _norm2,
+_RULES: dict[Op, Callable[..., Tensor | None]] = {
+    ops.log_softmax.op: _log_softmax,
+    ops.logsumexp.op: _logsumexp,
+    ops.var.op: _var,
+    ops.std.op: _std,
+    norm2.op: _norm2,
 }
 
 
@@ -100,11 +103,11 @@ def expanded(graph: Graph) -> Graph:
     def rule(node: Tensor, inputs: Sequence[Tensor]) -> Tensor | None:
         if node.op is None:
             return None
-        if node.op.name in ("identity", "stop_gradient", "attached"):
+        if made_by(node, ops.identity, ops.stop_gradient, attached):
             return inputs[0]
-        if node.op.name in ("getitem", "scatter_add"):
+        if made_by(node, GETITEM, SCATTER_ADD):
             return chosen(node, list(inputs))
-        found = _RULES.get(node.op.name)
+        found = _RULES.get(node.op)
         if found is None or inputs[0].dtype.kind != "f" or inputs[0].dtype != node.dtype or inputs[0].size == 0:
             return None
         return found(_Build(node), *inputs, **node.attrs)

@@ -6,13 +6,15 @@ changed anything.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from graphnet import ops
 from graphnet.apply import made
-from graphnet.node import Parameter, Tensor, constant
-from graphnet.ops.index import SLOT
+from graphnet.node import Parameter, Tensor, constant, made_by
+from graphnet.ops.index import GETITEM, SCATTER_ADD, SLOT
 from graphnet.ops.planned import IN_RANGE
-from graphnet.record import OPS
 
 
 def may_raise(t: Tensor) -> bool:
@@ -22,9 +24,9 @@ def may_raise(t: Tensor) -> bool:
 
 def picked(t: Tensor) -> Tensor | None:
     """The places in each row, for a getitem or scatter_add that takes one element of each row of a matrix, in order."""
-    if t.op is None or t.op.name not in ("getitem", "scatter_add") or len(t.inputs) != 3 or t.dtype.kind != "f":
+    if not made_by(t, GETITEM, SCATTER_ADD) or len(t.inputs) != 3 or t.dtype.kind != "f":
         return None
-    shape = t.inputs[0].shape if t.op.name == "getitem" else t.attrs["shape"]
+    shape = t.inputs[0].shape if made_by(t, GETITEM) else t.attrs["shape"]
     index, (rows, places) = t.attrs["index"], t.inputs[1:]
     if len(shape) != 2 or len(index) != 2 or any(part is not SLOT for part in index):
         return None
@@ -40,20 +42,20 @@ def chosen(t: Tensor, inputs: tuple[Tensor, ...] | list[Tensor]) -> Tensor | Non
     if picked(t) is None:
         return None
     x, _, places = inputs
-    rows, size = x.shape if t.op is OPS["getitem"] else t.attrs["shape"]
+    rows, size = x.shape if t.op is GETITEM else t.attrs["shape"]
 
-    def make(name: str, *given: Tensor, **attrs: object) -> Tensor:
-        return made(OPS[name], given, attrs, like=t)
+    def make(f: Any, *given: Tensor, **attrs: object) -> Tensor:
+        return made(f.op, given, attrs, like=t)
 
     def number(value: float, dtype: np.dtype) -> Tensor:
         return constant(np.asarray(value, dtype))
 
     kind = places.dtype
     known = made(IN_RANGE, (places,), {"size": size}, like=t)
-    negative = make("less", known, number(0, kind))
-    place = make("where", negative, make("add", known, number(size, kind)), known)
-    hit = make("equal", make("reshape", place, shape=(rows, 1)), constant(np.arange(size, dtype=kind)))
-    if t.op is OPS["getitem"]:
-        kept = make("where", hit, x, number(0, x.dtype))
-        return make("sum", kept, axis=(1,), keepdims=t.ndim == 2)
-    return make("where", hit, make("reshape", x, shape=(rows, 1)), number(0, x.dtype))
+    negative = make(ops.less, known, number(0, kind))
+    place = make(ops.where, negative, make(ops.add, known, number(size, kind)), known)
+    hit = make(ops.equal, make(ops.reshape, place, shape=(rows, 1)), constant(np.arange(size, dtype=kind)))
+    if t.op is GETITEM:
+        kept = make(ops.where, hit, x, number(0, x.dtype))
+        return make(ops.sum, kept, axis=(1,), keepdims=t.ndim == 2)
+    return make(ops.where, hit, make(ops.reshape, x, shape=(rows, 1)), number(0, x.dtype))

@@ -13,16 +13,16 @@ from typing import Any
 
 import numpy as np
 
+from graphnet import ops
 from graphnet.apply import made
 from graphnet.graph import Graph
-from graphnet.node import Parameter, Tensor, constant
+from graphnet.node import Parameter, Tensor, constant, made_by
 from graphnet.ops.planned import GEMM, VDOT
 from graphnet.plans import blas
 from graphnet.plans.kernels.products import PLAIN, ROW_MAJOR, TRANSPOSED, Product
 from graphnet.plans.rewrite import rewritten
 from graphnet.plans.rewrite.rewriting import the_number
 from graphnet.plans.rewrite.updates import ProductUpdate, product_updates
-from graphnet.record import OPS
 
 
 def riding(graph: Graph, least: int = 0, scaled: bool = False) -> Graph:
@@ -47,16 +47,16 @@ def _gemm(p: Parameter, u: ProductUpdate, scaled: bool) -> Tensor:
     c: Tensor = p
     beta = u.beta
     if scaled and not _is(beta, 1):
-        c, beta = made(OPS["multiply"], (p, u.beta), {}, like=u.product), constant(np.ones((), p.dtype))
+        c, beta = made(ops.multiply.op, (p, u.beta), {}, like=u.product), constant(np.ones((), p.dtype))
     return made(GEMM, (c, u.a, u.b, u.alpha, beta), {}, like=u.product)
 
 
 def _written_out(p: Parameter, u: ProductUpdate) -> Tensor:
-    def make(name: str, *inputs: Tensor) -> Tensor:
-        return made(OPS[name], inputs, {}, like=u.product)
+    def make(f: Any, *inputs: Tensor) -> Tensor:
+        return made(f.op, inputs, {}, like=u.product)
 
-    kept = p if _is(u.beta, 1) else make("multiply", p, u.beta)
-    return make("add", kept, make("multiply", make("matmul", u.a, u.b), u.alpha))
+    kept = p if _is(u.beta, 1) else make(ops.multiply, p, u.beta)
+    return make(ops.add, kept, make(ops.multiply, make(ops.matmul, u.a, u.b), u.alpha))
 
 
 def _is(t: Tensor, value: int) -> bool:
@@ -75,12 +75,12 @@ def dotted(graph: Graph) -> Graph:
     wanted = {*graph.outputs, *(t for _, t in graph.updates)}
 
     def rule(node: Tensor, inputs: Sequence[Tensor]) -> Tensor | None:
-        if node.op is None or node.op.name != "sum" or node.shape != () or node.dtype.kind != "f":
+        if not made_by(node, ops.sum) or node.shape != () or node.dtype.kind != "f":
             return None
         (x,), (new,) = node.inputs, inputs
-        if x.op is None or x.op.name != "multiply" or users.get(x) != 1 or x in wanted or x in given:
+        if not made_by(x, ops.multiply) or users.get(x) != 1 or x in wanted or x in given:
             return None
-        a, b = new.inputs if new.op is not None and new.op.name == "multiply" else (new, new)
+        a, b = new.inputs if made_by(new, ops.multiply) else (new, new)
         fits = a.shape == b.shape == x.shape and a.dtype == b.dtype == node.dtype and node.dtype.itemsize > 2
         return made(VDOT, (a, b), {}, like=node) if fits else None
 

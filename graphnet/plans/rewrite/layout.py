@@ -7,46 +7,44 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from graphnet import ops
 from graphnet.apply import made
 from graphnet.graph import Graph
-from graphnet.node import Tensor, constant
+from graphnet.node import Tensor, constant, made_by
+from graphnet.ops.index import SCATTER_ADD
+from graphnet.ops.shaping import CONCATENATE
 from graphnet.plans.rewrite.rewriting import Rules
-from graphnet.record import OPS
 
 rearranging = Rules()
 sums = Rules()
 
 
-def _inside(x: Tensor, name: str) -> bool:
-    return x.op is not None and x.op.name == name
-
-
-@rearranging.on("reshape", "broadcast_to")
+@rearranging.on(ops.reshape, ops.broadcast_to)
 def reshaped(node: Tensor, inputs: Sequence[Tensor]) -> Tensor | None:
     """x for a reshape or broadcast to its own shape; one for two."""
     (x,) = inputs
     if x.shape == node.shape:
         return x
-    if _inside(x, node.op.name):  # type: ignore[union-attr]
+    if x.op is node.op:  # type: ignore[union-attr]
         return made(node.op, x.inputs, node.attrs, like=node)  # type: ignore[arg-type]
     return None
 
 
-@rearranging.on("transpose")
+@rearranging.on(ops.transpose)
 def transposed(node: Tensor, inputs: Sequence[Tensor]) -> Tensor | None:
     """x for a transpose that leaves the axes where they are; one for two."""
     (x,) = inputs
     axes = node.attrs["axes"]
     if axes == tuple(range(len(axes))):
         return x
-    if _inside(x, "transpose"):
+    if made_by(x, ops.transpose):
         joined = tuple(x.attrs["axes"][a] for a in axes)
-        return made(OPS["transpose"], x.inputs, {"axes": joined}, like=node)
+        return made(ops.transpose.op, x.inputs, {"axes": joined}, like=node)
     return None
 
 
-@sums.on("sum", "mean")
-@rearranging.on("prod", "max", "min")
+@sums.on(ops.sum, ops.mean)
+@rearranging.on(ops.prod, ops.max, ops.min)
 def nothing_to_reduce(node: Tensor, inputs: Sequence[Tensor]) -> Tensor | None:
     """x in another shape, for a reduction over axes of size one or over none.
 
@@ -55,14 +53,14 @@ def nothing_to_reduce(node: Tensor, inputs: Sequence[Tensor]) -> Tensor | None:
     (x,) = inputs
     if x.dtype != node.dtype or any(x.shape[a] != 1 for a in node.attrs["axis"]):
         return None
-    return x if x.shape == node.shape else made(OPS["reshape"], (x,), {"shape": node.shape}, like=node)
+    return x if x.shape == node.shape else made(ops.reshape.op, (x,), {"shape": node.shape}, like=node)
 
 
-@sums.on("sum", "mean")
+@sums.on(ops.sum, ops.mean)
 def of_repeated(node: Tensor, inputs: Sequence[Tensor]) -> Tensor | None:
     """n * x for the sum of n times x, x for the mean."""
     (repeated,) = inputs
-    if not _inside(repeated, "broadcast_to") or repeated.dtype != node.dtype or repeated.size == 0:
+    if not made_by(repeated, ops.broadcast_to) or repeated.dtype != node.dtype or repeated.size == 0:
         return None
     (x,) = repeated.inputs
     added = repeated.ndim - x.ndim
@@ -72,13 +70,13 @@ def of_repeated(node: Tensor, inputs: Sequence[Tensor]) -> Tensor | None:
         return None
     # Axes that stay repeated stay so in the result.
     one_each = tuple(1 if a in copies else n for a, n in enumerate(repeated.shape))
-    short = made(OPS["reshape"], (x,), {"shape": (1,) * added + x.shape}, like=node)
-    short = made(OPS["broadcast_to"], (short,), {"shape": one_each}, like=node)
+    short = made(ops.reshape.op, (x,), {"shape": (1,) * added + x.shape}, like=node)
+    short = made(ops.broadcast_to.op, (short,), {"shape": one_each}, like=node)
     total = made(node.op, (short,), node.attrs, like=node)  # type: ignore[arg-type]
-    if _inside(node, "mean"):
+    if made_by(node, ops.mean):
         return total
     count = constant(np.asarray(math.prod(repeated.shape[a] for a in copies), node.dtype))
-    return made(OPS["multiply"], (total, count), {}, like=node)
+    return made(ops.multiply.op, (total, count), {}, like=node)
 
 
 #: pieces of a sum that are looked for
@@ -87,7 +85,7 @@ _MOST_PIECES = 64
 
 def _piece(t: Tensor) -> tuple[int, int, int, Tensor] | None:
     """(axis, start, stop, x) for x between zeros along one axis."""
-    if not _inside(t, "scatter_add") or len(t.inputs) != 1 or not all(isinstance(s, slice) for s in t.attrs["index"]):
+    if not made_by(t, SCATTER_ADD) or len(t.inputs) != 1 or not all(isinstance(s, slice) for s in t.attrs["index"]):
         return None
     spans = [s.indices(n) for s, n in zip(t.attrs["index"], t.shape, strict=False)]
     cut = [a for a, (s, n) in enumerate(zip(spans, t.shape, strict=False)) if s != (0, n, 1)]
@@ -96,7 +94,7 @@ def _piece(t: Tensor) -> tuple[int, int, int, Tensor] | None:
     return (cut[0], *spans[cut[0]][:2], t.inputs[0])
 
 
-@sums.on("add")
+@sums.on(ops.add)
 def side_by_side(node: Tensor, inputs: Sequence[Tensor]) -> Tensor | None:
     """concatenate(a, b, ...) for a sum of pieces between zeros that fill it without gap: the gradient of `split`.
 
@@ -109,7 +107,7 @@ def side_by_side(node: Tensor, inputs: Sequence[Tensor]) -> Tensor | None:
         piece = _piece(t)
         if piece is not None:
             found.append(piece)
-        elif _inside(t, "add") and t.shape == node.shape and len(found) + len(waiting) < _MOST_PIECES:
+        elif made_by(t, ops.add) and t.shape == node.shape and len(found) + len(waiting) < _MOST_PIECES:
             waiting.extend(t.inputs)
         else:
             return None
@@ -121,15 +119,15 @@ def side_by_side(node: Tensor, inputs: Sequence[Tensor]) -> Tensor | None:
     )
     if not fits or edges[-1] != node.shape[axis]:
         return None
-    return made(OPS["concatenate"], [p[3] for p in found], {"axis": axis}, like=node)
+    return made(CONCATENATE, [p[3] for p in found], {"axis": axis}, like=node)
 
 
 def turned(x: Tensor, like: Tensor) -> Tensor:
     """`x` with its last two axes exchanged."""
     order = (*range(x.ndim - 2), x.ndim - 1, x.ndim - 2)
-    if _inside(x, "transpose") and x.attrs["axes"] == order:
+    if made_by(x, ops.transpose) and x.attrs["axes"] == order:
         return x.inputs[0]
-    return made(OPS["transpose"], (x,), {"axes": order}, like=like)
+    return made(ops.transpose.op, (x,), {"axes": order}, like=like)
 
 
 def products(graph: Graph) -> Rules:
@@ -145,14 +143,14 @@ def products(graph: Graph) -> Rules:
     alone = {t for t, count in users.items() if count == 1} - set(graph.outputs)
     rules = Rules()
 
-    @rules.on("transpose")
+    @rules.on(ops.transpose)
     def turned_product(node: Tensor, inputs: Sequence[Tensor]) -> Tensor | None:
         (x,) = inputs
-        if not _inside(x, "matmul") or not node.inputs or node.inputs[0] not in alone:
+        if not made_by(x, ops.matmul) or not node.inputs or node.inputs[0] not in alone:
             return None
         a, b = x.inputs
         if a.ndim < 2 or b.ndim < 2 or node.attrs["axes"] != (*range(x.ndim - 2), x.ndim - 1, x.ndim - 2):
             return None
-        return made(OPS["matmul"], (turned(b, node), turned(a, node)), {}, like=node)
+        return made(ops.matmul.op, (turned(b, node), turned(a, node)), {}, like=node)
 
     return rules

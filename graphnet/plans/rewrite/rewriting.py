@@ -28,9 +28,6 @@ SMALL = 1 << 16
 # Far more than any rule needs: rules that undo each other should fail, not hang.
 _MOST_STEPS = 100
 
-# a op b is bit for bit b op a. (Not so maximum, of 0.0 and -0.0.)
-_COMMUTES = frozenset({"add", "multiply", "equal", "not_equal", "logical_and", "logical_or", "logical_xor"})
-
 
 def rooted(graph: Graph) -> Graph:
     """`graph` with a symbolic leaf for every input that is a known or a computed tensor: no pass sees its history."""
@@ -49,17 +46,18 @@ def rooted(graph: Graph) -> Graph:
 
 
 class Rules:
-    """Rules by the names of the ops or families that they are about: one rule, which asks only those that can apply."""
+    """Rules by the ops or families that they are about: one rule, which asks only those that can apply."""
 
-    def __init__(self, listed: Sequence[tuple[frozenset[str], NodeRule]] = ()):
+    def __init__(self, listed: Sequence[tuple[frozenset[Op | str], NodeRule]] = ()):
         self._listed = list(listed)
         self._of: dict[Op, tuple[NodeRule, ...]] = {}
 
-    def on(self, *names: str) -> Callable[[NodeRule], NodeRule]:
-        """Add a rule for nodes of these ops or families; without names, for every node that an op made."""
+    def on(self, *about: Any) -> Callable[[NodeRule], NodeRule]:
+        """Add a rule for nodes of these ops or families; without any, for every node that an op made."""
+        wanted = frozenset(a if isinstance(a, str) else a.op for a in about)
 
         def add(rule: NodeRule) -> NodeRule:
-            self._listed.append((frozenset(names), rule))
+            self._listed.append((wanted, rule))
             self._of.clear()
             return rule
 
@@ -74,7 +72,7 @@ class Rules:
             return None
         rules = self._of.get(op)
         if rules is None:
-            rules = tuple(r for names, r in self._listed if not names or op.name in names or op.family in names)
+            rules = tuple(r for about, r in self._listed if not about or op in about or op.family in about)
             self._of[op] = rules
         for rule in rules:
             found = rule(node, inputs)
@@ -170,7 +168,7 @@ class _Sweep:
         if self.seen is not None:
             op, attrs = node.op, node.attrs
             places = tuple(map(id, inputs))
-            if op.name in _COMMUTES and places[0] > places[1]:  # type: ignore[union-attr]
+            if op.commutes == "bits" and places[0] > places[1]:  # type: ignore[union-attr]
                 places = places[::-1]
             key = (op, places, frozen(attrs)) if attrs else (op, places)
             found = self.seen.get(key)

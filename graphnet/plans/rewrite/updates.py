@@ -11,12 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from graphnet import ops
 from graphnet.apply import made
 from graphnet.graph import Graph
-from graphnet.node import Parameter, Tensor, constant
+from graphnet.node import Parameter, Tensor, constant, made_by
+from graphnet.ops.elementwise import multiply_no_nan
 from graphnet.plans.rewrite.layout import turned
 from graphnet.plans.rewrite.rewriting import the_number
-from graphnet.record import OPS
 
 # A factor as a sum of products: which scalars of the graph (each as often as it occurs), and the number before them.
 Factor = dict[tuple[Tensor, ...], float]
@@ -25,9 +26,6 @@ _ONE: Factor = {(): 1.0}
 
 # Deeper nesting than any optimiser writes.
 _DEEPEST = 60
-
-#: ops whose result is, or may be, a view of their first input
-_VIEWS = frozenset({"transpose", "reshape", "identity", "stop_gradient", "positive", "broadcast_to", "getitem"})
 
 
 @dataclass(frozen=True)
@@ -127,10 +125,9 @@ class _Updates:
         return nodes[t]
 
     def _computed(self, p: Parameter, t: Tensor, nodes: dict[Tensor, _Linear], depth: int) -> _Linear:
-        name = t.op.name  # type: ignore[union-attr]
-        if name == "matmul" and all(i.ndim == 2 and i.dtype == p.dtype for i in t.inputs):
+        if made_by(t, ops.matmul) and all(i.ndim == 2 and i.dtype == p.dtype for i in t.inputs):
             return _Linear({}, _ONE, t)
-        if name in ("add", "subtract"):
+        if made_by(t, ops.add, ops.subtract):
             if any(i.shape != t.shape for i in t.inputs):
                 raise _NotLinear
             x, y = (self._linear(p, i, nodes, depth + 1) for i in t.inputs)
@@ -138,28 +135,29 @@ class _Updates:
             if both and (x.product is not y.product or x.flipped != y.flipped):
                 raise _NotLinear
             one = x if x.product is not None else y
-            sign = 1.0 if name == "add" else -1.0
+            sign = 1.0 if made_by(t, ops.add) else -1.0
             return _Linear(_sum(x.beta, y.beta, sign), _sum(x.alpha, y.alpha, sign), one.product, one.flipped)
-        if name in ("multiply", "multiply_no_nan", "divide"):
+        divides = made_by(t, ops.divide)
+        if divides or made_by(t, ops.multiply, multiply_no_nan):
             x_node, factor = t.inputs[0], self._scalar(t.inputs[1])
-            if factor is None and name != "divide":
+            if factor is None and not divides:
                 x_node, factor = t.inputs[1], self._scalar(t.inputs[0])
             if factor is None or x_node.shape != t.shape:
                 raise _NotLinear
-            if name == "divide":
+            if divides:
                 # The inverse of a scalar of the graph would be one more node, for nothing.
                 if not factor.get(()):
                     raise _NotLinear
                 factor = {(): 1.0 / factor[()]}
             return _scaled(self._linear(p, x_node, nodes, depth + 1), factor)
-        if name == "negative":
+        if made_by(t, ops.negative):
             return _scaled(self._linear(p, t.inputs[0], nodes, depth + 1), {(): -1.0})
-        if name == "transpose" and t.attrs["axes"] == (1, 0):
+        if made_by(t, ops.transpose) and t.attrs["axes"] == (1, 0):
             x = self._linear(p, t.inputs[0], nodes, depth + 1)
             if x.beta:
                 raise _NotLinear
             return _Linear({}, x.alpha, x.product, not x.flipped)
-        if name in ("identity", "positive", "stop_gradient"):
+        if made_by(t, ops.identity, ops.positive, ops.stop_gradient):
             return self._linear(p, t.inputs[0], nodes, depth + 1)
         raise _NotLinear
 
@@ -171,7 +169,7 @@ class _Updates:
                 return {(): float(number)} if np.isfinite(number) else None
         if not t.shape:
             return {(t,): 1.0}
-        if t.op is not None and t.op.name == "broadcast_to" and t not in self.given:
+        if made_by(t, ops.broadcast_to) and t not in self.given:
             return self._scalar(t.inputs[0])
         return None
 
@@ -189,19 +187,19 @@ class _Updates:
             # In a sum that has begun, the sign of a term goes into the sum.
             sign = -1.0 if total is not None and number < 0 else 1.0
             term = self._term(scalars, number * sign, dtype)
-            total = term if total is None else made(OPS["add" if sign > 0 else "subtract"], (total, term), {})
+            total = term if total is None else made((ops.add if sign > 0 else ops.subtract).op, (total, term), {})
         return constant(np.zeros((), dtype)) if total is None else total
 
     def _term(self, scalars: tuple[Tensor, ...], number: float, dtype: np.dtype) -> Tensor:
-        parts = [t if t.dtype == dtype else made(OPS["astype"], (t,), {"dtype": dtype}) for t in scalars]
+        parts = [t if t.dtype == dtype else made(ops.astype.op, (t,), {"dtype": dtype}) for t in scalars]
         if not parts:
             return constant(np.asarray(number, dtype))
         term = parts[0]
         for t in parts[1:]:
-            term = made(OPS["multiply"], (term, t), {})
+            term = made(ops.multiply.op, (term, t), {})
         if number == -1.0:
-            return made(OPS["negative"], (term,), {})
-        return term if number == 1.0 else made(OPS["multiply"], (term, constant(np.asarray(number, dtype))), {})
+            return made(ops.negative.op, (term,), {})
+        return term if number == 1.0 else made(ops.multiply.op, (term, constant(np.asarray(number, dtype))), {})
 
 
 def _sum(a: Factor, b: Factor, sign: float) -> Factor:
@@ -226,8 +224,8 @@ def _scaled(x: _Linear, factor: Factor) -> _Linear:
 
 def _looks_at(t: Tensor, p: Parameter) -> bool:
     """Whether the array of `t` may be that of p."""
-    while t.op is not None and t.inputs and (t.op.name in _VIEWS or t.op.family == "op"):
-        if t.op.name == "matmul":
+    while t.op is not None and t.inputs and (t.op.view is not None or t.op.family == "op"):
+        if made_by(t, ops.matmul):
             return False
         t = t.inputs[0]
     return t is p
