@@ -118,8 +118,8 @@ def elementwise(
     it, a ufunc cannot, and a body can. `into` is the body as a function that writes into its first argument, for plans;
     all that is not named here is the field of that name of `Op`. `complex` says that the rules are right for complex
     numbers too, with gradients `g` such that the change of the final number is the real part of `g * dy`; without it,
-    such gradients are refused. A rule is a function of `g`, `y`, the inputs and the attributes. One that is written with
-    `math`, or makes arrays of them, gives first derivatives, and `TypeError` where it is differentiated itself.
+    such gradients are refused. A rule is a function of `g`, `y`, the inputs and the attributes. One that is written
+    with `math`, or makes arrays of them, gives first derivatives, and `TypeError` where it is differentiated itself.
 
     Raises `ValueError` for a name that is taken, for a number of rules that is not that of the inputs, and for a ufunc
     of another number of inputs. The body of an op that is not graphnet's own gets read-only arrays, and a result of
