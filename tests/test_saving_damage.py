@@ -86,9 +86,7 @@ def test_each_gives_the_error(report):
 
 def test_a_bit_is_noticed_or_changes_nothing(report):
     flipped = [row for row in report if row[2]]
-    # HDF5 has no checksum of its own: there a bit of a number can change the number, and nothing else.
-    assert [r[:4] for r in flipped if r[3] not in ("refused", "as it was") and r[1] != ".weights.h5"] == []
-    assert [r[:4] for r in flipped if r[3] not in ("refused", "as it was", "other weights")] == []
+    assert [r[:4] for r in flipped if r[3] not in ("refused", "as it was")] == []
     assert sum(row[3] == "refused" for row in flipped) > len(flipped) / 2
 
 

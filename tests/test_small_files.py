@@ -175,6 +175,27 @@ def test_a_checksum_is_of_all_of_a_file(tmp_path):
         arrays.from_safetensors(safetensors(old, body[:-1] + b"\0"))
 
 
+def test_a_file_that_lost_its_checksum_is_refused(tmp_path):
+    """One of graphnet's with its checksum cut off or renamed; those of other programs have none."""
+    h5py = pytest.importorskip("h5py")
+    model = network(nn.Dense(2, kernel_initializer="ones"))
+    path = tmp_path / "w.safetensors"
+    model.save_weights(path)
+    data = path.read_bytes()
+    refused(path, data.replace(b'"checksum"', b'"checks_m"'), "wrote it with a checksum, which is missing")
+    path.write_bytes(data.replace(b'"checksum"', b'"checks_m"').replace(b'"writer"', b'"editor"'))
+    model.load_weights(path)
+    path = tmp_path / "w.weights.h5"
+    model.save_weights(path)
+    data = path.read_bytes()
+    refused(path, data[:-16], "wrote it with a checksum, which is missing")
+    refused(path, data[:-9] + b"x" + data[-8:], "wrote it with a checksum, which is missing")
+    path.write_bytes(data[:-16])
+    with h5py.File(path, "r+") as file:
+        del file.attrs["graphnet_checksum"]
+    model.load_weights(path)
+
+
 def test_keras_can_read_what_follows_a_checksum(tmp_path):
     h5py = pytest.importorskip("h5py")
     network().save_weights(tmp_path / "w.weights.h5")

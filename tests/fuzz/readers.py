@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import io
 import json
 import shutil
 import struct
@@ -24,9 +25,9 @@ from . import mutations
 class Reader:
     """`read(path)` gives what the file means; `errors` is what it may raise, and nothing else.
 
-    `protected(data)` is whether a checksum covers a file: what is damaged then means the same, or is refused. The other
-    formats have none: a number that has changed is a number. Of what is forged, checksums and all, only the errors, the
-    time and the memory are asked.
+    `checksums` is whether the format has them: a file that is accepted with another meaning must then be one whose
+    checksums were forged, too. In the other formats a changed number is a number. Of all files the errors, the time and
+    the memory are asked.
     """
 
     name: str
@@ -35,7 +36,7 @@ class Reader:
     read: object
     errors: tuple
     forged: object
-    protected: object = staticmethod(lambda data: True)
+    checksums: bool = True
 
 
 def network():
@@ -190,12 +191,23 @@ def _json(data, rng):
     return mutations.text_of(mutations.changed_json(json.loads(data), rng), rng)
 
 
-def has_mark(data):
-    return data[-16:-8] == b"graphnet"
+def bare_hdf5(data):
+    """Weights as Keras writes them: without a checksum."""
+    import h5py
+
+    buffer = io.BytesIO(data[:-16])
+    with h5py.File(buffer, "r+") as file:
+        del file.attrs["graphnet_checksum"]
+    return buffer.getvalue()
 
 
-def has_checksum(data):
-    return b'"checksum":"' in data
+def bare_safetensors(data):
+    """Weights as the safetensors package writes them: without a checksum."""
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + length])
+    header["__metadata__"] = {"format": "np"}
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + data[8 + length :]
 
 
 @cache
@@ -208,33 +220,34 @@ def readers(folder):
         model.save(folder / f"good{ending}")
         good = (folder / f"good{ending}").read_bytes()
         found.append(Reader(f"model{ending}", ending, good, read_model, files, mutations.changed_zip))
-    for ending, forged, protected in (
-        (".weights.h5", mutations.changed_hdf5, has_mark),
-        (".safetensors", mutations.changed_safetensors, has_checksum),
-        (".npz", mutations.changed_zip, lambda data: True),
+    for ending, forged in (
+        (".weights.h5", mutations.changed_hdf5),
+        (".safetensors", mutations.changed_safetensors),
+        (".npz", mutations.changed_zip),
     ):
         model.save_weights(folder / f"good{ending}")
         good = (folder / f"good{ending}").read_bytes()
-        found.append(Reader(f"weights{ending}", ending, good, read_weights, files, forged, protected))
-    bare = found[2].good[:-16]
-    found.append(Reader("h5 of others", ".weights.h5", bare, read_weights, files, mutations.changed_hdf5, has_mark))
+        found.append(Reader(f"weights{ending}", ending, good, read_weights, files, forged))
+    for name, ending, good, forged in (
+        ("h5 of others", ".weights.h5", bare_hdf5(found[2].good), mutations.changed_hdf5),
+        ("safetensors of others", ".safetensors", bare_safetensors(found[3].good), mutations.changed_safetensors),
+    ):
+        found.append(Reader(name, ending, good, read_weights, files, forged, checksums=False))
     with suppress(InterruptedError):
         fitted(folder / "backup", [Stop()])
     backup = (folder / "backup" / "training.backup").read_bytes()
     found.append(Reader("backup", ".backup", backup, read_backup, files, mutations.changed_zip))
     plain = (ValueError,)
-    none = staticmethod(lambda data: False)
     for name, good, read, errors, forged in (
         ("model.json", model.to_json().encode(), read_text, plain, _json),
         ("scene.json", json.dumps(scene_text()).encode(), read_scene, plain, _json),
         ("network.json", json.dumps(network_text(), default=str).encode(), read_network, plain, _json),
         ("idx", idx(), read_idx, plain, mutations.changed_idx),
     ):
-        found.append(Reader(name, ".json" if "json" in name else ".idx", good, read, errors, forged, none))
+        ending = ".json" if "json" in name else ".idx"
+        found.append(Reader(name, ending, good, read, errors, forged, checksums=False))
     zipped = gzip.compress(idx(), 9, mtime=0)
-    found.append(
-        Reader("idx.gz", ".gz", zipped, read_idx, plain, lambda data, rng: regzipped(data, rng), lambda data: True)
-    )
+    found.append(Reader("idx.gz", ".gz", zipped, read_idx, plain, regzipped))
     return {reader.name: reader for reader in found}
 
 
@@ -281,6 +294,8 @@ def outcome(reader, path, data, forged, expected):
         return "bad", f"{type(error).__name__}: {error}"[:300]
     if found == expected:
         return "the same", ""
-    if forged or not reader.protected(data):
-        return "another", ""
-    return "bad", "accepted, and means something else"
+    if not reader.checksums:
+        return "changed", ""
+    if forged and mutations.checksums_hold(data):
+        return "forged", ""
+    return "bad", "accepted, and means something else, where a checksum should have told"

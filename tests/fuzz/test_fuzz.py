@@ -16,7 +16,7 @@ from . import kills, readers  # noqa: E402
 
 NAMES = [
     *["model.keras", "model.graphnet", "weights.weights.h5", "weights.safetensors", "weights.npz", "h5 of others"],
-    *["backup", "model.json", "scene.json", "network.json", "idx", "idx.gz"],
+    *["safetensors of others", "backup", "model.json", "scene.json", "network.json", "idx", "idx.gz"],
 ]
 #: files for each reader
 FILES = int(os.environ.get("GRAPHNET_FUZZ", "15"))

@@ -118,11 +118,12 @@ class Pool:
 
 
 def run(files, seed, count, only=None, out=print):
-    """Read so many files; gives the counts by reader and outcome, and what was bad."""
+    """Read so many files; returns counts by reader and outcome, what was bad, the slowest, and who has checksums."""
     from . import readers
 
     with tempfile.TemporaryDirectory() as folder:
-        names = [name for name in readers.readers(folder) if not only or name in only]
+        checked = {name: r.checksums for name, r in readers.readers(folder).items() if not only or name in only}
+        names = list(checked)
         jobs = ((names[n % len(names)], seed + n // len(names)) for n in range(files))
         counts, bad, slowest = Counter(), [], (0.0, None)
         pool = Pool(count, folder)
@@ -135,4 +136,4 @@ def run(files, seed, count, only=None, out=print):
             if done % 2000 == 0:
                 out(f"{done:,} files")
         pool.close()
-    return counts, bad, slowest
+    return counts, bad, slowest, checked

@@ -36,6 +36,8 @@ WORDS = {np.dtype(code): word for word, code in DTYPES.items()}
 #: the words for checksums (CRC-32) among those about a file: of the header, with zeros in its place, and the arrays;
 #: and, in files of earlier versions, of the arrays alone
 WHOLE, CHECKSUM = "checksum", "crc32"
+#: the word that says whose file it is: one of ours without a checksum has lost it
+WRITER, OURS = "writer", "graphnet"
 NONE = "0" * 8
 #: the longest header of an array in a `.npz` file
 HEADER = 10_000
@@ -45,7 +47,7 @@ AXES, LARGEST = 32, 1 << 58
 
 def to_safetensors(arrays: dict[str, np.ndarray], about: dict[str, str] | None = None) -> bytes:
     """The arrays, and a few words about them, as a safetensors file. One of the words is a checksum of all the rest."""
-    header: dict[str, Any] = {"__metadata__": {**(about or {}), WHOLE: NONE}}
+    header: dict[str, Any] = {"__metadata__": {**(about or {}), WRITER: OURS, WHOLE: NONE}}
     parts, place = [], 0
     for name, given in arrays.items():
         array = np.asarray(given).astype(np.asarray(given).dtype.newbyteorder("<"), order="C", copy=False)
@@ -123,6 +125,8 @@ def _check_sums(text: bytes, about: dict[str, str], body: memoryview) -> None:
         blank = text.replace(given, _word(NONE), 1)
         if text.count(given) != 1 or f"{zlib.crc32(body, zlib.crc32(blank)):08x}" != found:
             raise Refused("it is damaged: it is not what its checksum is of.")
+    elif about.get(WRITER) == OURS:
+        raise Refused("it is damaged: graphnet wrote it with a checksum, which is missing.")
     elif about.get(CHECKSUM) not in (None, f"{zlib.crc32(body):08x}"):
         raise Refused("it is damaged: its arrays are not those that its checksum is of.")
 

@@ -3,7 +3,8 @@
 Only plain numbers in plain datasets are read. Links that lead into other files, virtual datasets and filters that are
 not part of HDF5 itself are refused, and so is a dataset whose size the file has not the bytes for.
 
-HDF5 has no checksum of a whole file. Ours ends in one: readers of HDF5 do not look at what follows the file.
+HDF5 has no checksum of a whole file. Ours ends in one: readers of HDF5 do not look at what follows the file. An
+attribute says that it must be there, so that a file that was cut short is not taken for one of another program.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from graphnet.optional import optional
 
 #: what the checksum (CRC-32) of a file of weights stands behind, at its end
 MARK = b"graphnet"
+SEALED = "graphnet_checksum"
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 OBJECTS, DEEP = 200_000, 1_000
 DEFLATE, SHUFFLE, FLETCHER = 1, 2, 3
@@ -51,6 +53,8 @@ def to_hdf5(groups: dict[str, tuple[str | None, list[np.ndarray]]], checksum: bo
                 group.attrs["name"] = line(name)
             for place, array in enumerate(arrays):
                 group[str(place)] = array
+        if checksum:
+            file.attrs[SEALED] = "CRC-32 behind the end of the file"
     content = buffer.getvalue()
     return content + MARK + b"%08x" % zlib.crc32(content) if checksum else content
 
@@ -59,7 +63,8 @@ def from_hdf5(data: bytes) -> dict[str, np.ndarray]:
     """All datasets of a file, by their paths."""
     if not data.startswith(SIGNATURE):
         raise Refused("it is no HDF5 file.")
-    if data[-16:-8] == MARK:
+    sealed = data[-16:-8] == MARK
+    if sealed:
         if data[-8:] != b"%08x" % zlib.crc32(data[:-16]):
             raise Refused("it is damaged: it is not what its checksum is of.")
         data = data[:-16]
@@ -67,6 +72,8 @@ def from_hdf5(data: bytes) -> dict[str, np.ndarray]:
     arrays: dict[str, np.ndarray] = {}
     try:
         with h5py.File(io.BytesIO(data), "r") as file:
+            if SEALED in file.attrs and not sealed:
+                raise Refused("it is damaged: graphnet wrote it with a checksum, which is missing.")
             waiting = [("", file, 0)]
             seen = total = 0
             known = {h5py.h5o.get_info(file.id).addr}
