@@ -119,23 +119,37 @@ def native(name: str, dtype: str, contract: bool) -> Callable[..., np.ndarray]:
 
 
 def units(got: np.ndarray, exact: np.ndarray) -> np.ndarray:
-    """The error in units in the last place of `exact`, a finite reference of a wider type, as float64."""
+    """The error in units in the last place of `exact`, a reference of a wider type, as float64."""
     digits, lowest = (23, -126) if got.dtype == np.float32 else (52, -1022)
-    away = np.abs(got - exact)
     if exact.dtype == np.float64:
-        # 2**(digits - exponent), made of the exponent's bits.
-        e = (exact.view(np.int64) >> 52) & 0x7FF
-        np.maximum(e, lowest + 1023, out=e)
-        np.subtract(2046 + digits, e, out=e)
-        e <<= 52
-        away *= e.view(np.float64)
+        away = np.abs(got - exact)
+        bits = exact.view(np.int64)
     else:
-        e = np.where(exact == 0, lowest, np.frexp(exact)[1] - 1)
-        away = np.ldexp(away, digits - np.maximum(e, lowest)).astype(np.float64)
+        # As a sum of two float64, because arithmetic of long doubles is slow.
+        high = exact.astype(np.float64)
+        low = (exact - high).astype(np.float64)
+        away = np.abs((got - high) - low)
+        # Those of `exact` cut off, not rounded.
+        bits = high.view(np.int64) - (((low < 0) & (high > 0)) | ((low > 0) & (high < 0)))
+    # 2**(digits - exponent), made of the exponent's bits.
+    e = (bits >> 52) & 0x7FF
+    np.maximum(e, lowest + 1023, out=e)
+    np.subtract(2046 + digits, e, out=e)
+    if digits == 52:
+        small = np.abs(high) < 2.0**-900
+        if small.any():
+            # `low` may be too small for float64.
+            away[small] = np.abs(got[small] - exact[small]) * np.ldexp(np.longdouble(1), 100)
+            e[small] -= 100
+        # All powers become numbers of float64.
+        away *= 2.0**51
+        e -= 51
+    e <<= 52
+    away *= e.view(np.float64)
     special = ~np.isfinite(away)
     if special.any():
         away[special] = _special(got[special], exact[special])
-    away[(got == 0) & (np.signbit(got) != np.signbit(exact))] = math.inf
+    away[(got == 0) & (np.signbit(got) != (bits < 0))] = math.inf
     return away
 
 
@@ -192,20 +206,23 @@ def checked(name: str, dtype: str, worst: list[Worst], seed: int = 0) -> float:
     return largest
 
 
+def affordable(name: str, dtype: str, seconds: float, processes: int, pool: Any) -> int:
+    """How many inputs take so long, by what a few do after a first round, in which functions are compiled."""
+    few = [tasks(name, dtype, 2**13 + 1, 2**19)[0]] * processes
+    pool.map(measure, few, 1)
+    began = time.perf_counter()
+    pool.map(measure, few, 1)
+    return max(1, int(seconds / (time.perf_counter() - began) * few[0].count * processes))
+
+
 def row(name: str, dtype: str, options: argparse.Namespace, pool: Any) -> Row:
     """Measures a function; says on stderr how far it is."""
-    stride, inputs = options.stride | (options.stride > 1), options.inputs
+    stride, inputs = options.stride, options.inputs
     if options.seconds:
-        began = time.perf_counter()
-        pool.map(measure, tasks(name, dtype, 4099, 1 << 20)[: options.processes])
-        began, count = time.perf_counter(), 0
-        for task in tasks(name, dtype, 4099, 1 << 20):
-            pool.map(measure, [task] * options.processes)
-            count += task.count * options.processes
-        affordable = max(1, int(count * options.seconds / (time.perf_counter() - began)))
-        stride, inputs = max(stride, -(-(2**32) // affordable) | 1), min(inputs, affordable)
-        if affordable >= 2**32:
-            stride = options.stride
+        most = affordable(name, dtype, options.seconds, options.processes, pool)
+        stride, inputs = max(stride, -(-(2**32) // most)), min(inputs, most)
+    # An odd stride goes through all endings of the bit patterns.
+    stride |= stride > 1
     todo = tasks(name, dtype, stride, inputs, not options.plain)
     found: list[tuple[Worst, Worst | None]] = []
     began = said = time.perf_counter()
