@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -44,10 +45,7 @@ class Row:
     @property
     def ops(self) -> str:
         """The names of its ops, those that come often once, with their number."""
-        counts: dict[str, int] = {}
-        for t in self.nodes:
-            if t.op is not None:
-                counts[t.op.name] = counts.get(t.op.name, 0) + 1
+        counts = Counter(t.op.name for t in self.nodes if t.op is not None)
         return ", ".join(name if n == 1 else f"{name} x{n}" for name, n in counts.items())
 
     @property

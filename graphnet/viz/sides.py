@@ -34,7 +34,7 @@ def fingerprints(graph: Graph, table: dict[Hashable, int]) -> dict[Tensor, int]:
         elif t.op is None:
             key = ("constant", t.shape, t.dtype.str, np.asarray(t._value).tobytes())
         else:
-            key = (t.op.name, frozen(t.attrs), *(found[i] for i in t.inputs))
+            key = (t.op, frozen(t.attrs), *(found[i] for i in t.inputs))
         found[t] = table.setdefault(key, len(table))
     return found
 

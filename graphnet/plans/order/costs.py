@@ -7,14 +7,12 @@ import re
 from functools import cache
 
 from graphnet import ops
+from graphnet.plans.scalar.functions import FUNCTIONS, SHORT
+from graphnet.plans.scalar.power import pow
 from graphnet.record import OPS, Op
 
 #: nanoseconds for one value of an op of a few instructions, and of one that nothing is known of, about
 QUICK, SLOW = 0.03, 0.5
-#: functions in expressions that are an instruction or two
-_SHORT = frozenset("min max minimum maximum abs isnan isinf isfinite sign floor ceil trunc rint zero_safe".split())
-#: functions in expressions that have the names of other ops
-_SYNONYMS = {"pow": "power"}
 #: what a long polynomial weighs at least
 HEAVY = 3
 #: operators up to which an expression is of a few instructions
@@ -67,10 +65,10 @@ def _parts(op: Op) -> tuple[int, list[Op | None], int] | None:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             name = node.func.id if isinstance(node.func, ast.Name) else ""
-            if name in _SHORT:
+            if name in SHORT:
                 operators += 1
             else:
-                called.append(OPS.get(_SYNONYMS.get(name, name)))
+                called.append(ops.power.op if FUNCTIONS.get(name) is pow else OPS.get(name))
         elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
             divisions += 1
         elif isinstance(node, (ast.BinOp, ast.UnaryOp, ast.Compare, ast.BoolOp, ast.IfExp)):

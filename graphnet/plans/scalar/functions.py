@@ -49,14 +49,19 @@ ARITHMETIC: dict[str, Callable[..., Any]] = {
         *(erf, erfc, gaussian, sin, cos, pow),
     )
 }
-#: all that an expression can call
-FUNCTIONS: dict[str, Callable[..., Any]] = {
-    **ARITHMETIC,
+#: functions of an instruction or two
+SHORT: dict[str, Callable[..., Any]] = {
     **{f.name: f for f in (isnan, isinf, isfinite, sign, minimum, maximum, fmin, fmax, zero_safe)},
-    **{f.name: f for f in (floor_divide, remainder, fmod)},
-    **{f.__name__: f for f in (sqrt, floor, ceil, trunc, rint, quotient)},
+    **{f.__name__: f for f in (floor, ceil, trunc, rint)},
     "abs": abs,
     "min": minimum,
     "max": maximum,
+}
+#: all that an expression can call
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    **ARITHMETIC,
+    **SHORT,
+    **{f.name: f for f in (floor_divide, remainder, fmod)},
+    **{f.__name__: f for f in (sqrt, quotient)},
     "power": pow,
 }
