@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from functools import cache
 
@@ -14,6 +13,7 @@ from graphnet.plans.nest.language import CONTRACT, Kernel
 from graphnet.plans.nest.llvm import Module
 from graphnet.plans.scalar.expression import expression
 from tests.nest_kernels import compiled
+from tests.ulp_references import wider
 
 DTYPES = ("float32", "float64")
 # Where long double is no wider than double, the reference itself is off by up to a unit.
@@ -108,32 +108,8 @@ def arguments(dtype, seed=0):
 
 def reference(name, *args):
     """The function in a wider type: float64 for float32, long double for float64."""
-    wide = np.float64 if args[0].dtype == np.float32 else np.longdouble
     with np.errstate(all="ignore"):
-        x = args[0].astype(wide)
-        if name == "sigmoid":
-            z = np.exp(-abs(x))
-            return np.where(x > 0, 1, z) / (1 + z)
-        if name == "softplus":
-            return np.maximum(x, 0) + np.log1p(np.exp(-abs(x)))
-        if name == "log_sigmoid":
-            return -(np.maximum(-x, 0) + np.log1p(np.exp(-abs(x))))
-        if name == "sigmoid_slope":
-            z = np.exp(-abs(x))
-            return z / (1 + z) ** 2
-        if name == "tanh_slope":
-            z = np.exp(-2 * abs(x))
-            return 4 * z / (1 + z) ** 2
-        if name == "gaussian":
-            # The square is exact in two parts; a wider type that is no wider would round it.
-            h = x.astype(np.float32).astype(wide)
-            far = abs(x) > 1e3
-            return np.where(far, 0, np.exp(-h * h) * np.exp(-np.where(far, 0, (x - h) * (x + h)))) + 0 * np.where(
-                np.isnan(x), x, 0
-            )
-        if name in ("erf", "erfc"):
-            return np.array([getattr(math, name)(v) for v in args[0].tolist()]).astype(wide)
-        return getattr(np, name)(*(a.astype(wide) for a in args))
+        return wider(name, *args)
 
 
 def units(got, exact):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 from collections.abc import Callable
 from functools import cache
@@ -10,7 +11,6 @@ from typing import Any
 from unittest import mock
 
 import numpy as np
-import scipy.special
 
 from graphnet.plans.code import compiler
 
@@ -34,12 +34,33 @@ RANGES = {
     "sin": (0.0, -1000.0, 1000.0),
     "cos": (0.0, -1000.0, 1000.0),
 }
-#: the functions for both types that users have without graphnet
-PEERS: dict[str, Callable[..., np.ndarray]] = {
-    **{name: getattr(np, name) for name in ("exp", "expm1", "exp2", "log", "log2", "log1p", "tanh", "sin", "cos")},
-    **{"pow": np.power, "sigmoid": scipy.special.expit, "log_sigmoid": scipy.special.log_expit},
-    **{"erf": scipy.special.erf, "erfc": scipy.special.erfc},
-}
+
+
+@cache
+def peers() -> dict[str, Callable[..., np.ndarray]]:
+    """The functions for both types that users have without graphnet."""
+    from scipy import special
+
+    names = ("exp", "expm1", "exp2", "log", "log2", "log1p", "tanh", "sin", "cos")
+    others = {"pow": np.power, "sigmoid": special.expit, "log_sigmoid": special.log_expit}
+    return {**{n: getattr(np, n) for n in names}, **others, "erf": special.erf, "erfc": special.erfc}
+
+
+@cache
+def _wider_erf(name: str, narrow: bool) -> Callable[[np.ndarray], np.ndarray]:
+    """erf or erfc as well as can be had here: of float32 in float64, of float64 in long double."""
+    try:
+        if not narrow and np.finfo(np.longdouble).nmant == 63 and compiler.available():
+            return _long(name + "l")
+        if narrow:
+            from scipy import special
+
+            return getattr(special, name)
+    except ImportError:
+        pass
+    function = getattr(math, name)
+    wide = np.float64 if narrow else np.longdouble
+    return lambda x: np.array([function(v) for v in x.tolist()], wide)
 
 
 def wider(name: str, *args: np.ndarray) -> np.ndarray:
@@ -47,7 +68,7 @@ def wider(name: str, *args: np.ndarray) -> np.ndarray:
     wide = np.float64 if args[0].dtype == np.float32 else np.longdouble
     x = args[0].astype(wide)
     if name in ("erf", "erfc"):
-        return getattr(scipy.special, name)(x) if wide is np.float64 else _long(name + "l", args[0])
+        return _wider_erf(name, wide is np.float64)(args[0].astype(np.float64))
     if name == "pow":
         return np.power(x, args[1].astype(wide))
     return _FORMULAS[name](x) if name in _FORMULAS else getattr(np, name)(x)
@@ -87,8 +108,7 @@ _FORMULAS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
-@cache
-def _loop(name: str) -> Any:
+def _long(name: str) -> Callable[[np.ndarray], np.ndarray]:
     """A function of the C library, of long doubles, for arrays of float64."""
     text = f"""
 declare x86_fp80 @{name}(x86_fp80)
@@ -112,16 +132,14 @@ end:
     with mock.patch.dict(os.environ, GRAPHNET_CACHE_DIR="0"):
         module = compiler.compile_ir(text, ["run"])
     call = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)(module.address["run"])
-    call.module = module
-    return call
 
+    def function(x: np.ndarray) -> np.ndarray:
+        y = np.zeros(x.shape, np.longdouble)
+        call(x.ctypes.data, y.ctypes.data, x.size)
+        return y
 
-def _long(name: str, x: np.ndarray) -> np.ndarray:
-    if np.finfo(np.longdouble).nmant != 63:
-        raise NotImplementedError("the reference for float64 is x86's long double")
-    y = np.zeros(x.shape, np.longdouble)
-    _loop(name)(x.ctypes.data, y.ctypes.data, x.size)
-    return y
+    function.module = module
+    return function
 
 
 def difference(name: str, args: list[np.ndarray], found: Any) -> float:

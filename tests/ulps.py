@@ -167,7 +167,7 @@ def _special(got: np.ndarray, exact: np.ndarray) -> np.ndarray:
 def measure(task: Task) -> tuple[Worst, Worst | None]:
     """The largest errors of ours and of the peer among the inputs of a task."""
     function = native(task.name, task.dtype, task.contract)
-    peer = ulp_references.PEERS.get(task.name)
+    peer = ulp_references.peers().get(task.name)
     worst: list[Worst | None] = [None, None]
     with np.errstate(all="ignore"):
         for arrays in task.inputs():
