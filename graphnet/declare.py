@@ -101,6 +101,7 @@ def elementwise(
     beside: Mapping[Any, Callable[[Any], Any] | None] | None = None,
     pairs: dict[Op, Sequence[Rule]] | None = None,
     reads: Callable[..., Any] | None = None,
+    batch: Callable[..., Any] | None = None,
     kink: tuple[str, Callable[..., Any]] | None = None,
     guards: np.ufunc | None = None,
     commutes: str | None = None,
@@ -169,6 +170,7 @@ def elementwise(
             beside={other.op: formula for other, formula in (beside or {}).items()},
             pairs=pairs,
             reads=reads,
+            batch=batch,
             kink=kink,
             guards=guards,
             commutes=commutes,
@@ -197,6 +199,7 @@ def reduction(
     of_nothing: bool = True,
     kink: tuple[str, Callable[..., Any]] | None = None,
     fold: np.ufunc | None = None,
+    batch: Callable[..., Any] | None = None,
 ) -> Callable[[Callable[P, Any]], OpFunction[P]]:
     """Make an op that reduces over `axis` (one, several or all), with `keepdims`.
 
@@ -245,6 +248,7 @@ def reduction(
             kink=(kink[0], at) if kink is not None else None,
             complex=complex,
             fold=fold,
+            batch=batch,
         )
         if not own:
             checked.guard(made_op)
@@ -273,6 +277,7 @@ def op(
     indexed: bool = False,
     cost: float | None = None,
     weight: int | None = None,
+    batch: Callable[..., Any] | None = None,
 ) -> Callable[[Callable[P, Any]], OpFunction[P]]:
     """Make any other op, called as its body unless `name` says otherwise.
 
@@ -283,7 +288,8 @@ def op(
     body as a function that writes into its first argument, for plans. `may_raise` says whether the body can fail
     because of a value: in a step that is compiled nothing is changed before all that can. Without it, it can. `complex`
     as in `elementwise`, and so are rules that are not written in tensor ops; `hidden` is for ops that nobody calls by
-    name. `ready`, a function of the attributes, returns when native code that the body runs is there.
+    name. `ready`, a function of the attributes, returns when native code that the body runs is there. `batch` is the
+    batching rule; what else is not named here is the field of that name of `Op`.
 
     Raises `ValueError` for a name that is taken, and for a number of rules that is not that of the inputs. The body of
     an op that is not graphnet's own gets read-only arrays; a result, or a gradient from a rule, of another shape than
@@ -340,6 +346,7 @@ def op(
             indexed=indexed,
             cost=cost,
             weight=weight,
+            batch=batch,
         )
         if not own:
             checked.guard(made_op, core)

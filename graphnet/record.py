@@ -77,6 +77,9 @@ class Op:
     pairs: dict[Op, Sequence[Rule]] | None = None
     #: from all inputs the first, and its pairs, if the op is one of a pair with it
     reads: Callable[..., Any] | None = None
+    #: the batching rule, `(batch, *inputs, **attrs)` in tensor ops: the results for all places of a further first axis,
+    #: which the inputs have where `batch` says so; without one, that of the family, or one place after the other
+    batch: Callable[..., Any] | None = None
     #: where the slope is what a convention says: a text for people, and a function `(y, *inputs, **attrs)` on arrays
     #: that gives booleans in the shape of y
     kink: tuple[str, Callable[..., Any]] | None = None

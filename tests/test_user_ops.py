@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import graphnet as gn
+from graphnet.batching import batched
 from graphnet.plans.code import compiler
 from graphnet.plans.order import costs
 from graphnet.record import OPS
@@ -299,6 +300,7 @@ def test_an_op_of_a_user_has_what_a_built_in_one_has():
     assert sum(t.op is witch.op for t in group.nodes) == 2
     for found, expected in zip(step(x), graph(x), strict=True):
         np.testing.assert_allclose(found.numpy(), expected.numpy(), rtol=1e-12)
+    np.testing.assert_allclose(batched(witch.op, [True], [x], {}).numpy(), x / (1 + x * x), rtol=1e-12)
     assert costs.nanoseconds(witch.op) > costs.nanoseconds(gn.multiply.op)
     assert costs.weight(witch.op) == 1
     wide = gn.trace(lambda x: (gn.exp(witch(x)), witch(x)), x.astype("float32"))

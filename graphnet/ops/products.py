@@ -58,7 +58,24 @@ def _matmul_right(g: Any, y: Any, a: Any, b: Any) -> Any:
     return h.reshape(h.shape[:-1]) if b.ndim == 1 else h
 
 
-@op(_matmul_shape, onnx="MatMul", complex=True, vjp=(_matmul_left, _matmul_right))
+def _matmul_each(batch: Any, a: Any, b: Any) -> Any:
+    """Matrices of one place become stacks, with as many leading axes on both sides; vectors rows and columns."""
+    row, column = a.ndim - batch[0] == 1, b.ndim - batch[1] == 1
+    rank = max(a.ndim - batch[0], b.ndim - batch[1], 2)
+    if row:
+        a = reshape(a, (*a.shape[:-1], 1, a.shape[-1]))
+    if column:
+        b = reshape(b, (*b.shape, 1))
+    a, b = (
+        reshape(x, (x.shape[0], *(1,) * (rank + 1 - x.ndim), *x.shape[1:])) if wide and x.ndim <= rank else x
+        for x, wide in ((a, batch[0]), (b, batch[1]))
+    )
+    y = matmul(a, b)
+    lost = (y.ndim - 2,) * row + (y.ndim - 1,) * column
+    return reshape(y, tuple(n for i, n in enumerate(y.shape) if i not in lost)) if lost else y
+
+
+@op(_matmul_shape, onnx="MatMul", complex=True, vjp=(_matmul_left, _matmul_right), batch=_matmul_each)
 def matmul(a: ArrayLike, b: ArrayLike) -> Tensor:
     """Matrix product over the last axis of `a` and the last but one of `b`; leading axes broadcast.
 

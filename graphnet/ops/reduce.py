@@ -292,13 +292,38 @@ def _one_axis_shape(x: Any, axis: Any, keepdims: Any) -> Any:
     return shapes.reduced(x.shape, axes, keepdims)
 
 
-@op(_one_axis_shape, dtype=np.int64, prepare=_one_axis, onnx="ArgMax", vjp=(None,), fold=np.maximum, position=True)
+def _position_each(f: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+    if axis is not None:
+        return f(x, axis + 1, keepdims)
+    places = f(x.reshape((x.shape[0], shapes.size(x.shape[1:]))), 1)
+    return places.reshape((x.shape[0], *(1,) * (x.ndim - 1))) if keepdims else places
+
+
+@op(
+    _one_axis_shape,
+    dtype=np.int64,
+    prepare=_one_axis,
+    onnx="ArgMax",
+    vjp=(None,),
+    fold=np.maximum,
+    position=True,
+    batch=lambda batch, x, axis, keepdims: _position_each(argmax, x, axis, keepdims),
+)
 def argmax(x: ArrayLike, axis: int | None = None, keepdims: bool = False) -> Tensor:
     """The position of the largest along `axis` (in the flat array if None), the first of equal ones."""
     return np.argmax(x, axis=axis, keepdims=keepdims)
 
 
-@op(_one_axis_shape, dtype=np.int64, prepare=_one_axis, onnx="ArgMin", vjp=(None,), fold=np.minimum, position=True)
+@op(
+    _one_axis_shape,
+    dtype=np.int64,
+    prepare=_one_axis,
+    onnx="ArgMin",
+    vjp=(None,),
+    fold=np.minimum,
+    position=True,
+    batch=lambda batch, x, axis, keepdims: _position_each(argmin, x, axis, keepdims),
+)
 def argmin(x: ArrayLike, axis: int | None = None, keepdims: bool = False) -> Tensor:
     """The position of the smallest along `axis` (in the flat array if None), the first of equal ones."""
     return np.argmin(x, axis=axis, keepdims=keepdims)

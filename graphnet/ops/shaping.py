@@ -45,7 +45,15 @@ def _same(x: Any, **attrs: Any) -> Any:
     return x.shape
 
 
-@op(_same, onnx="Identity", complex=True, vjp=(lambda g, y, x: g,), same=True, view="{x}")
+@op(
+    _same,
+    onnx="Identity",
+    complex=True,
+    vjp=(lambda g, y, x: g,),
+    same=True,
+    view="{x}",
+    batch=lambda batch, x: identity(x),
+)
 def identity(x: ArrayLike) -> Tensor:
     """`x`, as a node of its own."""
     return x
@@ -56,7 +64,7 @@ def snapshot(t: Tensor) -> Tensor:
     return identity(t) if isinstance(t, Parameter) else t
 
 
-@op(_same, vjp=(None,), same=True, view="{x}")
+@op(_same, vjp=(None,), same=True, view="{x}", batch=lambda batch, x: stop_gradient(x))
 def stop_gradient(x: ArrayLike) -> Tensor:
     """`x`; no gradient flows through it.
 
@@ -84,6 +92,7 @@ def _kind(x: Any, dtype: Any) -> Any:
     complex=True,
     vjp=(lambda g, y, x, dtype: g,),
     same=True,
+    batch=lambda batch, x, dtype: astype(x, dtype),
 )
 def astype(x: ArrayLike, dtype: DTypeLike) -> Tensor:
     """`x` in another dtype. To integers or booleans, no gradient flows."""
@@ -103,6 +112,7 @@ def _listed(shape: Any) -> Any:
     vjp=(lambda g, y, x, shape: reshape(g, x.shape),),
     same=True,
     view="{x}.reshape({shape})",
+    batch=lambda batch, x, shape: reshape(x, (x.shape[0], *shape)),
 )
 def reshape(x: ArrayLike, shape: ShapeLike) -> Tensor:
     """The elements of `x`, in C order, in another shape; one size can be -1."""
@@ -129,6 +139,7 @@ def _permutation(x: Any, axes: Any = None) -> Any:
     complex=True,
     vjp=(lambda g, y, x, axes: transpose(g, tuple(sorted(range(len(axes)), key=axes.__getitem__))),),
     view="{x}.transpose({axes})",
+    batch=lambda batch, x, axes: transpose(x, (0, *(a + 1 for a in axes))),
 )
 def transpose(x: ArrayLike, axes: Sequence[int] | None = None) -> Tensor:
     """`x` with its axes in another order, reversed if None."""
@@ -189,6 +200,17 @@ def _target(x: Any, shape: Any) -> Any:
     return {"shape": wanted}
 
 
+def _broadcast_each(batch: Any, x: Any, shape: Any) -> Any:
+    size, *rest = x.shape
+    return broadcast_to(reshape(x, (size, *(1,) * (len(shape) - len(rest)), *rest)), (size, *shape))
+
+
+def _together(batch: Sequence[bool], inputs: Sequence[Any]) -> list[Any]:
+    """`inputs`, all with the axis of the batch."""
+    size = next(x.shape[0] for x, b in zip(inputs, batch, strict=True) if b)
+    return [x if b else broadcast_to(x, (size, *x.shape)) for x, b in zip(inputs, batch, strict=True)]
+
+
 @op(
     lambda x, shape: shape,
     onnx="Expand",
@@ -197,6 +219,7 @@ def _target(x: Any, shape: Any) -> Any:
     vjp=(lambda g, y, x, shape: g,),
     same=True,
     view="{broadcast_to}({x}, {shape})",
+    batch=_broadcast_each,
 )
 def broadcast_to(x: ArrayLike, shape: ShapeLike) -> Tensor:
     """`x` repeated along new and size-one axes to `shape`."""
@@ -227,7 +250,15 @@ def _part(place: Any, g: Any, y: Any, *inputs: Any, axis: Any) -> Any:
     return g[(slice(None),) * axis + (slice(start, start + inputs[place].shape[axis]),)]
 
 
-@op(_joined_shape, prepare=_joinable, onnx="Concat", complex=True, vjp=_part, name="concatenate")
+@op(
+    _joined_shape,
+    prepare=_joinable,
+    onnx="Concat",
+    complex=True,
+    vjp=_part,
+    name="concatenate",
+    batch=lambda batch, *inputs, axis: concatenate(_together(batch, inputs), axis + 1),
+)
 def _concatenate(*inputs: Any, axis: Any = 0) -> Any:
     """The inputs one after the other along `axis`."""
     return np.concatenate(inputs, axis=axis)
@@ -259,6 +290,7 @@ def _stackable(*inputs: Any, axis: Any = 0) -> Any:
     complex=True,
     vjp=lambda place, g, y, *inputs, axis: g[(slice(None),) * axis + (place,)],
     name="stack",
+    batch=lambda batch, *inputs, axis: stack(_together(batch, inputs), axis + 1),
 )
 def _stack(*inputs: Any, axis: Any = 0) -> Any:
     """The inputs side by side along a new axis."""
@@ -325,6 +357,7 @@ def _widths(x: Any, pad_width: Any, value: Any = 0) -> Any:
         ],
     ),
     name="pad",
+    batch=lambda batch, x, pad_width, value: _pad(x, pad_width=((0, 0), *pad_width), value=value),
 )
 def _pad(x: Any, pad_width: Any, value: Any = 0) -> Any:
     """`x` with `value` around it."""
