@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
-from graphnet.nn.data import is_finite
+from graphnet.nn.arrays import is_finite
 from graphnet.nn.ranges import check_classes
 
 

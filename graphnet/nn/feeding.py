@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from graphnet.nn import data
-from graphnet.nn.checking import check_fit, checked_rows, kind_of
+from graphnet.nn.checking import check_fit, checked_rows, inputs_of, kind_of
 from graphnet.nn.data import Batch, Batches, Source
-from graphnet.nn.sparse import SparseRows, is_sparse, rows_of
 from graphnet.nn.streams import Stream, is_stream
+from graphnet.nn.structures import split
 
 
 def fed(
@@ -44,28 +43,12 @@ def fed(
             return rows
 
         return Stream(x, check, steps, anew, rng if shuffle else None, f"{what}x")
-    _one_input(x, y, what)
-    if y is None and isinstance(x, tuple) and len(x) in (2, 3) and all(hasattr(part, "shape") for part in x):
-        names = ", ".join(["x", "y", "sample_weight=w"][: len(x)])
-        raise ValueError(f"{what}x is a tuple of {len(x)} arrays: give them one by one, as in fit({names}).")
-    x = rows_of(x, f"{what}x", model.dtype)
+    if y is None and not model.takes_several and isinstance(x, tuple) and len(x) in (2, 3):
+        if all(hasattr(one, "shape") for one in x):
+            names = ", ".join(["x", "y", "sample_weight=w"][: len(x)])
+            raise ValueError(f"{what}x is a tuple of {len(x)} arrays: give them one by one, as in fit({names}).")
     rows = checked_rows(model, x, y, sample_weight, class_weight, what=what)
     return Batches(*rows, batch_size, shuffle, rng, steps, anew)
-
-
-def _one_input(x: Any, y: Any, what: str) -> None:
-    """Raise `TypeError` for several inputs or targets: a list of arrays with as many rows each, or a dict."""
-    for value, other, name in ((x, y, "x"), (y, x, "y")):
-        several = isinstance(value, dict) and not is_sparse(value)
-        if isinstance(value, (list, tuple)) and len(value) > 1 and all(np.ndim(v) > 1 for v in value[:9]):
-            rows = {len(v) for v in value}
-            several = rows == ({len(other)} if isinstance(other, np.ndarray) else rows) and len(value) not in rows
-        if several:
-            raise TypeError(
-                f"{what}{name} is {len(value)} arrays in a {type(value).__name__}: models take one array of inputs and "
-                "one of targets. Put the features side by side, np.concatenate([a, b], axis=1), and take them apart in "
-                "the call of a model of your own, x[:, :n] and x[:, n:]; targets likewise, in its compute_loss."
-            )
 
 
 def split_off(model: Any, x: Any, y: Any, sample_weight: Any, share: float) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
@@ -74,7 +57,7 @@ def split_off(model: Any, x: Any, y: Any, sample_weight: Any, share: float) -> t
         raise ValueError(
             f"validation_split needs arrays; x gives batches (it is a {type(x).__name__}): use validation_data."
         )
-    return data.split(checked_rows(model, rows_of(x, "x", model.dtype), y, sample_weight), share)
+    return split(checked_rows(model, x, y, sample_weight), share)
 
 
 def held_out(validation_data: Any) -> tuple[Any, Any, Any]:
@@ -89,13 +72,13 @@ def held_out(validation_data: Any) -> tuple[Any, Any, Any]:
     return (*validation_data, None, None)[:3]  # type: ignore[return-value]
 
 
-def predicted(model: Any, x: Any, batch_size: int | None, steps: int | None) -> Source:
+def predicted(model: Any, x: Any, batch_size: int | None, steps: int | None, dense: bool = False) -> Source:
     """The batches of `x` alone, for predictions."""
     if is_stream(x):
-        return Stream(x, lambda xb, yb, wb, name: (data.as_array(xb, name, model.dtype), None, None), steps, True)
-    x = rows_of(x, "x", model.dtype)
-    rows: Any = x if isinstance(x, SparseRows) else data.as_array(x, "x", model.dtype)
-    return Batches(rows, None, None, batch_size, steps=steps, anew=True)
+        return Stream(x, lambda xb, yb, wb, name: (inputs_of(model, xb, name), None, None), steps, True)
+    xs = inputs_of(model, x)
+    same_rows(xs)
+    return Batches(mapped(xs, np.asarray) if dense else xs, None, None, batch_size, steps=steps, anew=True)
 
 
 def kind(source: Source, training: bool) -> tuple[Any, ...] | None:

@@ -7,9 +7,10 @@ from typing import Any
 
 from graphnet.mode import warn
 from graphnet.nn.callbacks.base import CallbackList, Told
-from graphnet.nn.data import Source
+from graphnet.nn.data import Source, whole
 from graphnet.nn.interrupt import Interruption
 from graphnet.nn.step import Steps
+from graphnet.nn.structures import joined
 
 
 def train_epochs(
@@ -133,3 +134,33 @@ def ran_out(source: Source, done: int, wanted: int) -> None:
 def too_short(source: Source, what: str) -> None:
     """Say that an epoch had fewer batches than were asked for."""
     warn(f"your input ran out of data: {what} is {source.limit}, and there were {source.taken} batches.")
+
+
+def predict_through(model: Any, batches: Source, listed: CallbackList) -> Any:
+    """The outputs for all batches, one after the other, in the containers in which the model gives them."""
+    outputs = []
+    model.stop_predicting = False
+    begins, ends = listed.called("on_predict_batch_begin"), listed.called("on_predict_batch_end")
+    with listed.around("predict"):
+        for number, (xb, _, _) in enumerate(batches.epoch()):
+            if begins:
+                listed.call("on_predict_batch_begin", number, {})
+            outputs.append(model._predicted(xb))
+            if ends:
+                listed.call("on_predict_batch_end", number, {"outputs": outputs[-1]})
+            if model.stop_predicting:
+                break
+    if not outputs:
+        raise ValueError("x gave no batch: an iterator or generator can be gone through only once.")
+    if batches.short and not model.stop_predicting:
+        too_short(batches, "steps")
+    return joined(outputs)
+
+
+def frequency(freq: Any) -> Callable[[int], bool]:
+    """Whether an epoch, counted from 1, is one to validate in: every so many, or those that are listed."""
+    if isinstance(freq, (list, tuple, set, range)):
+        wanted = {whole(n, "an epoch in validation_freq") for n in freq}
+        return lambda epoch: epoch in wanted
+    every = whole(freq, "validation_freq")
+    return lambda epoch: epoch % every == 0

@@ -8,14 +8,31 @@ from typing import Any
 import numpy as np
 
 import graphnet as gn
+from graphnet.containers import Structure
 from graphnet.mode import pointing, warn
+from graphnet.nn.structures import as_leaves, mapped, spec_of
 
 #: calls on batches of one shape before they are compiled: tracing costs about as much as ten small steps
 COMPILE_AFTER = 8
 
 
+def _array(t: Any) -> Any:
+    return t.numpy() if isinstance(t, gn.Tensor) else t
+
+
+def _zeros(spec: Any) -> Any:
+    """Data of this kind, as `spec_of` says it."""
+    if spec is None:
+        return None
+    first, second = spec
+    if isinstance(first, Structure):
+        return first([np.zeros(*one) for one in second])
+    return np.zeros(first, second)
+
+
 class Repeated:
-    """Calls `f` with the arrays of a batch as tensors (None stays None), and gives the arrays of its results.
+    """Calls `f` with the arrays of a batch as tensors, in the containers in which they are, and gives the arrays of its
+    results: `call` those in order, and calling it those in the containers that `f` returned. None stays None.
 
     After some batches of one shape, `f` is traced and runs as a plan for that shape; each shape has a plan of its own.
     If `f` cannot be traced, it says so once, and goes on as written. `eager` leaves it as it is written for good.
@@ -43,35 +60,50 @@ class Repeated:
     def _call(self, *args: Any) -> Any:
         return self.f(*args)
 
-    def __call__(self, *batch: np.ndarray | None) -> list[np.ndarray]:
-        key = self._last = tuple([None if a is None else (a.shape, a.dtype) for a in batch])
-        plan = self._plans.get(key)
+    def __call__(self, *batch: Any) -> Any:
+        return self._run(batch, True)
+
+    def arrays(self, *batch: Any) -> list[np.ndarray]:
+        """The arrays of the results, in order."""
+        return self._run(batch, False)
+
+    def _run(self, batch: tuple[Any, ...], formed: bool) -> Any:
+        key: list[Any] = []
+        arrays: list[np.ndarray] = []
+        for a in batch:
+            if a.__class__ is np.ndarray:
+                key.append((a.shape, a.dtype))
+                arrays.append(a)
+            else:
+                key.append(spec_of(a))
+                arrays += as_leaves(a)
+        kind = self._last = tuple(key)
+        plan = self._plans.get(kind)
         if plan is None and not self.eager:
-            plan = self._planned(key, batch)
+            plan = self._planned(kind, batch)
         if plan is not None:
-            return plan.run([a for a in batch if a is not None])
+            results = plan.run(arrays)
+            return plan.graph.structure(results) if formed else results
         # A call that fails leaves everything as it was, as a plan does.
         before = [(p, p._value, p._changed) for p in self.changes()] if self.changes is not None else []
         try:
             with pointing():
-                result = self.f(*[None if a is None else gn.tensor(a) for a in batch])
+                result = self.f(*[mapped(a, gn.tensor) for a in batch])
         except BaseException:
             for p, value, changed in before:
                 p._value, p._changed = value, changed
             raise
-        if result is None:
-            return []
-        return [r.numpy() for r in result] if isinstance(result, tuple) else [result.numpy()]
+        return mapped(result, _array) if formed else [t.numpy() for t in as_leaves(result)]
 
     def latest(self) -> Any:
         """The plan for the shapes of the last batch, made now if there is none yet; None before the first batch."""
         if self._last is None:
             return None
         plan = self._plans.get(self._last)
-        batch = [None if spec is None else np.zeros(*spec) for spec in self._last]
+        batch = [_zeros(spec) for spec in self._last]
         return self.compiled.lower(*batch) if plan is None else plan
 
-    def _planned(self, key: Any, batch: tuple[np.ndarray | None, ...]) -> Any:
+    def _planned(self, key: Any, batch: tuple[Any, ...]) -> Any:
         """The plan for these shapes, if they have come often enough."""
         count = self._seen[key] = self._seen.get(key, 0) + 1
         if count <= COMPILE_AFTER and not self.steady:

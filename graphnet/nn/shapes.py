@@ -39,6 +39,15 @@ def with_shapes(shape: Any, f: Callable[[Shape], Any]) -> Any:
     return f(tuple(shape))
 
 
+def named_shapes(shape: Any, name: str) -> list[tuple[str, Shape]]:
+    """A shape, or each in a list or dict, with a name: `name`, or the keys on the way."""
+    if isinstance(shape, dict):
+        return [found for key, s in shape.items() for found in named_shapes(s, str(key))]
+    if isinstance(shape, (list, tuple)) and any(isinstance(s, (list, tuple, dict)) for s in shape):
+        return [found for n, s in enumerate(shape) for found in named_shapes(s, f"{name}_{n}")]
+    return [(name, shape)]
+
+
 def each(value: Any, f: Callable[[Any], Any]) -> Any:
     """`f` of a tensor, or of each one in nested lists, tuples and dicts; other things stay."""
     if isinstance(value, (list, tuple)):

@@ -16,12 +16,13 @@ from graphnet.mode import differentiating, state, warn
 from graphnet.nn import losses, masks, metrics
 from graphnet.nn.draws import Calls
 from graphnet.nn.lookup import Configured
-from graphnet.nn.losses import Loss
 from graphnet.nn.metrics.base import logged
+from graphnet.nn.objectives import Objectives
 from graphnet.nn.optimizers import Optimizer
 from graphnet.nn.own import handed, has_own, packed
 from graphnet.nn.phase import phase, running
 from graphnet.nn.repeated import Repeated
+from graphnet.nn.structures import as_leaves
 from graphnet.nn.using import use_of
 from graphnet.nn.weights import Weighted, held
 
@@ -38,29 +39,18 @@ class Steps:
         self,
         model: Any,
         optimizer: Optimizer,
-        loss: Loss | None,
-        plain: list[metrics.Metric],
-        weighted: list[metrics.Metric],
+        objectives: Objectives,
         penalty: Any = None,
         run_eagerly: bool = False,
-        loss_weight: float | None = None,
         steps_per_execution: int = 1,
     ):
         self._eager, self._steady = run_eagerly, False
-        self.loss_weight, self.steps_per_execution = loss_weight, steps_per_execution
-        self.model, self.optimizer, self.loss, self.penalty = model, optimizer, loss, penalty
+        self.steps_per_execution = steps_per_execution
+        self.model, self.optimizer, self.objectives, self.penalty = model, optimizer, objectives, penalty
         self.use = use_of(model)
         #: which layers learn: later changes count after the next compile
         self.trainable = {layer: layer._trainable for layer in model.walk()}
         self.loss_tracker = metrics.Mean(name="loss")
-        self.metrics, self.weighted = plain, weighted
-        for metric in weighted:
-            if any(metric.name == other.name for other in plain):
-                metric.name = f"weighted_{metric.name}"
-        names = ["loss", *(m.name for m in (*plain, *weighted))]
-        for name in names:
-            if names.count(name) > 1:
-                raise ValueError(f"two metrics are named {name!r}: give one of them another name=.")
         self.held: list[metrics.Metric] = []
         self.gather()
         self.keys: dict[str, tuple[str, ...]] = {}
@@ -73,12 +63,13 @@ class Steps:
     def unsettle(self) -> None:
         """Forget the model's weights: it changed, and `settle` will look again."""
         self.settled = False
+        self.objectives.unsettle()
         self._changes: tuple[int, list[gn.Parameter]] | None = None
         self.params: list[gn.Parameter] = []
         self.constraints: dict[gn.Parameter, Any] = {}
         self.penalties: list[tuple[Any, gn.Parameter]] = []
-        #: for a kind of batch that fits: the shape of the predictions, and the checks of the numbers of targets
-        self.checked: dict[Any, tuple[tuple[int, ...], list[Any]]] = {}
+        #: for a kind of batch that fits: the predictions as symbolic tensors, or None if no target is compared
+        self.checked: dict[Any, Any] = {}
         self._connected = self.doubted = False
         self.train = self._repeated(self._train, self._eager)
         self.test = self._repeated(self._test, self._eager)
@@ -145,12 +136,12 @@ class Steps:
         with self.use.step:
             for watch in self.watchers:
                 watch(batch)
-            self._note("train", self.train(*batch))
+            self._note("train", self.train.arrays(*batch))
 
     def look(self, *batch: Any) -> None:
         """Test on one batch of arrays."""
         with self.use.step:
-            self._note("test", self.test(*batch))
+            self._note("test", self.test.arrays(*batch))
 
     def _note(self, which: str, values: Any) -> None:
         if values:
@@ -171,9 +162,18 @@ class Steps:
         return self._changes[1]
 
     @property
+    def loss(self) -> Any:
+        """The loss, or those of several outputs as they were given."""
+        return self.objectives.loss
+
+    @property
     def measures(self) -> list[metrics.Metric]:
-        """The running loss, then the metrics as `compile` lists them."""
-        return [self.loss_tracker, *self.metrics, *self.weighted]
+        """The running loss, those of several outputs, and the metrics of `compile`, in the order of `evaluate`."""
+        return [self.loss_tracker, *self.objectives.tracked]
+
+    def label(self, metric: metrics.Metric) -> str:
+        """What a metric is called in logs."""
+        return self.objectives.labels.get(metric, metric.name)
 
     @property
     def run_eagerly(self) -> bool:
@@ -186,15 +186,15 @@ class Steps:
         self.train = self._repeated(self._train, value)
         self.test = self._repeated(self._test, value)
 
-    def settle(self) -> None:
-        """Note, once the model has its weights, which of them learn, are penalised, are constrained; and the loss."""
+    def settle(self, outputs: Any = None) -> None:
+        """Note, once the model has its weights, which of them learn, are penalised, are constrained; and the loss of
+        each of the outputs, if it is known what the model gives."""
+        if outputs is not None:
+            self._settle_outputs(outputs)
         if self.settled:
             return
         self.settled = True
         self.gather()
-        added = any(layer.adds_loss for layer in self.model.walk())
-        if self.loss is None and not added and not self.owns("compute_loss"):
-            self.loss = losses.default_for(self.model)
         self.params = self.model.learning_weights(self.trainable)
         learn = set(self.params)
         for layer in self.model.walk():
@@ -202,6 +202,14 @@ class Steps:
             self.constraints.update(layer.constraints)
         if self.penalty is not None:
             self.penalties += [(self.penalty, w) for w in self.params if w.ndim > 1]
+
+    def _settle_outputs(self, outputs: Any) -> None:
+        """Say which output has which loss and metrics. One output without a loss has the one that fits its end."""
+        objectives = self.objectives
+        objectives.settle(outputs, self.model.name)
+        if objectives.loss is None and len(objectives.each) == 1 and not self.owns("compute_loss"):
+            if not any(layer.adds_loss for layer in self.model.walk()):
+                objectives.use(losses.default_for(self.model))
 
     def prepare(self) -> None:
         """Give the optimizer the weights that learn, before the first training step."""
@@ -215,29 +223,38 @@ class Steps:
         if [id(p) for p in self.optimizer.params] != [id(p) for p in self.params]:
             self.optimizer.build(self.params)
 
-    def loss_of(
-        self, y: gn.Tensor, y_pred: gn.Tensor, sample_weight: gn.Tensor | None, mask: gn.Tensor | None = None
-    ) -> gn.Tensor:
+    def loss_of(self, y: Any, y_pred: Any, sample_weight: Any, mask: gn.Tensor | None = None) -> gn.Tensor:
         """The loss of one batch, with penalties and what layers added to it in this step."""
         terms = [regularizer(w) for regularizer, w in self.penalties]
         terms += phase.losses or ()
-        if self.loss is None:
+        total = self._compared(y, y_pred, sample_weight, mask)
+        if total is None:
             if not terms and not self.owns("compute_loss"):
                 raise ValueError(
                     f"'{self.model.name}' has no loss: give compile one, or let a layer call add_loss in its call."
                 )
             total = terms.pop(0) if terms else gn.tensor(0.0, dtype=self.model.dtype)
-        else:
-            with gn.region(self.loss.name, "Loss"):
-                if mask is not None:
-                    sample_weight = masks.loss_weight(mask, sample_weight, self.loss.reduction)
-                total = self.loss(y, y_pred, sample_weight)
-                if total.shape != ():
-                    total = gn.mean(total)
-                if self.loss_weight is not None:
-                    total = total * self.loss_weight
         for term in terms:
             total = total + term.astype(total.dtype)
+        return total
+
+    def _compared(self, y: Any, y_pred: Any, sample_weight: Any, mask: gn.Tensor | None) -> gn.Tensor | None:
+        """The losses of the outputs, each times its weight, as one number; None if there are none."""
+        self._settle_outputs(y_pred)
+        if not self.objectives.compares:
+            return None
+        total = None
+        for objective, true, pred, weight in self.objectives.matched(y, y_pred, sample_weight):
+            if objective.loss is None:
+                continue
+            value = objective.value(true, pred, weight, mask)
+            if objective.tracker is not None:
+                with gn.no_grad():
+                    rows = float(pred.shape[0])
+                    objective.tracker.add(value * rows, rows)
+            if objective.weight is not None:
+                value = value * objective.weight
+            total = value if total is None else total + value.astype(total.dtype)
         return total
 
     def computed_loss(self, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool) -> gn.Tensor:
@@ -284,32 +301,18 @@ class Steps:
                     waiting.append(other)
         return False
 
-    def follow(self, loss: gn.Tensor, y_pred: gn.Tensor) -> None:
+    def follow(self, loss: gn.Tensor, y_pred: Any) -> None:
         """Take the loss of a batch into the running one; it counts as often as the batch has rows."""
-        first = y_pred
-        while not isinstance(first, gn.Tensor):
-            first = next(iter(first.values() if isinstance(first, dict) else first))
+        first = y_pred if isinstance(y_pred, gn.Tensor) else as_leaves(y_pred)[0]
         rows = float(first.shape[0]) if first.ndim else 1.0
         self.loss_tracker.add(loss * rows, rows)
 
-    def update_metrics(
-        self, y: gn.Tensor, y_pred: gn.Tensor, sample_weight: gn.Tensor | None, mask: gn.Tensor | None = None
-    ) -> None:
-        """Take a batch into the metrics that `compile` was given. Masked steps do not count."""
-        counts = None
-        if mask is not None:
-            counts, sample_weight = masks.metric_weight(mask), masks.metric_weight(mask, sample_weight)
-        for metric in self.metrics:
-            metric.update_state(y, y_pred, counts)
-        for metric in self.weighted:
-            metric.update_state(y, y_pred, sample_weight)
-
     def _measure(
-        self, which: str, x: gn.Tensor, y: Any, y_pred: gn.Tensor, sample_weight: Any, mask: gn.Tensor | None
+        self, which: str, x: Any, y: Any, y_pred: Any, sample_weight: Any, mask: gn.Tensor | None
     ) -> Any:
         """Update the metrics; what a model with a `compute_metrics` of its own says of them."""
         if not self.owns("compute_metrics"):
-            self.update_metrics(y, y_pred, sample_weight, mask)
+            self.objectives.update(y, y_pred, sample_weight, mask)
             return None
         self._mask = mask
         try:
@@ -317,9 +320,9 @@ class Steps:
         finally:
             self._mask = None
 
-    def measured(self, y: gn.Tensor, y_pred: gn.Tensor, sample_weight: gn.Tensor | None) -> dict[str, gn.Tensor]:
+    def measured(self, y: Any, y_pred: Any, sample_weight: Any) -> dict[str, gn.Tensor]:
         """Update the metrics that `compile` was given, and give the running values of all."""
-        self.update_metrics(y, y_pred, sample_weight, self._mask)
+        self.objectives.update(y, y_pred, sample_weight, self._mask)
         return dict(self.model.get_metrics_result())
 
     def gather(self) -> None:
@@ -353,8 +356,18 @@ class Steps:
         found: dict[str, Any] = {}
         for metric in self.reported:
             result = metric.result()
-            found.update(result if isinstance(result, dict) else {metric.name: result})
+            found.update(self._labelled(metric, result if isinstance(result, dict) else {metric.name: result}))
         return found
+
+    def _labelled(self, metric: metrics.Metric, results: dict[str, Any]) -> dict[str, Any]:
+        """Results of a metric by their names in logs."""
+        label = self.label(metric)
+        if label == metric.name:
+            return results
+        if len(results) == 1 and metric.name in results:
+            return {label: results[metric.name]}
+        before = label.removesuffix(metric.name)
+        return {f"{before}{key}": value for key, value in results.items()}
 
     def whole_gradient(self) -> AbstractContextManager[Any]:
         """A block in which what depends on the weights that learn does not leave the graph without an error.
@@ -366,7 +379,7 @@ class Steps:
             return nullcontext()
         return differentiating(f"the training of '{self.model.name}'", self.params, everywhere=False)
 
-    def train_step(self, x: gn.Tensor, y: Any, sample_weight: gn.Tensor | None) -> Any:
+    def train_step(self, x: Any, y: Any, sample_weight: Any) -> Any:
         """One step: predictions, loss, gradients, new values of everything."""
         params, iteration = self.params, self.optimizer.count
         with running(True, iteration, losses=[]), self.whole_gradient():
@@ -380,7 +393,7 @@ class Steps:
             self.follow(loss, y_pred)
             return self._measure("train", x, y, y_pred, sample_weight, mask)
 
-    def test_step(self, x: gn.Tensor, y: Any, sample_weight: gn.Tensor | None) -> Any:
+    def test_step(self, x: Any, y: Any, sample_weight: Any) -> Any:
         """Predictions and loss, without learning. History is kept: the loss asks what the prediction was made from."""
         with running(False, losses=[]):
             y_pred = self.model(x, training=False)
@@ -416,5 +429,5 @@ class Steps:
             if self.owns("get_metrics_result"):
                 values = {k: logged(v) for k, v in self.model.get_metrics_result().items()}
             else:
-                values = {k: v for m in self.reported for k, v in m.logged().items()}
+                values = {k: v for m in self.reported for k, v in self._labelled(m, m.logged()).items()}
         return {**values, **self.latest}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-import weakref
 from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
@@ -13,33 +11,31 @@ from typing import Any
 import numpy as np
 
 import graphnet as gn
-from graphnet.nn import data, feeding, losses, masks, optimizers, regularizers, seeds
+from graphnet.nn import feeding, masks, seeds
 from graphnet.nn import metrics as metric_table
 from graphnet.nn.callbacks import CallbackList, as_list
-from graphnet.nn.checking import check_fit, checked_rows, kind_of, unchanged_on_error
+from graphnet.nn.checking import check_fit, checked_rows, inputs_of, kind_of, unchanged_on_error
+from graphnet.nn.compiling import optimizer_for, penalty_of, take
 from graphnet.nn.data import Batches, whole
 from graphnet.nn.gone import Gone
 from graphnet.nn.history import History
 from graphnet.nn.interrupt import Interruption
 from graphnet.nn.layer import Layer
-from graphnet.nn.lookup import unknown
-from graphnet.nn.loops import look_through, too_short, train_epochs
+from graphnet.nn.loops import frequency, look_through, predict_through, train_epochs
+from graphnet.nn.objectives import Objectives
+from graphnet.nn.outputs import ONE
 from graphnet.nn.own import default, unpacked
 from graphnet.nn.phase import phase, running
 from graphnet.nn.progress import shown
 from graphnet.nn.repeated import Repeated
 from graphnet.nn.run import Run
 from graphnet.nn.saveable import Saveable
-from graphnet.nn.shapes import TRIALS, flat, merged_shapes, shapes_of, with_shapes
+from graphnet.nn.shapes import TRIALS, flat, merged_shapes, named_shapes, shapes_of, with_shapes
 from graphnet.nn.showing import Showing
-from graphnet.nn.sparse import rows_of
 from graphnet.nn.step import Steps
 from graphnet.nn.streams import is_stream
+from graphnet.nn.structures import as_leaves, is_array, mapped
 from graphnet.nn.using import alone, use_of
-
-#: the model that each optimizer was given to
-_owners: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
-PENALTIES = {"ridge": regularizers.Ridge, "lasso": regularizers.Lasso}
 
 
 class Model(Saveable, Showing, Layer):
@@ -52,6 +48,8 @@ class Model(Saveable, Showing, Layer):
     predict_generator = Gone("predict takes generators")
     export = Gone("save(path) writes .keras and .graphnet; graph() gives its graph")
 
+    #: whether it can be given several arrays, or gives several
+    takes_several = True
     steps: Steps | None = None
     _predictor: Repeated | None = None
     history: History | None = None
@@ -107,7 +105,7 @@ class Model(Saveable, Showing, Layer):
 
     @property
     def loss(self) -> Any:
-        """The loss, or None before it is known."""
+        """The loss, or None before it is known; for several outputs, the losses as `compile` was given them."""
         return self.steps.loss if self.steps is not None else None
 
     @property
@@ -120,7 +118,8 @@ class Model(Saveable, Showing, Layer):
     @property
     def metrics_names(self) -> list[str]:
         """Their names, in the order of what `evaluate` gives."""
-        return [metric.name for metric in self.metrics]
+        steps = self.steps
+        return [steps.label(metric) if steps is not None else metric.name for metric in self.metrics]
 
     @property
     def compiled(self) -> bool:
@@ -151,7 +150,7 @@ class Model(Saveable, Showing, Layer):
         """What is known of its input (`shape`, `dtype`, `name`), in a list; None before it is built."""
         if not self.built or self.built_shape is None:
             return None
-        return [SimpleNamespace(shape=self.built_shape, dtype=self.dtype, name="x")]
+        return [SimpleNamespace(shape=s, dtype=self.dtype, name=name) for name, s in named_shapes(self.built_shape, "x")]
 
     @property
     def outputs(self) -> list[Any] | None:
@@ -159,9 +158,7 @@ class Model(Saveable, Showing, Layer):
         shape = self.output_shape
         if not self.built or shape is None:
             return None
-        several = isinstance(shape, list) or (shape and not all(n is None or isinstance(n, int) for n in shape))
-        shapes = list(shape.values() if isinstance(shape, dict) else shape) if several else [shape]
-        return [SimpleNamespace(shape=s, dtype=self.dtype, name=self.name) for s in shapes]
+        return [SimpleNamespace(shape=s, dtype=self.dtype, name=name) for name, s in named_shapes(shape, self.name)]
 
     def compile(
         self,
@@ -187,6 +184,11 @@ class Model(Saveable, Showing, Layer):
         the weights of the samples. Without a loss it is the cross-entropy after a final softmax or sigmoid, for targets
         that are labels or one-hot, else the mean squared error.
 
+        For a model that gives several tensors, in a list, tuple or dict, `loss`, `loss_weights`, `metrics` and
+        `weighted_metrics` are lists or dicts like it, as in `loss={"a": "mse", "b": "bce"}` and
+        `metrics={"a": ["mae"]}`; one loss is that of all. An output whose loss is None, or that a dict leaves out, has
+        none. Logs have `loss`, the sum, and each loss and metric, as `a_loss` and `a_mae`.
+
         In the words of the library this one grew from: `learning_rate` alone means plain gradient descent (`SGD`), and
         `penalty` (or `regularization`) "ridge" or "lasso" with `weight_penalty` l adds a term to the loss whose
         gradient is `l * w` or `l * sign(w)` for every matrix of weights w, biases excepted. Keras'
@@ -194,8 +196,8 @@ class Model(Saveable, Showing, Layer):
 
         After a few steps on batches of one shape the step is compiled (`gn.compile`), with the same results;
         `run_eagerly=True` (or `jit_compile=False`) leaves it as it is written, for a debugger. `steps_per_execution` k
-        calls the hooks of batches once for k of them. `loss_weights` multiplies the loss, penalties excepted: a number,
-        or a list or dict of one. `auto_scale_loss` is Keras' word for half precision, and changes nothing.
+        calls the hooks of batches once for k of them. `loss_weights` multiplies the losses, penalties excepted: a
+        number, or one for each output. `auto_scale_loss` is Keras' word for half precision, and changes nothing.
 
         Which layers are trainable is read here: a change counts after the next `compile`. Where layers call `add_loss`,
         or the model has a `compute_loss` of its own, there is no loss but theirs unless one is given.
@@ -203,47 +205,19 @@ class Model(Saveable, Showing, Layer):
         Raises `ValueError` for an unknown word, with the nearest known one; and for an optimizer that another model
         has.
         """
-        if penalty is not None and regularization is not None and penalty != regularization:
-            raise ValueError(f"penalty={penalty!r} and regularization={regularization!r} say the same thing: give one.")
-        kind = penalty if penalty is not None else regularization
-        if kind is not None and kind not in PENALTIES:
-            raise unknown("penalty", kind, PENALTIES)
-        if kind is None and weight_penalty is not None:
-            raise ValueError(f"weight_penalty={weight_penalty!r} needs penalty='ridge' or penalty='lasso'.")
-        made = PENALTIES[kind](0.01 if weight_penalty is None else weight_penalty) if kind is not None else None
-        if learning_rate is not None:
-            if optimizer == "rmsprop":
-                optimizer = optimizers.SGD(learning_rate)
-            else:
-                optimizer = optimizers.get(optimizer)
-                optimizer.learning_rate = learning_rate
+        made = penalty_of(penalty, regularization, weight_penalty)
         if jit_compile not in (True, False, "auto"):
             raise ValueError(f"jit_compile is True, False or 'auto'; received {jit_compile!r}.")
         if run_eagerly not in (True, False):
             raise ValueError(f"run_eagerly is True or False; received {run_eagerly!r}.")
-        weight = _one_number(loss_weights)
         together = whole(steps_per_execution, "steps_per_execution")
-        chosen = optimizers.get(optimizer)
-        if self._taken_by_another(chosen) is not None:
-            gc.collect()  # a model that nobody has any more does not count
-        other = self._taken_by_another(chosen)
-        if other is not None:
-            raise ValueError(
-                f"this optimizer ({chosen.name}) trains '{other.name}': what it remembers belongs to the weights of "
-                f"one model. Give '{self.name}' one of its own, as in {type(chosen).__name__}(learning_rate=...)."
-            )
-        plain = [metric_table.get(m) for m in as_list(metrics)]
-        weighted = [metric_table.get(m) for m in as_list(weighted_metrics)]
-        chosen.clear()
-        _owners[chosen] = weakref.ref(self)
+        chosen = optimizer_for(self, optimizer, learning_rate)
+        objectives = Objectives(loss, loss_weights, metrics, weighted_metrics)
+        if not self.takes_several:
+            objectives.settle(ONE, self.name)
+        take(self, chosen)
         self._predictor = None
-        eager = run_eagerly or jit_compile is False
-        self.steps = Steps(self, chosen, losses.get(loss), plain, weighted, made, eager, weight, together)
-
-    def _taken_by_another(self, optimizer: Any) -> Any:
-        """The other model that an optimizer belongs to, or None."""
-        other = _owners.get(optimizer, lambda: None)()
-        return other if other is not None and other is not self and other.optimizer is optimizer else None
+        self.steps = Steps(self, chosen, objectives, made, run_eagerly or jit_compile is False, together)
 
     def _compiled(self) -> Steps:
         if self.steps is None:
@@ -273,10 +247,10 @@ class Model(Saveable, Showing, Layer):
             )
         return found
 
-    def predicted_spec(self, x: np.ndarray) -> gn.Tensor:
-        """The model's output for `x` as a symbolic tensor: its shape and dtype, or an error if `x` does not fit."""
+    def predicted_spec(self, x: Any) -> Any:
+        """The model's outputs for `x` as symbolic tensors: their shapes and dtypes, or an error if `x` does not fit."""
         with running(False, losses=[]):
-            return self(gn.input(x.shape, x.dtype))
+            return self(mapped(x, lambda a: gn.input(a.shape, a.dtype)))
 
     def fit(
         self,
@@ -352,7 +326,7 @@ class Model(Saveable, Showing, Layer):
                 epochs if iterations is None else iterations, "epochs" if iterations is None else "iterations", 0
             )
             initial_epoch = whole(initial_epoch, "initial_epoch", 0)
-            validates = _frequency(validation_freq)
+            validates = frequency(validation_freq)
             every = whole(print_every, "print_every") if print_every is not None else 1
             if iterations is not None:
                 shuffle, every = False, every if print_every is not None else max(1, epochs // 10)
@@ -363,7 +337,7 @@ class Model(Saveable, Showing, Layer):
             elif validation_split:
                 (x, y, sample_weight), held = feeding.split_off(self, x, y, sample_weight, validation_split)
             if iterations is not None and not is_stream(x):
-                batch_size = max(1, len(data.as_array(x, "x", self.dtype)))
+                batch_size = max(1, len(as_leaves(inputs_of(self, x, "x", y))[0]))
             options: dict[str, Any] = {
                 "batch_size": batch_size,
                 "steps": steps_per_epoch,
@@ -449,8 +423,10 @@ class Model(Saveable, Showing, Layer):
 
     def predict(
         self, x: Any, batch_size: int | None = None, verbose: Any = 0, steps: int | None = None, callbacks: Any = None
-    ) -> np.ndarray:
-        """The outputs for the rows of `x`, as an array. Silent unless `verbose`; no rows give no rows.
+    ) -> Any:
+        """The outputs for the rows of `x`, as an array, or several in the containers in which the model gives them.
+
+        Silent unless `verbose`; no rows give no rows.
 
         `x` can also give batches of rows, alone or with targets, which are not looked at.
         """
@@ -462,36 +438,19 @@ class Model(Saveable, Showing, Layer):
         batches = feeding.predicted(self, x, batch_size, steps)
         progress = shown(0 if verbose == "auto" else verbose, 1, callbacks)
         listed = CallbackList([*as_list(callbacks), *progress], self, {"steps": batches.steps, "verbose": verbose})
-        if isinstance(batches, Batches) and len(batches.x) == 0:
-            spec = self.predicted_spec(batches.x)
-            return np.zeros((0, *spec.shape[1:]), spec.dtype)
-        outputs = []
-        self.stop_predicting = False
-        begins, ends = listed.called("on_predict_batch_begin"), listed.called("on_predict_batch_end")
-        with listed.around("predict"):
-            for number, (xb, _, _) in enumerate(batches.epoch()):
-                if begins:
-                    listed.call("on_predict_batch_begin", number, {})
-                outputs.append(self._predicted(xb))
-                if ends:
-                    listed.call("on_predict_batch_end", number, {"outputs": outputs[-1]})
-                if self.stop_predicting:
-                    break
-        if not outputs:
-            raise ValueError("x gave no batch: an iterator or generator can be gone through only once.")
-        if batches.short and not self.stop_predicting:
-            too_short(batches, "steps")
-        return np.concatenate(outputs)
+        if isinstance(batches, Batches) and batches.rows == 0:
+            return mapped(self.predicted_spec(batches.x), lambda t: np.zeros((0, *t.shape[1:]), t.dtype))
+        return predict_through(self, batches, listed)
 
-    def _predicted(self, x: np.ndarray) -> np.ndarray:
+    def _predicted(self, x: Any) -> Any:
         if self._predictor is None:
             self._predictor = Repeated(
                 self._forward, f"'{self.name}'", self.steps is not None and self.steps.run_eagerly
             )
         with use_of(self).step:
-            return self._predictor(x)[0]
+            return self._predictor(x)
 
-    def _forward(self, x: gn.Tensor) -> gn.Tensor:
+    def _forward(self, x: Any) -> Any:
         with gn.no_grad(), running(False, losses=[]):
             return self.predict_step(x)
 
@@ -557,7 +516,9 @@ class Model(Saveable, Showing, Layer):
             return float(self.evaluate(x, target, verbose=0, return_dict=True)["loss"])
         if target is None:
             raise ValueError("score compares predictions with targets: give target.")
-        xs, ys, _ = checked_rows(self, rows_of(x, "x", self.dtype), target)
+        xs, ys, _ = checked_rows(self, x, target)
+        if not is_array(ys) or not isinstance(self.predicted_spec(xs), gn.Tensor):
+            raise ValueError("score compares one output with one array of targets: evaluate takes several.")
         found = metric_table.get(metric)
         with gn.no_grad():
             for xb, yb, _ in Batches(xs, ys, None, 256).epoch():
@@ -606,9 +567,9 @@ class Model(Saveable, Showing, Layer):
             steps.look(*rows)
             return _answer(steps.logs("test"), return_dict)
 
-    def predict_on_batch(self, x: Any) -> np.ndarray:
+    def predict_on_batch(self, x: Any) -> Any:
         """The outputs for these rows, in one batch."""
-        return self._predicted(data.as_array(x, "x", self.dtype))
+        return self._predicted(feeding.predicted(self, x, None, None, dense=True).x)
 
     @default
     def reset_states(self) -> None:
@@ -631,27 +592,3 @@ def _answer(logs: dict[str, float], return_dict: bool) -> Any:
         return logs
     values = list(logs.values())
     return values[0] if len(values) == 1 else values or None
-
-
-def _one_number(loss_weights: Any) -> float | None:
-    """`loss_weights` of a model with one output: a number, or a list or dict of one."""
-    if loss_weights is None:
-        return None
-    given = list(loss_weights.values()) if isinstance(loss_weights, dict) else loss_weights
-    if isinstance(given, (list, tuple)) and len(given) == 1:
-        given = given[0]
-    given = given.item() if isinstance(given, np.generic) else given
-    if isinstance(given, bool) or not isinstance(given, (int, float)) or not np.isfinite(given):
-        raise ValueError(
-            f"loss_weights is a number, or a list or dict of one, as there is one output; received {loss_weights!r}."
-        )
-    return float(given)
-
-
-def _frequency(freq: Any) -> Callable[[int], bool]:
-    """Whether an epoch, counted from 1, is one to validate in: every so many, or those that are listed."""
-    if isinstance(freq, (list, tuple, set, range)):
-        wanted = {whole(n, "an epoch in validation_freq") for n in freq}
-        return lambda epoch: epoch in wanted
-    every = whole(freq, "validation_freq")
-    return lambda epoch: epoch % every == 0

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 import graphnet as gn
-from graphnet.nn.data import as_array
+from graphnet.nn.arrays import as_array
 from graphnet.nn.layer import Layer
 from graphnet.nn.layers.core import table
 from graphnet.nn.layers.normalization import places
