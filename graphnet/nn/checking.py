@@ -16,6 +16,7 @@ from graphnet.nn.arrays import check_finite, class_weights, is_finite, weightles
 from graphnet.nn.layer import Layer
 from graphnet.nn.sparse import SparseRows
 from graphnet.nn.structures import (
+    Spec,
     arranged,
     as_leaves,
     beside,
@@ -173,13 +174,13 @@ def check_fit(
             steps.objectives.check(y, outputs, w, metrics=steps.uses_metrics(training))
         if not steps.doubted and steps.uses_loss(training):
             steps.doubted = True
-            for doubt in check_probabilities(steps, x, outputs):
+            for doubt in check_probabilities(steps, x):
                 warn(doubt)
 
 
 def _shapes_fit(steps: Any, x: Any, y: Any, training: bool, what: str) -> Any:
-    """The predictions as symbolic tensors, for which loss and metrics are tried on shapes alone; None if nothing
-    compares them with targets."""
+    """The specs of the predictions, for which loss and metrics are tried on shapes alone; None if nothing compares them
+    with targets."""
     model = steps.model
     if steps.owns("train_step" if training else "test_step"):
         steps.settle(model.predicted_spec(x) if type(model).call is not Layer.call else None)
@@ -202,7 +203,7 @@ def _shapes_fit(steps: Any, x: Any, y: Any, training: bool, what: str) -> Any:
     outputs = mapped(pred, lambda t: gn.input(t.shape, t.dtype))
     true = mapped(y, lambda a: gn.input(a.shape, a.dtype))
     steps.objectives.prepare(true, outputs, losses, metrics)
-    return outputs
+    return mapped(outputs, Spec)
 
 
 def _check_numbers(steps: Any, x: Any, y: Any, w: Any, training: bool, what: str) -> None:

@@ -14,12 +14,12 @@ import numpy as np
 from graphnet.extras import install
 from graphnet.nn import optimizers, regularizers, seeds
 from graphnet.nn.crossentropy import sigmoid_input, softmax_input
-from graphnet.nn.structures import split
 from graphnet.nn.layers import Dense, Dropout, Input
 from graphnet.nn.losses import Loss
 from graphnet.nn.losses import get as get_loss
 from graphnet.nn.sequential import Sequential
 from graphnet.nn.sparse import rows_of
+from graphnet.nn.structures import split
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin

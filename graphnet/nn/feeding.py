@@ -9,7 +9,7 @@ import numpy as np
 from graphnet.nn.checking import check_fit, checked_rows, inputs_of, kind_of
 from graphnet.nn.data import Batch, Batches, Source
 from graphnet.nn.streams import Stream, is_stream
-from graphnet.nn.structures import split
+from graphnet.nn.structures import mapped, same_rows, split
 
 
 def fed(
@@ -43,10 +43,10 @@ def fed(
             return rows
 
         return Stream(x, check, steps, anew, rng if shuffle else None, f"{what}x")
-    if y is None and not model.takes_several and isinstance(x, tuple) and len(x) in (2, 3):
-        if all(hasattr(one, "shape") for one in x):
-            names = ", ".join(["x", "y", "sample_weight=w"][: len(x)])
-            raise ValueError(f"{what}x is a tuple of {len(x)} arrays: give them one by one, as in fit({names}).")
+    alone = y is None and not model.takes_several and isinstance(x, tuple) and len(x) in (2, 3)
+    if alone and all(hasattr(one, "shape") for one in x):
+        names = ", ".join(["x", "y", "sample_weight=w"][: len(x)])
+        raise ValueError(f"{what}x is a tuple of {len(x)} arrays: give them one by one, as in fit({names}).")
     rows = checked_rows(model, x, y, sample_weight, class_weight, what=what)
     return Batches(*rows, batch_size, shuffle, rng, steps, anew)
 

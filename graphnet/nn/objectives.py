@@ -36,6 +36,11 @@ class Objective:
         self.tracker: Mean | None = None
 
     @property
+    def place(self) -> str:
+        """Where the output stands, in an error."""
+        return _place(self.path)
+
+    @property
     def compares(self) -> bool:
         """Whether anything asks for its targets."""
         return self.loss is not None or bool(self.metrics) or bool(self.weighted)
@@ -176,7 +181,7 @@ class Objectives:
         for objective, true in zip(self.each, ys, strict=True):
             if true is None and objective.compares:
                 raise ValueError(
-                    f"targets are missing for the output {_place(objective.path)}, which has a loss or metrics: "
+                    f"targets are missing for the output {objective.place}, which has a loss or metrics: "
                     f"{skeleton(y_pred, 'y')}."
                 )
         return zip(self.each, ys, flat(y_pred), ws, strict=True)

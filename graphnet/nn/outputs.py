@@ -10,7 +10,6 @@ from typing import Any
 from graphnet.nn.lookup import checked_name, nearest
 from graphnet.nn.structures import described
 
-
 #: stands for the output of a model that gives one tensor
 ONE = object()
 

@@ -44,6 +44,7 @@ class Sequential(Model):
     """
 
     supports_masking = True
+    takes_several = False
 
     def __init__(self, layers: Any = None, trainable: bool = True, name: str | None = None):
         super().__init__(name=name, trainable=trainable)

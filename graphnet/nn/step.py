@@ -68,7 +68,7 @@ class Steps:
         self.params: list[gn.Parameter] = []
         self.constraints: dict[gn.Parameter, Any] = {}
         self.penalties: list[tuple[Any, gn.Parameter]] = []
-        #: for a kind of batch that fits: the predictions as symbolic tensors, or None if no target is compared
+        #: for a kind of batch that fits: the specs of the predictions, or None if no target is compared
         self.checked: dict[Any, Any] = {}
         self._connected = self.doubted = False
         self.train = self._repeated(self._train, self._eager)
@@ -207,9 +207,10 @@ class Steps:
         """Say which output has which loss and metrics. One output without a loss has the one that fits its end."""
         objectives = self.objectives
         objectives.settle(outputs, self.model.name)
-        if objectives.loss is None and len(objectives.each) == 1 and not self.owns("compute_loss"):
-            if not any(layer.adds_loss for layer in self.model.walk()):
-                objectives.use(losses.default_for(self.model))
+        if objectives.loss is not None or len(objectives.each) != 1 or self.owns("compute_loss"):
+            return
+        if not any(layer.adds_loss for layer in self.model.walk()):
+            objectives.use(losses.default_for(self.model))
 
     def prepare(self) -> None:
         """Give the optimizer the weights that learn, before the first training step."""
@@ -307,9 +308,7 @@ class Steps:
         rows = float(first.shape[0]) if first.ndim else 1.0
         self.loss_tracker.add(loss * rows, rows)
 
-    def _measure(
-        self, which: str, x: Any, y: Any, y_pred: Any, sample_weight: Any, mask: gn.Tensor | None
-    ) -> Any:
+    def _measure(self, which: str, x: Any, y: Any, y_pred: Any, sample_weight: Any, mask: gn.Tensor | None) -> Any:
         """Update the metrics; what a model with a `compute_metrics` of its own says of them."""
         if not self.owns("compute_metrics"):
             self.objectives.update(y, y_pred, sample_weight, mask)

@@ -20,9 +20,18 @@ from graphnet.nn.sparse import SparseRows, is_sparse, rows_of
 SOME = 9
 
 
+class Spec:
+    """The shape and dtype of a tensor."""
+
+    __slots__ = ("dtype", "shape")
+
+    def __init__(self, t: Any):
+        self.shape, self.dtype = t.shape, t.dtype
+
+
 def is_array(value: Any) -> bool:
-    """Whether `value` is an array, a tensor or the rows of a sparse matrix."""
-    return value.__class__ is np.ndarray or isinstance(value, (gn.Tensor, np.ndarray, SparseRows))
+    """Whether `value` is an array, a tensor, the spec of one, or the rows of a sparse matrix."""
+    return value.__class__ is np.ndarray or isinstance(value, (gn.Tensor, np.ndarray, SparseRows, Spec))
 
 
 def is_several(value: Any, rows: int | None = None, listed: bool = True) -> bool:
@@ -187,9 +196,7 @@ def check_rows(x: Any, y: Any, w: Any) -> int:
             raise ValueError(f"x and y have one row per sample each: {what} has {rows} rows, {at} has {len(ys)}.")
     for at, ws in placed(w, "sample_weight"):
         if len(ws) != rows:
-            raise ValueError(
-                f"sample_weight has one number per row of x: {what} has {rows} rows, {at} has {len(ws)}."
-            )
+            raise ValueError(f"sample_weight has one number per row of x: {what} has {rows} rows, {at} has {len(ws)}.")
     if rows == 0:
         shape = as_leaves(x)[0].shape
         raise ValueError(f"{what} has no rows (its shape is {shape}): a step needs at least one.")

@@ -150,7 +150,8 @@ class Model(Saveable, Showing, Layer):
         """What is known of its input (`shape`, `dtype`, `name`), in a list; None before it is built."""
         if not self.built or self.built_shape is None:
             return None
-        return [SimpleNamespace(shape=s, dtype=self.dtype, name=name) for name, s in named_shapes(self.built_shape, "x")]
+        named = named_shapes(self.built_shape, "x")
+        return [SimpleNamespace(shape=s, dtype=self.dtype, name=name) for name, s in named]
 
     @property
     def outputs(self) -> list[Any] | None:

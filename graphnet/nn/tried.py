@@ -14,8 +14,10 @@ import numpy as np
 import graphnet as gn
 from graphnet.nn import masks, seeds
 from graphnet.nn.crossentropy import sigmoid_input, softmax_input
-from graphnet.nn.data import weightless
+from graphnet.nn.outputs import flat
 from graphnet.nn.phase import running
+from graphnet.nn.sparse import SparseRows
+from graphnet.nn.structures import mapped, part
 
 #: rows of a trial
 ROWS = 32
@@ -56,18 +58,18 @@ def unmoved(model: Any) -> Iterator[None]:
             layer._losses = kept
 
 
-def copes(steps: Any, x: np.ndarray, y: np.ndarray | None, w: np.ndarray | None) -> bool:
+def copes(steps: Any, x: Any, y: Any, w: Any) -> bool:
     """Whether loss and gradients of these rows, which hold numbers that are not finite, are finite all the same."""
     model = steps.model
-    given = [None if a is None else gn.tensor(a) for a in (x, y, w)]
+    given = [mapped(a, gn.tensor) for a in (x, y, w)]
     try:
         with np.errstate(all="ignore"), unmoved(model), running(False, losses=[]):
             y_pred = model(given[0], training=False)
             if steps.owns("compute_loss"):
                 loss = steps.computed_loss(given[0], given[1], y_pred, given[2], False)
             else:
-                if y is not None and steps.loss is not None:
-                    steps.loss.check(y if w is None else y[~weightless(w)], y_pred.shape)
+                if y is not None:
+                    steps.objectives.check(y, y_pred, w, metrics=False)
                 loss = steps.loss_of(given[1], y_pred, given[2], masks.noted(model))
             found = [loss, *gn.gradients(loss, steps.params)] if loss.requires_grad else [loss]
             return all(bool(np.isfinite(np.asarray(t.numpy()).sum())) for t in found)
@@ -75,23 +77,50 @@ def copes(steps: Any, x: np.ndarray, y: np.ndarray | None, w: np.ndarray | None)
         return False
 
 
-def check_probabilities(steps: Any, x: np.ndarray) -> str | None:
-    """Raise `ValueError` if a loss of probabilities is given numbers that are none; a warning, if that may be so."""
-    loss, model = steps.loss, steps.model
-    if type(loss).__name__ not in PROBABLE or loss.is_own:
-        return None
-    y_pred = model.predicted_spec(x)
+def check_probabilities(steps: Any, x: Any) -> list[str]:
+    """Raise `ValueError` if a loss of probabilities is given numbers that are none; warnings, where that may be so."""
+    each = steps.objectives.each
+    asked = [o for o in each if type(o.loss).__name__ in PROBABLE and not o.loss.is_own]
+    if not asked:
+        return []
+    model = steps.model
+    predictions = dict(zip(each, flat(model.predicted_spec(x)), strict=True))
+    some: list[Any] = []
+
+    def tried() -> Any:
+        """The same predictions as numbers, for some rows."""
+        if not some:
+            with np.errstate(all="ignore"), unmoved(model), running(False, losses=[]), gn.no_grad():
+                some.append(flat(model(mapped(part(x, slice(ROWS)), _tensor), training=False)))
+        return some[0]
+
+    doubts = [
+        _doubt(model, o, predictions[o], lambda o=o: tried()[each.index(o)], len(each) > 1)  # type: ignore[misc]
+        for o in asked
+    ]
+    return [doubt for doubt in doubts if doubt]
+
+
+def _tensor(rows: Any) -> gn.Tensor:
+    return gn.tensor(rows.toarray() if isinstance(rows, SparseRows) else rows)
+
+
+def _doubt(model: Any, objective: Any, y_pred: gn.Tensor, tried: Any, several: bool) -> str | None:
+    """What there is to say of one output, whose numbers `tried` gives, and of its loss of probabilities."""
+    loss = objective.loss
     axis = getattr(loss, "axis", -1)
     bounded = sigmoid_input(y_pred) is not None or softmax_input(y_pred, axis) is not None
     last = model
     while getattr(last, "layers", None):
         last = last.layers[-1]
+    output = f"the output {objective.place}" if several else "the model"
     if getattr(loss, "from_logits", False):
         if not bounded:
             return None
+        ends = f"{output} ends" if several else f"'{last.name}' ends"
         return (
-            f"loss='{loss.name}' has from_logits=True, but the model gives probabilities: '{last.name}' ends with a "
-            "softmax or sigmoid, which would be applied twice. Leave one of them out."
+            f"loss='{loss.name}' has from_logits=True, but {output} gives probabilities: {ends} with a softmax or "
+            "sigmoid, which would be applied twice. Leave one of them out."
         )
     if bounded:
         return None
@@ -100,16 +129,16 @@ def check_probabilities(steps: Any, x: np.ndarray) -> str | None:
     end = "softmax" if wide else "sigmoid"
     logits = f", or give {type(loss).__name__}(from_logits=True) as the loss" if hasattr(loss, "from_logits") else ""
     try:
-        with np.errstate(all="ignore"), unmoved(model), running(False, losses=[]), gn.no_grad():
-            p = np.asarray(model(gn.tensor(x[:ROWS]), training=False).numpy())
+        p = np.asarray(tried().numpy())
     except Exception:
         return None
     if p.size and (p.min() < -1e-5 or p.max() > 1 + 1e-5):
+        now = "" if several else f" ('{last.name}' is {last.described()})"
         raise ValueError(
-            f"loss='{loss.name}' compares probabilities, from 0 to 1; the model gives numbers from {p.min():.3g} to "
-            f"{p.max():.3g}. End it with activation='{end}' ('{last.name}' is {last.described()}){logits}."
+            f"loss='{loss.name}' compares probabilities, from 0 to 1; {output} gives numbers from {p.min():.3g} to "
+            f"{p.max():.3g}. End it with activation='{end}'{now}{logits}."
         )
-    if word in UNBOUNDED:
+    if word in UNBOUNDED and not several:
         return (
             f"loss='{loss.name}' compares probabilities, but the model ends with activation '{word}' "
             f"('{last.name}'): end it with activation='{end}'{logits}."

@@ -13,6 +13,9 @@ from graphnet.nn.saving.state import fitting, optimizer_variables, without_slots
 from graphnet.nn.saving.tree import OWN, Maker, NoWord, written
 from graphnet.nn.training import Model
 
+#: words for losses that are not their names
+SHORT = ("bce", "kld", "mae", "mape", "mse", "msle")
+
 
 def compile_config(model: Any, dialect: str) -> dict[str, Any] | None:
     """The arguments of the model's `compile` in a dialect, or None if it was not compiled."""
@@ -24,12 +27,13 @@ def compile_config(model: Any, dialect: str) -> dict[str, Any] | None:
             f"Keras has no penalty={type(steps.penalty).__name__.lower()!r} in compile; kernel_regularizer= of the "
             "layers is its word for that."
         )
+    objectives = steps.objectives
     found = {
         "optimizer": written(steps.optimizer, dialect),
-        "loss": written(steps.loss, dialect),
-        "loss_weights": steps.loss_weight,
-        "metrics": [written(m, dialect) for m in steps.metrics] or None,
-        "weighted_metrics": [written(m, dialect) for m in steps.weighted] or None,
+        "loss": _losses(objectives.loss, objectives.words, dialect),
+        "loss_weights": objectives.weights,
+        "metrics": written(objectives.metrics, dialect) or None,
+        "weighted_metrics": written(objectives.weighted, dialect) or None,
         "run_eagerly": steps.run_eagerly,
         "steps_per_execution": steps.steps_per_execution,
         "jit_compile": "auto",
@@ -37,6 +41,18 @@ def compile_config(model: Any, dialect: str) -> dict[str, Any] | None:
     if dialect == OWN:
         found["penalty"] = written(steps.penalty, dialect)
     return found
+
+
+def _losses(loss: Any, words: Any, dialect: str) -> Any:
+    """Losses as they were given. In logs, those in a list are told apart by the words that were given for them."""
+    if isinstance(loss, dict):
+        return {key: _losses(one, words[key], dialect) for key, one in loss.items()}
+    if isinstance(loss, list):
+        return [
+            word if isinstance(word, str) and (dialect == OWN or word in SHORT) else _losses(one, word, dialect)
+            for one, word in zip(loss, words, strict=True)
+        ]
+    return written(loss, dialect)
 
 
 def compile_from(model: Any, config: Any, maker: Maker) -> None:
@@ -49,8 +65,8 @@ def compile_from(model: Any, config: Any, maker: Maker) -> None:
     if isinstance(loss, list) and len(loss) == 1:
         loss = loss[0]
     loss = maker.value(loss)
-    if isinstance(loss, (list, dict)):
-        raise Refused("it has several losses; graphnet has one.")
+    if isinstance(loss, (list, dict)) and not model.takes_several:
+        raise Refused(f"it has several losses, and '{model.name}' has one output.")
     if penalty is not None and not isinstance(penalty, Regularizer):
         raise Refused(f"its penalty is {str(penalty)[:60]}, not one of the regularizers.")
     if type(model).compile is not Model.compile and not _takes_all(model.compile):
@@ -63,8 +79,8 @@ def compile_from(model: Any, config: Any, maker: Maker) -> None:
         maker.value(config.get("optimizer"), "optimizers"),
         loss,
         loss_weights=config.get("loss_weights"),
-        metrics=_metrics(config.get("metrics"), maker),
-        weighted_metrics=_metrics(config.get("weighted_metrics"), maker),
+        metrics=_metrics(model, config.get("metrics"), maker),
+        weighted_metrics=_metrics(model, config.get("weighted_metrics"), maker),
         run_eagerly=config.get("run_eagerly") is True,
         steps_per_execution=config.get("steps_per_execution") or 1,
     )
@@ -83,14 +99,14 @@ def _takes_all(method: Any) -> bool:
     return True
 
 
-def _metrics(given: Any, maker: Maker) -> Any:
+def _metrics(model: Any, given: Any, maker: Maker) -> Any:
     """Metrics as `compile` takes them; Keras may list them once for each output."""
-    if given is None:
-        return None
+    if given is None or model.takes_several:
+        return maker.value(given)
     if isinstance(given, list) and len(given) == 1 and isinstance(given[0], list):
         given = given[0]
     if not isinstance(given, list) or any(isinstance(m, list) for m in given):
-        raise Refused("it has metrics for several outputs; graphnet has one.")
+        raise Refused(f"it has metrics for several outputs, and '{model.name}' has one.")
     return [maker.value(m) for m in given if m is not None]
 
 
