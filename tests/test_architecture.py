@@ -42,7 +42,7 @@ ORDER = """
 """.split()
 
 #: what `nn` may import from this package, besides itself: "" is what everybody can
-FOR_NN = {"", "mode", "node", "apply", "declare", "record", "ops", "graph", "viz"} | set(
+FOR_NN = {"", "mode", "node", "apply", "declare", "record", "ops", "containers", "graph", "viz"} | set(
     ORDER[: ORDER.index("datasets")]
 )
 

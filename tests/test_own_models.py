@@ -360,12 +360,27 @@ def test_properties():
 
 
 @pytest.mark.parametrize(
-    "x, y",
-    [((X, X), X[:, :1]), ([X, X], X[:, :1]), ({"a": X}, X[:, :1]), (X, {"a": X}), (X, [X[:, :1], X[:, :1]])],
+    ("x", "y", "text"),
+    [
+        ((X, X), X[:, :1], "x is a tuple of 2, and .* is a Sequential, which takes one array"),
+        ([X, X], X[:, :1], "x is a list of 2, and .* is a Sequential, which takes one array"),
+        ([X[:, 0], X[:, 1]], X[:, :1], "x is a list of 2, and .* is a Sequential, which takes one array"),
+        ({"a": X}, X[:, :1], "x is a dict with the keys 'a', and .* which takes one array"),
+        (
+            X,
+            {"a": X},
+            "y is a dict with the keys 'a', .* gives one tensor: give one array",
+        ),
+        (X, [X[:, :1], X[:, :1]], "y is a list of 2, for one output. .* gives one tensor: give one array"),
+    ],
 )
-def test_several_inputs_are_refused_by_name(x, y):
-    with pytest.raises(TypeError, match="models take one array of inputs and one of targets"):
-        made(nn.Sequential, "mse").fit(x, y, verbose=0)
+def test_a_sequential_takes_one_array(x, y, text):
+    for use in ("fit", "evaluate", "train_on_batch", "test_on_batch"):
+        with pytest.raises(TypeError, match=text):
+            getattr(made(nn.Sequential, "mse"), use)(x, y)
+
+
+def test_a_sequential_takes_rows_in_a_list():
     model = nn.Sequential([nn.Dense(1)])
     model.compile("sgd", "mse")
     model.fit([X[0], X[1]], [1.0, 2.0], verbose=0)  # rows in a list

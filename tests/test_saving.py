@@ -80,8 +80,8 @@ def test_settings_come_back(ending, tmp_path):
     assert [layer.trainable for layer in again.layers] == [False, True, True, True]
     assert again.optimizer.get_config() == model.optimizer.get_config()
     assert again.loss.get_config() == model.loss.get_config()
-    assert [m.name for m in again.steps.metrics] == ["accuracy"] and again.steps.run_eagerly
-    assert (again.steps.loss_weight, again.steps.steps_per_execution) == (0.5, 2)
+    assert [m.name for m in again.metrics[1:]] == ["accuracy"] and again.steps.run_eagerly
+    assert (again.steps.objectives.weights, again.steps.steps_per_execution) == (0.5, 2)
     assert again.layers[0].kernel_regularizer.l2 == 0.01
     assert gn.nn.load_model(tmp_path / f"m{ending}", compile=False).optimizer is None
 

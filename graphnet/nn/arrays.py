@@ -133,7 +133,7 @@ def is_finite(array: np.ndarray | None) -> bool:
         return bool(np.isfinite(array.sum())) or bool(np.isfinite(array).all())
 
 
-def check_finite(array: np.ndarray | None, what: str, hint: str = "") -> None:
+def check_finite(array: Any, what: str, hint: str = "") -> None:
     """Raise `ValueError` if `array` has a NaN or an infinity, saying where the first one is."""
     if array is None or is_finite(array):
         return

@@ -12,7 +12,7 @@ import numpy as np
 
 import graphnet as gn
 from graphnet.mode import warn
-from graphnet.nn.arrays import check_finite, class_weights, is_finite, weightless
+from graphnet.nn.arrays import as_array, check_finite, class_weights, is_finite, weightless
 from graphnet.nn.layer import Layer
 from graphnet.nn.sparse import SparseRows
 from graphnet.nn.structures import (
@@ -24,6 +24,7 @@ from graphnet.nn.structures import (
     check_rows,
     described,
     is_array,
+    is_several,
     mapped,
     part,
     placed,
@@ -34,12 +35,22 @@ from graphnet.nn.tried import ROWS, check_probabilities, copes
 
 
 def checked_rows(
-    model: Any, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None, what: str = ""
+    model: Any,
+    x: Any,
+    y: Any,
+    sample_weight: Any = None,
+    class_weight: Any = None,
+    what: str = "",
+    *,
+    sparse: bool = False,
 ) -> tuple[Any, Any, Any]:
-    """Data as checked arrays: x, y, weights of rows. Numbers of x that are not finite are 0 in rows of weight 0."""
+    """Data as checked arrays: x, y, weights of rows; x may be `SparseRows`, if `sparse`.
+
+    Numbers of x that are not finite are 0 in rows of weight 0.
+    """
     if sample_weight is not None and class_weight is not None:
         raise ValueError("class_weight and sample_weight can't both be given: multiply the one into the other.")
-    xs = inputs_of(model, x, f"{what}x", y)
+    xs = inputs_of(model, x, f"{what}x", y, sparse=sparse)
     ys = None
     if y is not None:
         rows = None if y.__class__ is np.ndarray else rows_in(xs)
@@ -65,10 +76,18 @@ def checked_rows(
     return xs, ys, ws
 
 
-def inputs_of(model: Any, x: Any, what: str = "x", y: Any = None) -> Any:
+def inputs_of(model: Any, x: Any, what: str = "x", y: Any = None, *, sparse: bool = False) -> Any:
     """The input of a model as checked arrays. `y` may tell by its rows what a list of arrays means."""
-    rows = None if x.__class__ is np.ndarray or y is None else rows_in(y, model.takes_several)
-    return arranged(x, what, model._dtype, rows=rows, listed=model.takes_several)
+    if x.__class__ is np.ndarray:
+        return as_array(x, what, model._dtype)
+    rows = None if y is None else rows_in(y, model.takes_several)
+    if not model.takes_several and is_several(x, rows, rows not in (None, len(x))):
+        raise TypeError(
+            f"{what} is {described(x)}, and '{model.name}' is a {type(model).__name__}, which takes one array. Put the "
+            "features side by side, np.concatenate([a, b], axis=1); or give them to a model of your own, a subclass of "
+            "nn.Model whose call takes a list or a dict."
+        )
+    return arranged(x, what, model._dtype, rows=rows, listed=model.takes_several, sparse=sparse)
 
 
 def _weights(given: Any, ys: Any) -> Any:
@@ -210,7 +229,7 @@ def _check_numbers(steps: Any, x: Any, y: Any, w: Any, training: bool, what: str
     """Raise `ValueError` for a NaN or an infinity that the model does not leave out."""
     if is_array(x) and (y is None or is_array(y)) and is_finite(x) and is_finite(y):
         return
-    xs = placed(x, f"{what}x")
+    xs: list[tuple[str, Any]] = placed(x, f"{what}x")
     ys = [(at, _counted(a, b)) for (at, a), (_, b) in zip(placed(y, f"{what}y"), beside(y, w), strict=True)]
     for at, array in xs:
         if isinstance(array, SparseRows):

@@ -9,7 +9,7 @@ import numpy as np
 from graphnet.nn.checking import check_fit, checked_rows, inputs_of, kind_of
 from graphnet.nn.data import Batch, Batches, Source
 from graphnet.nn.streams import Stream, is_stream
-from graphnet.nn.structures import mapped, same_rows, split
+from graphnet.nn.structures import same_rows, split
 
 
 def fed(
@@ -47,7 +47,7 @@ def fed(
     if alone and all(hasattr(one, "shape") for one in x):
         names = ", ".join(["x", "y", "sample_weight=w"][: len(x)])
         raise ValueError(f"{what}x is a tuple of {len(x)} arrays: give them one by one, as in fit({names}).")
-    rows = checked_rows(model, x, y, sample_weight, class_weight, what=what)
+    rows = checked_rows(model, x, y, sample_weight, class_weight, what=what, sparse=True)
     return Batches(*rows, batch_size, shuffle, rng, steps, anew)
 
 
@@ -57,7 +57,7 @@ def split_off(model: Any, x: Any, y: Any, sample_weight: Any, share: float) -> t
         raise ValueError(
             f"validation_split needs arrays; x gives batches (it is a {type(x).__name__}): use validation_data."
         )
-    return split(checked_rows(model, x, y, sample_weight), share)
+    return split(checked_rows(model, x, y, sample_weight, sparse=True), share)
 
 
 def held_out(validation_data: Any) -> tuple[Any, Any, Any]:
@@ -72,13 +72,13 @@ def held_out(validation_data: Any) -> tuple[Any, Any, Any]:
     return (*validation_data, None, None)[:3]  # type: ignore[return-value]
 
 
-def predicted(model: Any, x: Any, batch_size: int | None, steps: int | None, dense: bool = False) -> Source:
+def predicted(model: Any, x: Any, batch_size: int | None, steps: int | None) -> Source:
     """The batches of `x` alone, for predictions."""
     if is_stream(x):
         return Stream(x, lambda xb, yb, wb, name: (inputs_of(model, xb, name), None, None), steps, True)
-    xs = inputs_of(model, x)
+    xs = inputs_of(model, x, sparse=True)
     same_rows(xs)
-    return Batches(mapped(xs, np.asarray) if dense else xs, None, None, batch_size, steps=steps, anew=True)
+    return Batches(xs, None, None, batch_size, steps=steps, anew=True)
 
 
 def kind(source: Source, training: bool) -> tuple[Any, ...] | None:

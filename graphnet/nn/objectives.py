@@ -88,6 +88,8 @@ class Objectives:
                     "its own."
                 )
             self.listed.append(metric)
+        #: what metrics are called in logs
+        self.labels: dict[Metric, str] = {}
         self.unsettle()
         if not any(isinstance(m, (list, tuple, dict)) for m in _inside(self.metrics, self.weighted)):
             self.labels = labelled([((), [*_flat(self.metrics)], [*_flat(self.weighted)])])
@@ -97,8 +99,7 @@ class Objectives:
         self.each: list[Objective] = []
         self._paths: list[tuple[Any, ...]] | None = None
         self.trackers: dict[str, Mean] = {}
-        #: what metrics are called in logs
-        self.labels: dict[Metric, str] = {m: m.name for m in self.listed}
+        self.labels = {m: m.name for m in self.listed}
 
     @property
     def several(self) -> bool:

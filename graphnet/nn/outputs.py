@@ -53,6 +53,9 @@ def flat(outputs: Any) -> list[Any]:
 
 def skeleton(outputs: Any, what: str) -> str:
     """How to write `what` for these outputs."""
+    if not is_container(outputs):
+        one = {"loss": "loss", "loss_weights": "number"}.get(what, "array")
+        return f"give one {one}, or return several tensors in a list or dict from the call of a model of your own"
 
     def form(outputs: Any) -> str:
         if not is_container(outputs):

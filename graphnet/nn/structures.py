@@ -77,19 +77,25 @@ def rows_in(value: Any, listed: bool = True) -> int | None:
     return len(value) if isinstance(value, (list, tuple)) else None
 
 
-def arranged(value: Any, what: str, dtype: Any, *, rows: int | None = None, listed: bool = True) -> Any:
-    """`value` as an array of numbers, or as such arrays in the same containers; sparse matrices as `SparseRows`.
+def arranged(
+    value: Any, what: str, dtype: Any, *, rows: int | None = None, listed: bool = True, sparse: bool = False
+) -> Any:
+    """`value` as an array of numbers, or as such arrays in the same containers; if `sparse`, matrices that are so as
+    `SparseRows`.
 
     Raises `TypeError` or `ValueError` for what is not numbers, saying where it stands.
     """
     if value.__class__ is np.ndarray or not is_several(value, rows, listed):
-        value = rows_of(value, what, dtype)
-        return value if isinstance(value, SparseRows) else as_array(value, what, dtype)
+        value = rows_of(value, what, dtype) if sparse else value
+        return value if isinstance(value, SparseRows) and sparse else as_array(value, what, dtype)
     leaves, structure = flatten(value)
     if not leaves:
         raise ValueError(f"{what} holds no array: it is {value!r:.80}.")
     return structure(
-        [arranged(leaf, at, dtype, listed=False) for leaf, at in zip(leaves, structure.places(what), strict=True)]
+        [
+            arranged(leaf, at, dtype, listed=False, sparse=sparse)
+            for leaf, at in zip(leaves, structure.places(what), strict=True)
+        ]
     )
 
 

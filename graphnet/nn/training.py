@@ -34,7 +34,7 @@ from graphnet.nn.shapes import TRIALS, flat, merged_shapes, named_shapes, shapes
 from graphnet.nn.showing import Showing
 from graphnet.nn.step import Steps
 from graphnet.nn.streams import is_stream
-from graphnet.nn.structures import as_leaves, is_array, mapped
+from graphnet.nn.structures import as_leaves, is_array, mapped, same_rows
 from graphnet.nn.using import alone, use_of
 
 
@@ -517,7 +517,7 @@ class Model(Saveable, Showing, Layer):
             return float(self.evaluate(x, target, verbose=0, return_dict=True)["loss"])
         if target is None:
             raise ValueError("score compares predictions with targets: give target.")
-        xs, ys, _ = checked_rows(self, x, target)
+        xs, ys, _ = checked_rows(self, x, target, sparse=True)
         if not is_array(ys) or not isinstance(self.predicted_spec(xs), gn.Tensor):
             raise ValueError("score compares one output with one array of targets: evaluate takes several.")
         found = metric_table.get(metric)
@@ -570,7 +570,9 @@ class Model(Saveable, Showing, Layer):
 
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for these rows, in one batch."""
-        return self._predicted(feeding.predicted(self, x, None, None, dense=True).x)
+        xs = inputs_of(self, x)
+        same_rows(xs)
+        return self._predicted(xs)
 
     @default
     def reset_states(self) -> None:
