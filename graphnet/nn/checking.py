@@ -81,7 +81,8 @@ def inputs_of(model: Any, x: Any, what: str = "x", y: Any = None, *, sparse: boo
     if x.__class__ is np.ndarray:
         return as_array(x, what, model._dtype)
     rows = None if y is None else rows_in(y, model.takes_several)
-    if not model.takes_several and is_several(x, rows, rows not in (None, len(x))):
+    boxed = isinstance(x, (list, tuple, dict)) and not model.takes_several
+    if boxed and is_several(x, rows, rows not in (None, len(x))):
         raise TypeError(
             f"{what} is {described(x)}, and '{model.name}' is a {type(model).__name__}, which takes one array. Put the "
             "features side by side, np.concatenate([a, b], axis=1); or give them to a model of your own, a subclass of "
