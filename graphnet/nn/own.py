@@ -68,10 +68,15 @@ def handed(method: Any, values: tuple[Any, ...], training: bool | None = None) -
 
 
 def packed(x: Any, y: Any, sample_weight: Any) -> Any:
-    """A batch as `train_step` and its kin are handed it: x alone, (x, y), or (x, y, weights)."""
+    """A batch as `train_step` and its kin are handed it: x alone, (x, y), or (x, y, weights).
+
+    Several inputs alone are `(x,)`: a list or tuple would be taken for x and y.
+    """
     if sample_weight is not None:
         return x, y, sample_weight
-    return x if y is None else (x, y)
+    if y is None:
+        return (x,) if isinstance(x, (list, tuple)) else x
+    return x, y
 
 
 def unpacked(data: Any) -> tuple[Any, Any, Any]:

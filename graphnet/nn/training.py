@@ -24,7 +24,7 @@ from graphnet.nn.layer import Layer
 from graphnet.nn.loops import frequency, look_through, predict_through, train_epochs
 from graphnet.nn.objectives import Objectives
 from graphnet.nn.outputs import ONE
-from graphnet.nn.own import default, unpacked
+from graphnet.nn.own import default, packed, unpacked
 from graphnet.nn.phase import phase, running
 from graphnet.nn.progress import shown
 from graphnet.nn.repeated import Repeated
@@ -34,7 +34,7 @@ from graphnet.nn.shapes import TRIALS, flat, merged_shapes, named_shapes, shapes
 from graphnet.nn.showing import Showing
 from graphnet.nn.step import Steps
 from graphnet.nn.streams import is_stream
-from graphnet.nn.structures import as_leaves, is_array, mapped, same_rows
+from graphnet.nn.structures import as_leaves, is_array, is_several, mapped, same_rows
 from graphnet.nn.using import alone, use_of
 
 
@@ -55,6 +55,12 @@ class Model(Saveable, Showing, Layer):
     history: History | None = None
     stop_training = stop_evaluating = stop_predicting = False
     run: Run | None = None
+
+    def as_input(self, x: Any) -> Any:
+        """`x` as a tensor, or as several: a list of arrays is several, a list of numbers one."""
+        if isinstance(x, (list, tuple)) and is_several(x):
+            return type(x)([self.as_input(v) for v in x])
+        return super().as_input(x)
 
     def build(self, input_shape: Any = None) -> None:
         """Make the weights of its layers for inputs of this shape, batch first, by a call on symbolic tensors.
@@ -453,7 +459,7 @@ class Model(Saveable, Showing, Layer):
 
     def _forward(self, x: Any) -> Any:
         with gn.no_grad(), running(False, losses=[]):
-            return self.predict_step(x)
+            return self.predict_step(packed(x, None, None))
 
     @default
     def predict_step(self, data: Any) -> Any:
