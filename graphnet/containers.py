@@ -65,6 +65,8 @@ class _Node:
         return isinstance(other, _Node) and (
             self.kind is other.kind
             and self.keys == other.keys
+            # 1, 1.0 and True are one key to a dict, and three to a function that looks at them.
+            and (self.family != "dict" or _classes(self.keys) == _classes(other.keys))
             and self.children == other.children
             and _same(self.extra, other.extra)
         )
@@ -98,6 +100,11 @@ class _Node:
             raise TypeError(
                 f"a {kind.__name__} cannot be made again from its parts ({error}): use a plain {family}, or a dataclass"
             ) from None
+
+
+def _classes(key: Any) -> Any:
+    """The class of a key, and of what is in it."""
+    return (type(key), *map(_classes, key)) if isinstance(key, (tuple, frozenset)) else type(key)
 
 
 def _same(a: Any, b: Any) -> bool:

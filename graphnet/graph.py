@@ -385,7 +385,17 @@ def traced(f: Callable[..., Any], arguments: Arguments) -> Graph:
         outputs, structure = flatten(f(*args, **kwargs))
     result = structure([stopped(collected.read(t)) if isinstance(t, Tensor) else t for t in outputs])
     named = getattr(f, "__name__", None)
-    return Graph(inputs, result, collected.updates.items(), name=named if named and named.isidentifier() else None)
+    found = Graph(inputs, result, collected.updates.items(), name=named if named and named.isidentifier() else None)
+    if state.mode.recording and state.mode.within is not None:
+        for t in found.nodes:
+            around = None if t.is_symbolic or isinstance(t, Parameter) else state.mode.within.of(t)
+            if around is not None:
+                raise TypeError(
+                    f"{line(named or 'a function')}: a function that is traced or compiled reads from outside "
+                    f"{described(t)}, which {around.what} differentiates for: its gradient would be lost. Make it an "
+                    "argument of the function; for a value without a gradient, write gn.stop_gradient(x) or x.detach()"
+                )
+    return found
 
 
 @overload

@@ -85,6 +85,13 @@ class Derivative:
             if left is None:
                 self.left = outer.left
 
+    def of(self, t: Any) -> Derivative | None:
+        """The derivative, this one or one around it, that has `t` itself as a variable."""
+        around: Derivative | None = self
+        while around is not None and t not in around.variables:
+            around = around.outer
+        return around
+
     def reached(self, t: Any) -> Derivative | None:
         """The innermost derivative, this one or one around it, with a variable that `t` depends on."""
         around: Derivative | None = self

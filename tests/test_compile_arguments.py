@@ -440,3 +440,17 @@ def test_a_parameter_among_the_arguments_is_an_array():
     assert numbers(gn.grad(lambda v: f(v, ONES).sum())(w)) == [1, 1]
     with pytest.raises(AttributeError, match="reads from outside"):
         compiled(lambda w: w.assign(w + 1.0))(w)
+
+
+@pytest.mark.parametrize("keys", [(1, True, 1.0), ((1, 2), (True, 2), (1.0, 2)), (0, False, -0.0)])
+@pytest.mark.parametrize("nested", [False, True])
+def test_keys_that_are_equal_are_still_known_by_their_class(keys, nested):
+    def weight(key):
+        return {int: 2.0, bool: 3.0, float: 4.0}[type(key[0] if isinstance(key, tuple) else key)]
+
+    f = compiled(lambda d: sum(x * weight(k) for k, x in (d["in"][0] if nested else d).items()))
+    for _ in range(2):
+        for key in keys:
+            d = {key: ONES}
+            assert numbers(f({"in": [d]} if nested else d)) == [weight(key)] * 2
+    assert f.compilations == 3

@@ -305,3 +305,43 @@ def test_copies_keep_their_history_and_own_their_array():
     w.assign([5.0, 5.0])
     assert y.tolist() == [1.0, 2.0]
     assert copy.copy(x).tolist() == [1.0, 2.0]
+
+
+OUTER = {
+    "compile": lambda z: gn.compile(lambda x: x * z)(gn.ones(2)),
+    "its products": lambda z: (lambda q: gn.compile(lambda x: x * q)(gn.ones(2)))(z * z),
+    "trace": lambda z: gn.trace(lambda x: x * z, gn.ones(2))(gn.ones(2)),
+    "a derivative of it": lambda z: gn.compile(gn.grad(lambda x: gn.sum(x * x * z)))(gn.ones(2)),
+    "a derivative within": lambda z: gn.grad(lambda y: gn.sum(z * gn.compile(lambda x: x * y * z)(gn.ones(2))))(z),
+    "an outer variable": lambda z: gn.grad(lambda y: gn.sum(y * gn.compile(lambda x: x * z)(gn.ones(2))))(gn.ones(2)),
+}
+
+
+@pytest.mark.parametrize("f", OUTER.values(), ids=OUTER)
+@pytest.mark.parametrize("derivative", ["grad", "jvp", "hvp"])
+def test_what_a_compiled_function_reads_from_outside_is_no_variable(f, derivative):
+    def total(z):
+        return gn.sum(z * f(z))
+
+    call = {
+        "grad": lambda: gn.grad(total)(np.array([2.0, 3.0])),
+        "jvp": lambda: gn.jvp(total, (np.array([2.0, 3.0]),), (np.ones(2),)),
+        "hvp": lambda: gn.hvp(total)(np.array([2.0, 3.0]), np.ones(2)),
+    }[derivative]
+    with pytest.raises(TypeError, match="reads from outside"):
+        call()
+
+
+def test_what_a_compiled_function_may_read_of_variables():
+    x = np.array([2.0, 3.0])
+    given = gn.compile(lambda x, z: x * z)
+    assert gn.grad(lambda z: gn.sum(z * given(gn.ones(2), z)))(x).numpy().tolist() == [4.0, 6.0]
+    stopped = gn.grad(lambda z: gn.sum(z * gn.compile(lambda x: x * gn.stop_gradient(z))(gn.ones(2))))(x)
+    assert stopped.numpy().tolist() == [2.0, 3.0]
+    scanned = gn.grad(lambda z: gn.sum(z * gn.scan(lambda c, _: (c * z, None), gn.ones(2), None, length=1)[0]))(x)
+    assert scanned.numpy().tolist() == [4.0, 6.0]
+    w = gn.Parameter(x)
+    own = gn.grad(lambda z: gn.sum(z * gn.compile(lambda x: x * w)(gn.ones(2))))(x)
+    assert own.numpy().tolist() == [2.0, 3.0]
+    whole = gn.compile(gn.grad(lambda z: gn.sum(z * gn.compile(lambda x: x * z)(gn.ones(2)))))(x)
+    assert whole.numpy().tolist() == [4.0, 6.0]
