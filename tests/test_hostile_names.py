@@ -163,6 +163,11 @@ def test_bitmaps_and_plots(word, tmp_path):
         figure = history.plot()
         figure.savefig(io.BytesIO(), format="svg")
     shown(str(history))
+    history.to_csv(tmp_path / "h.csv")
+    with open(tmp_path / "h.csv", newline="", encoding="utf-8") as file:
+        head, *rows = csv.reader(file)
+    assert len(head) == 4 and not any(h[:1] in "=+-@\t\r" for h in head) and {len(row) for row in rows} == {4}
+    shown("".join(head))
     page = Page(history._repr_html_())
     plain = nn.History()
     for epoch in range(2):

@@ -7,6 +7,7 @@ import io
 import math
 from typing import Any, ClassVar
 
+from graphnet.escape import cell
 from graphnet.nn.callbacks.base import Callback
 from graphnet.nn.grid import Grid, ordered
 
@@ -111,9 +112,11 @@ class History(Callback):
         from graphnet.files import write_whole
 
         text = io.StringIO(newline="")
-        writer = csv.DictWriter(text, ["epoch", *ordered(self.history)])
-        writer.writeheader()
-        writer.writerows(self.rows)
+        keys = ordered(self.history)
+        writer = csv.writer(text)
+        # A name is written so that a program for tables takes it for text, not for a formula.
+        writer.writerow(["epoch", *map(cell, keys)])
+        writer.writerows([row["epoch"], *(row.get(key) for key in keys)] for row in self.rows)
         write_whole(Path(path), text.getvalue().encode())
 
     def plot(self, path: Any = None) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any, ClassVar
 
+from graphnet import escape
 from graphnet.nn.callbacks.base import Logs
 from graphnet.nn.callbacks.watcher import Watcher
 
@@ -107,7 +108,7 @@ class ModelCheckpoint(Watcher):
 
     def _tell(self, text: str) -> None:
         if self.verbose:
-            print(f"\n{text}")
+            print(f"\n{escape.line(text)}")
 
     def _save(self, epoch: int, batch: int | None, logs: Logs) -> None:
         path = self.path(epoch, batch, logs)
