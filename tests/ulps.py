@@ -1,7 +1,7 @@
 """The largest errors of the native scalar functions in units in the last place (ulp), beside NumPy's or SciPy's own.
 
-    python -m tests.ulps                                             # all there is: about two hours on two processors
-    python -m tests.ulps --function exp --dtype float32 --stride 64  # every 64th float32, or nearly so
+    python -m tests.ulps                                             # all there is: an hour on two idle processors
+    python -m tests.ulps --function exp --dtype float32 --stride 64  # every 65th float32
     python -m tests.ulps --seconds 10                                # as many inputs as take 10 s for each row
 
 float32: every bit pattern, or one in `--stride`; float64: `--inputs` random ones; pow: random pairs of either. The
