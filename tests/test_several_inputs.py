@@ -42,7 +42,8 @@ class Net(nn.Model):
         self.b, self.c = nn.Dense(1, activation="sigmoid"), nn.Dense(2)
 
     def call(self, x):
-        x = x["x"] if "x" in x else x
+        if self.form == "nested":
+            x = x["x"]
         u, v = (x["u"], x["v"]) if isinstance(x, dict) else x
         h = self.h(nn.ops.concatenate([u, v], axis=-1))
         return FORMS[self.form][1](self.a(h), self.b(h), self.c(h))
