@@ -302,6 +302,8 @@ def array_function(self: Tensor, function: Any, types: Any, args: Any, kwargs: A
         try:
             signature.bind(*args, **given)
         except TypeError as error:
-            raise TypeError(f"{name} on tensors takes {signature}: {error}") from None
+            bare = [p.replace(annotation=p.empty) for p in signature.parameters.values()]
+            taken = signature.replace(parameters=bare, return_annotation=signature.empty)
+            raise TypeError(f"{name} on tensors takes {taken}: {error}") from None
         raise
     return result if to_dtype is None else shaping.astype(result, to_dtype)

@@ -275,7 +275,7 @@ def test_arguments_of_fit(name, values):
         {"run_eagerly": "yes"},
         {"jit_compile": "yes"},
         {"penalty": "ridge", "weight_penalty": -1.0},
-        {"metrics": [["mse"]]},
+        {"metrics": [["mse"], ["mae"]]},
     ],
 )
 def test_arguments_of_compile(given):

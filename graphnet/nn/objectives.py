@@ -142,6 +142,15 @@ class Objectives:
             except Misfit as error:
                 raise error.kind(f"{error} '{name}' gives {_given(outputs)}: {skeleton(outputs, what)}.") from None
 
+        if len(found) == 1:
+            for what, given in (("metrics", self.metrics), ("weighted_metrics", self.weighted)):
+                groups = (
+                    [m for m in given or () if isinstance(m, (list, tuple))] if isinstance(given, (list, tuple)) else []
+                )
+                if len(groups) > 1:
+                    raise ValueError(
+                        f"{what} has {len(groups)} lists, one for each output, and '{name}' has one output."
+                    )
         loss = fit("loss", self.loss, spread=True, partial=True)
         words = fit("loss", self.words, spread=True, partial=True)
         weights = fit("loss_weights", self.weights, spread=True, needed=[x is not None for x in loss])
