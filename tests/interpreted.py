@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 import graphnet as gn
-from graphnet.plans.code.native_lines import NativeCode, data_offset
+from graphnet.plans.code.exports import data_offset
+from graphnet.plans.code.function import function_of
+from graphnet.plans.code.native import native_code
 from graphnet.plans.nest.interpret import run
 from graphnet.plans.nest.memory import Memory
+from graphnet.plans.order.arena import LINE
 
 _TRANSPOSED = 112
 
@@ -50,48 +53,40 @@ def _share(part, wait, table, address, counts, length, holder):
     part(table, address)
 
 
-class InterpretedCode(NativeCode):
-    """Native code that is never compiled."""
-
-    def setup(self):
-        lines = super().setup()
-        # In place of addresses, what lies there.
-        self.table = [None] * len(self.slots)
-        self.table[0] = Memory(self.block[self.start : self.start + self.arena.total], label="the arena")
-        for key, slot in self.slots.items():
-            if isinstance(key, tuple) and key[0] == "blas":
-                self.table[slot] = {"gemm": _gemm, "gemv": _gemv}[key[1]](np.dtype(key[2]))
-            elif isinstance(key, gn.Tensor) and self._is_address(key):
-                self.table[slot] = np.ascontiguousarray(key._value)
-        self.scope.update(k_table=self.table, k_address=0, id=_object)
-        if "k_share" in self.scope:
-            self.scope["k_share"] = _share
-        return lines
-
-    def functions(self):
-        def called(kernel):
-            def function(table, state=None):
-                counts = [] if state is None else [np.frombuffer(self.states[state], np.int64)]
-                run(kernel, self.table, *counts)
-
-            return function
-
-        self.states = {
-            self.scope[f"{name}_address"]: self.scope[name]
-            for name in self.scope
-            if name.startswith("k_state") and not name.endswith("_address")
-        }
-        return {f"k_{e.name}": called(e.kernel) for e in self.exports}
+def _table(code):
+    """In place of addresses, what lies there."""
+    table = [None] * len(code.native.slots)
+    block = code.lines.scope["k_block"]
+    start = -block.__array_interface__["data"][0] % LINE
+    table[0] = Memory(block[start : start + code.arena.total], label="the arena")
+    for key, slot in code.native.slots.items():
+        if isinstance(key, tuple) and key[0] == "blas":
+            table[slot] = {"gemm": _gemm, "gemv": _gemv}[key[1]](np.dtype(key[2]))
+        elif isinstance(key, gn.Tensor) and key not in code.order.given and not isinstance(key, gn.Parameter):
+            table[slot] = np.ascontiguousarray(key._value)
+    return table
 
 
 def interpreted(graph):
     """A function of the graph's inputs that answers with its outputs as tensors."""
-    code = InterpretedCode(graph)
-    step = code.load()
+    code = native_code(graph)
+    scope = code.lines.scope
+    table = _table(code)
+    states = {scope[f"{name}_address"]: scope[name] for name in scope if f"{name}_address" in scope}
+
+    def called(kernel):
+        def function(_, state=None):
+            run(kernel, table, *([] if state is None else [np.frombuffer(states[state], np.int64)]))
+
+        return function
+
+    functions = {f"k_{e.name}": called(e.kernel) for e in code.native.exports}
+    replaced = {"k_table": table, "k_address": 0, "id": _object, "k_share": _share}
+    step = function_of(code, {**functions, **replaced})
 
     def function(*arrays):
         given = [np.array(a, t.dtype, order="C") for a, t in zip(arrays, graph.inputs, strict=True)]
         return [gn.tensor(a) for a in step(*given, *(p._value for p in code.parameters))]
 
-    function.code = code
+    function.code, function.table = code, table
     return function

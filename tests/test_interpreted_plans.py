@@ -12,7 +12,7 @@ from test_compile import CASES, Row, Sample, cast, same
 from test_programs import SEEDS, agree
 
 import graphnet as gn
-from graphnet.plans.code import compiler, native_lines
+from graphnet.plans.code import compiler, native
 from graphnet.plans.kernels import windows
 from graphnet.plans.nest.memory import OutOfBounds
 
@@ -75,7 +75,7 @@ SHARED = {
 
 @pytest.mark.parametrize("name", SHARED)
 def test_shared_loops_are_complete_and_write_only_their_part(name, monkeypatch):
-    monkeypatch.setattr(native_lines, "SHARED_TIME", 0)
+    monkeypatch.setattr(native, "SHARED_TIME", 0)
     monkeypatch.setattr(windows, "SHARED_TIME", 0)
     rng = np.random.default_rng(0)
     x, k = rng.normal(size=(5, 6, 6, 2)), rng.normal(size=(2, 2, 2, 3))
@@ -97,10 +97,10 @@ def test_shared_loops_are_complete_and_write_only_their_part(name, monkeypatch):
 def test_an_array_that_is_too_small_is_found():
     x = np.ones((4, 3))
     step = interpreted(gn.trace(lambda x: gn.exp(x) + 1, x))
-    short = next(slot for key, slot in step.code.slots.items() if isinstance(key, gn.Tensor))
-    run = step.code.exports[0].kernel
+    short = next(slot for key, slot in step.code.native.slots.items() if isinstance(key, gn.Tensor))
+    run = step.code.native.exports[0].kernel
     step(x)
-    table = list(step.code.table)
+    table = list(step.table)
     table[short] = [*table[short][:-1], x[:2].copy()]
     from graphnet.plans.nest import interpret
 
@@ -117,7 +117,7 @@ def test_memory_that_is_used_again_for_another_dtype():
     graph = gn.trace(f, x)
     step = interpreted(graph)
     dtypes = {}
-    for t, key in step.code.keys.items():
+    for t, key in step.code.memory.keys.items():
         dtypes.setdefault(key, set()).add(t.dtype)
     assert any(len(kinds) > 1 for kinds in dtypes.values())
     plans = [step, graph.compile(backend="native")] if compiler.available() else [step]

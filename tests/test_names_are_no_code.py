@@ -9,8 +9,8 @@ import pytest
 
 import graphnet as gn
 from graphnet.escape import identifier
-from graphnet.plans.code.function import Code
-from graphnet.plans.code.native_lines import NativeCode
+from graphnet.plans.code.function import numpy_code
+from graphnet.plans.code.native import native_code
 
 PLANTED = "__import__('builtins').planted.append(1)"
 HOSTILE = [
@@ -59,15 +59,15 @@ def test_names_never_reach_what_runs(backend, name):
         h.name = name
         y = gn.where(h > 1, h, gn.sum(h, axis=1, keepdims=True))
     graph = gn.Graph([x], [y, x], [(w, w * 2)], name=name)
-    code = (Code if backend == "numpy" else NativeCode)(graph)
-    run = "\n".join(code.body)
+    code = (numpy_code if backend == "numpy" else native_code)(graph)
+    run = "\n".join(code.lines.code)
     assert run.isascii()
     assert set(re.findall(r"[^\W\d]\w*", run)) <= ALLOWED | set(re.findall(r"\b[vk]\d+\b|\bk_\w+", run))
     if backend == "native":
         assert (
-            code.ir.isascii()
-            and "planted" not in code.ir
-            and '"' not in code.ir.replace('"llvm.loop', "").replace('count"', "")
+            code.native.ir.isascii()
+            and "planted" not in code.native.ir
+            and '"' not in code.native.ir.replace('"llvm.loop', "").replace('count"', "")
         )
     plan = graph.compile(backend=backend)
     # What is shown has one line for each line, and nothing in it is obeyed by a terminal.

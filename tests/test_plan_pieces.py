@@ -112,7 +112,7 @@ def test_one_row_times_matrices_of_many_widths(dtype, inner, rng):
     for found, m in zip(plan(x, *ms), ms, strict=True):
         np.testing.assert_allclose(found.numpy(), x @ m, rtol=0, atol=1e-5 if dtype == "float32" else 1e-13)
     if blas.found() is not None:
-        assert sum(gemv.fits(p) for p in plan.code.products.values()) == len(WIDTHS)
+        assert sum(gemv.fits(p) for p in plan.code.order.products.values()) == len(WIDTHS)
 
 
 @NEEDS_LLVM

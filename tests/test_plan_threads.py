@@ -18,8 +18,7 @@ from backends import NEEDS_LLVM
 
 import graphnet as gn
 from graphnet.plans import blas
-from graphnet.plans.code import compiler, native_lines, thread_pool
-from graphnet.plans.code.native_lines import NativeCode
+from graphnet.plans.code import compiler, function, native, thread_pool
 
 pytestmark = NEEDS_LLVM
 
@@ -75,7 +74,7 @@ def arrays():
 def shared(arrays):
     """Plans with loops that threads share."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(native_lines, "SHARED_TIME", 0)
+        patch.setattr(native, "SHARED_TIME", 0)
         made = {name: gn.trace(f, *arrays).compile(backend="native") for name, f in LARGE.items()}
     assert all("k_share(" in one.source for one in made.values())
 
@@ -228,12 +227,12 @@ def test_a_plan_switches_while_it_is_called():
     assert kinds == sorted(kinds, reverse=True)
 
 
-@pytest.mark.parametrize("fails", ["__init__", "functions", "load"])
-def test_a_compiler_that_fails_leaves_the_plan_on_numpy(fails, monkeypatch, caplog):
+@pytest.mark.parametrize(("module", "fails"), [(native, "kernels_of"), (native, "lines_of"), (function, "compiled")])
+def test_a_compiler_that_fails_leaves_the_plan_on_numpy(module, fails, monkeypatch, caplog):
     def broken(*_, **__):
         raise RuntimeError("no such luck")
 
-    monkeypatch.setattr(NativeCode, fails, broken)
+    monkeypatch.setattr(module, fails, broken)
     made = gn.trace(lambda x: gn.sin(x) * 2.0, np.ones(3)).compile(backend="auto")
     with caplog.at_level(logging.WARNING, "graphnet"):
         for _ in range(4):

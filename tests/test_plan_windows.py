@@ -10,7 +10,8 @@ import graphnet as gn
 from graphnet.ops import pooling
 from graphnet.plans import blas
 from graphnet.plans.code import thread_pool
-from graphnet.plans.code.native_lines import NativeCode
+from graphnet.plans.code.function import load
+from graphnet.plans.code.native import native_code
 from graphnet.plans.kernels import tiles
 
 #: batch, sizes, window, strides, padding, dilation, channels in and out
@@ -151,9 +152,9 @@ def test_results_do_not_depend_on_the_number_of_threads(rng, monkeypatch):
     found = []
     for threads in (1, 2, 5):
         monkeypatch.setattr(blas, "threads", lambda threads=threads: threads)
-        code = NativeCode(gn.trace(f, x, kernel))
+        code = native_code(gn.trace(f, x, kernel))
         assert sum(k is not None and k.length > 1 for k in code.kernels) >= 3
-        run = code.load()
+        run = load(code)
         found += [[a.tobytes() for a in run(x, kernel)] for _ in range(5)]
     assert all(f == found[0] for f in found)
     assert thread_pool.CHUNKS > 1

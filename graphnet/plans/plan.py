@@ -18,7 +18,8 @@ from graphnet.node import KINDS, Parameter, Tensor, constant, tick
 from graphnet.plans import at_fork  # noqa: F401  (what is to be done at a fork is known before one)
 from graphnet.plans.backend import Repeatable, backend_wanted
 from graphnet.plans.blas_threads import clock
-from graphnet.plans.code.function import Code, is_open
+from graphnet.plans.code.function import Code, numpy_code
+from graphnet.plans.code.user_code import is_open
 from graphnet.plans.differentiable import Differentiable, called, recorded
 from graphnet.plans.locks import lock_of
 from graphnet.plans.rewrite import optimise, rooted
@@ -71,7 +72,7 @@ class Plan:
         self.tells: Callable[[], None] | None = None
         #: while it runs as NumPy and native code is to come
         self._takeover = Takeover(self.graph, Repeatable.on) if wanted == "auto" else None
-        self._running = Running.of(native_code(self.graph) if wanted == "native" else Code(self.graph))
+        self._running = Running.of((native_code if wanted == "native" else numpy_code)(self.graph))
         forks.follow(self)
 
     @property

@@ -6,7 +6,7 @@ import statistics
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,13 +18,15 @@ from graphnet.graph import Graph
 from graphnet.node import Tensor, known, made_by
 from graphnet.ops.convolution import conv_kernel
 from graphnet.ops.planned import GEMM
+from graphnet.plans.code.function import Code, load, numpy_code
+from graphnet.plans.code.text import Line
 from graphnet.plans.kernels.convolutions import OPS as CONVOLUTIONS
 from graphnet.plans.order.fusion import Group, Step
 from graphnet.plans.order.schedule import members, read_by
+from graphnet.plans.takeover import native_code
 
 if TYPE_CHECKING:
     from graphnet.graph import Graph
-    from graphnet.plans.code.function import Code
     from graphnet.plans.plan import Plan
 
 
@@ -139,7 +141,7 @@ def profiled(plan: Plan, arrays: Sequence[Any], repeat: int) -> Profile:
         values = [np.ascontiguousarray(known_array(graph.argument(i, a))) for i, a in enumerate(arrays)]
     else:
         values = [np.zeros(t.shape, t.dtype) for t in graph.inputs]
-    code = type(plan.code)(graph, apart=True)
+    code = (native_code if plan.backend == "native" else numpy_code)(graph, apart=True)
     function, times = _timed(code)
     parameters = [known(p).copy() for p in code.parameters]
     measured: list[list[float]] = [[] for _ in code.steps]
@@ -162,22 +164,22 @@ def known_array(value: Any) -> np.ndarray:
 def _timed(code: Code) -> tuple[Any, list[float]]:
     """The function of a code with a clock around each line that runs a step."""
     times = [0.0] * (len(code.steps) + 1)
-    step_of = {at: place for place, at in code.lines_of}
-    body = []
-    for number, text in enumerate(code.body):
+    step_of = {at: place for place, at in code.lines.starts}
+    body: list[Line] = []
+    for number, text in enumerate(code.lines.body):
         if number in step_of:
-            body += ["k_start = k_now()", text, f"k_times[{step_of[number]}] += k_now() - k_start"]
+            stop = f"k_times[{step_of[number]}] += k_now() - k_start"
+            body += [Line("k_start = k_now()", ""), text, Line(stop, "")]
         else:
             body.append(text)
-    code.body = body
-    code.scope.update(k_now=time.perf_counter, k_times=times)
-    return code.load(), times
+    scope = {**code.lines.scope, "k_now": time.perf_counter, "k_times": times}
+    return load(replace(code, lines=code.lines._replace(body=tuple(body), scope=scope))), times
 
 
 def _row(code: Code, place: int, step: Step, seconds: float) -> Row:
     nodes: Iterable[Tensor] = members(step)
-    read = sum(t.nbytes for t in read_by(step, code.places))
-    written = sum(t.nbytes for t in nodes if t in code.stored)
+    read = sum(t.nbytes for t in read_by(step, code.order.places))
+    written = sum(t.nbytes for t in nodes if t in code.memory.stored)
     if isinstance(step, Group):
         return Row(place, "kernel", tuple(nodes), seconds, read + written)
     t = step.node
@@ -189,5 +191,5 @@ def _row(code: Code, place: int, step: Step, seconds: float) -> Row:
         side = t.inputs[0] if made_by(t, ops.conv_transpose) else t.inputs[1] if made_by(t, conv_kernel) else t
         kernel = t if made_by(t, conv_kernel) else t.inputs[1]
         flops = 2 * side.size * (kernel.size // kernel.shape[-1])
-    kind = "product" if step.product else "kernel" if step.kernel else "numpy"
+    kind = "product" if step.product else "kernel" if code.kernels[place] is not None else "numpy"
     return Row(place, kind, (t,), seconds, read + written, flops)

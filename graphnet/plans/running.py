@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +13,7 @@ from graphnet.node import Parameter, made_by
 from graphnet.ops.planned import GEMM
 from graphnet.plans import blas
 from graphnet.plans.blas_threads import Throttle, clock, one_thread
-from graphnet.plans.code.function import Code
+from graphnet.plans.code.function import Code, load
 
 
 class Running(NamedTuple):
@@ -21,7 +21,7 @@ class Running(NamedTuple):
 
     code: Code
     function: Callable[..., list[np.ndarray]]
-    parameters: list[Parameter]
+    parameters: Sequence[Parameter]
     quiet: bool
     throttle: Throttle | None
     #: whether calling it is all there is to do
@@ -33,7 +33,7 @@ class Running(NamedTuple):
         products = any(made_by(t, ops.matmul, GEMM) for t in code.graph.nodes)
         several = products and blas.found() is not None and blas.threads() > 1
         throttle = Throttle() if several else None
-        return Running(code, code.load(), code.parameters, code.quiet, throttle, code.quiet and throttle is None)
+        return Running(code, load(code), code.parameters, code.quiet, throttle, code.quiet and throttle is None)
 
     def run(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
         """The outputs; products use one thread while others take the processors."""

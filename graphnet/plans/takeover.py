@@ -125,13 +125,13 @@ class Takeover:
         return f"<plan of {len(self.graph)} nodes>"
 
 
-def native_code(graph: Graph) -> Code:
-    """The native code of a graph."""
+def native_code(graph: Graph, apart: bool = False) -> Code:
+    """The native code of a graph; with `apart` every step is a call of its own."""
     # Not needed, and not imported, where plans stay with NumPy. A fork waits: a module half imported would stay so.
     with compiler.lock:
-        from graphnet.plans.code.native_lines import NativeCode
+        from graphnet.plans.code import native
 
-    return NativeCode(graph)
+    return native.native_code(graph, apart)
 
 
 def calls_on_numpy(graph: Graph) -> int:

@@ -84,7 +84,6 @@ class Single:
 
     node: Tensor
     product: bool = False
-    kernel: bool = False
 
 
 Step = Group | Single
