@@ -55,7 +55,12 @@ def _same(x: Any, **attrs: Any) -> Any:
     batch=lambda batch, x: identity(x),
 )
 def identity(x: ArrayLike) -> Tensor:
-    """`x`, as a node of its own."""
+    """`x` itself, as a node of its own in the graph; shape and dtype are those of `x`, and so is the gradient.
+
+    >>> import graphnet as gn
+    >>> gn.identity([1.0, 2.0])
+    Tensor([1., 2.])
+    """
     return x
 
 
@@ -95,7 +100,16 @@ def _kind(x: Any, dtype: Any) -> Any:
     batch=lambda batch, x, dtype: astype(x, dtype),
 )
 def astype(x: ArrayLike, dtype: DTypeLike) -> Tensor:
-    """`x` in another dtype. To integers or booleans, no gradient flows."""
+    """`x` converted to `dtype`, in the same shape. Fractions are cut off towards 0; what is not 0 is True.
+
+    The gradient passes between floating-point dtypes; to integers or booleans, no gradient flows.
+
+    Raises `TypeError` for a dtype that is not of numbers or booleans, and for complex numbers to a real dtype.
+
+    >>> import graphnet as gn
+    >>> gn.astype([1.7, -1.7], "int32"), gn.astype([0.0, 2.0], bool)
+    (Tensor([ 1, -1], dtype=int32), Tensor([False,  True]))
+    """
     return x.astype(dtype)
 
 
@@ -115,12 +129,26 @@ def _listed(shape: Any) -> Any:
     batch=lambda batch, x, shape: reshape(x, (x.shape[0], *shape)),
 )
 def reshape(x: ArrayLike, shape: ShapeLike) -> Tensor:
-    """The elements of `x`, in C order, in another shape; one size can be -1."""
+    """The elements of `x`, in C order, in shape `shape`; the dtype stays. One size can be -1: it follows from the
+    others.
+
+    Raises `ValueError` if the number of elements differs, or if more than one size is -1.
+
+    >>> import graphnet as gn
+    >>> gn.reshape([1, 2, 3, 4], (2, -1))
+    Tensor([[1, 2],
+            [3, 4]])
+    """
     return np.reshape(x, shape)
 
 
 def ravel(x: ArrayLike) -> Tensor:
-    """The elements of `x`, in C order, along one axis."""
+    """The elements of `x`, in C order, along one axis: shape `(x.size,)`, the dtype of `x`.
+
+    >>> import graphnet as gn
+    >>> gn.ravel([[1, 2], [3, 4]])
+    Tensor([1, 2, 3, 4])
+    """
     return reshape(x, (-1,))
 
 
@@ -142,12 +170,33 @@ def _permutation(x: Any, axes: Any = None) -> Any:
     batch=lambda batch, x, axes: transpose(x, (0, *(a + 1 for a in axes))),
 )
 def transpose(x: ArrayLike, axes: Sequence[int] | None = None) -> Tensor:
-    """`x` with its axes in another order, reversed if None."""
+    """`x` with its axes in another order: axis `i` of the result is axis `axes[i]` of `x`. If None, the order is
+    reversed.
+
+    The dtype stays. A vector stays as it is.
+
+    Raises `ValueError` unless `axes` names each axis once, `IndexError` for an axis that `x` does not have.
+
+    >>> import graphnet as gn
+    >>> gn.transpose([[1, 2, 3]])
+    Tensor([[1],
+            [2],
+            [3]])
+    >>> gn.transpose(gn.zeros((2, 3, 4)), (1, 2, 0)).shape
+    (3, 4, 2)
+    """
     return np.transpose(x, axes)
 
 
 def swapaxes(x: ArrayLike, axis1: int, axis2: int) -> Tensor:
-    """`x` with two axes exchanged."""
+    """`x` with axes `axis1` and `axis2` exchanged; the dtype stays.
+
+    Raises `IndexError` for an axis that `x` does not have.
+
+    >>> import graphnet as gn
+    >>> gn.swapaxes(gn.zeros((2, 3, 4)), 0, -1).shape
+    (4, 3, 2)
+    """
     x = _tensor(x)
     order = list(range(x.ndim))
     (i,), (j,) = axes_of("swapaxes", x, axis1), axes_of("swapaxes", x, axis2)
@@ -156,7 +205,17 @@ def swapaxes(x: ArrayLike, axis1: int, axis2: int) -> Tensor:
 
 
 def moveaxis(x: ArrayLike, source: ShapeLike, destination: ShapeLike) -> Tensor:
-    """`x` with axes moved from `source` to `destination`, the others in their order."""
+    """`x` with axes moved from `source` to `destination`, one axis or several; the others keep their order.
+
+    `destination` counts places in the result. The dtype stays.
+
+    Raises `ValueError` for different numbers of sources and destinations, and for an axis that is named twice;
+    `IndexError` for an axis that `x` does not have.
+
+    >>> import graphnet as gn
+    >>> gn.moveaxis(gn.zeros((2, 3, 4)), 0, -1).shape
+    (3, 4, 2)
+    """
     x = _tensor(x)
     sources, targets = axes_of("moveaxis", x, source), axes_of("moveaxis", x, destination)
     if len(sources) != len(targets):
@@ -182,7 +241,15 @@ def expand_dims(x: ArrayLike, axis: Axes) -> Tensor:
 
 
 def squeeze(x: ArrayLike, axis: Axes = None) -> Tensor:
-    """`x` without its axes of size one (those in `axis`, or all)."""
+    """`x` without its axes of size one: those in `axis`, or all if None. The dtype stays.
+
+    Raises `ValueError` for an axis of another size, `IndexError` for an axis that `x` does not have.
+
+    >>> import graphnet as gn
+    >>> x = gn.zeros((1, 2, 1))
+    >>> gn.squeeze(x).shape, gn.squeeze(x, 0).shape
+    ((2,), (2, 1))
+    """
     x = _tensor(x)
     axes = axes_of("squeeze", x, axis) if axis is not None else [i for i, n in enumerate(x.shape) if n == 1]
     for a in axes:
@@ -222,7 +289,17 @@ def _together(batch: Sequence[bool], inputs: Sequence[Any]) -> list[Any]:
     batch=_broadcast_each,
 )
 def broadcast_to(x: ArrayLike, shape: ShapeLike) -> Tensor:
-    """`x` repeated along new and size-one axes to `shape`."""
+    """`x` repeated along new axes in front and along axes of size one, to shape `shape`; the dtype stays.
+
+    The gradient is the sum over the repetitions.
+
+    Raises `ValueError` where `x` does not broadcast to `shape`, and for a negative size.
+
+    >>> import graphnet as gn
+    >>> gn.broadcast_to([1.0, 2.0], (2, 2))
+    Tensor([[1., 2.],
+            [1., 2.]])
+    """
     return np.broadcast_to(x, shape)
 
 
@@ -268,7 +345,17 @@ CONCATENATE = _concatenate.op
 
 
 def concatenate(arrays: Iterable[ArrayLike], axis: int | None = 0) -> Tensor:
-    """`arrays`, equal but for the size of `axis`, one after the other along it; flattened first if `axis` is None."""
+    """`arrays` one after the other along `axis`; flattened first if `axis` is None. The dtype is the promoted one.
+
+    The shapes are equal but for the size of `axis`, which adds up.
+
+    Raises `ValueError` for no arrays, for arrays without axes, and for other shapes; `IndexError` for an axis that they
+    do not have.
+
+    >>> import graphnet as gn
+    >>> gn.concatenate([[1.0, 2.0], [3.0]])
+    Tensor([1., 2., 3.])
+    """
     parts = list(arrays)
     if not parts:
         raise ValueError("concatenate: there is nothing to join")
@@ -298,7 +385,17 @@ def _stack(*inputs: Any, axis: Any = 0) -> Any:
 
 
 def stack(arrays: Iterable[ArrayLike], axis: int = 0) -> Tensor:
-    """`arrays` of one shape side by side along a new axis at `axis`."""
+    """`arrays`, all of one shape, side by side along a new axis at `axis`, a place in the result.
+
+    The new axis has one place per array; the dtype is the promoted one.
+
+    Raises `ValueError` for no arrays and for different shapes, `IndexError` for a place that the result does not have.
+
+    >>> import graphnet as gn
+    >>> gn.stack([[1, 2], [3, 4]], axis=1)
+    Tensor([[1, 3],
+            [2, 4]])
+    """
     parts = list(arrays)
     if not parts:
         raise ValueError("stack: there is nothing to join")
@@ -306,7 +403,16 @@ def stack(arrays: Iterable[ArrayLike], axis: int = 0) -> Tensor:
 
 
 def array_split(x: ArrayLike, indices_or_sections: ShapeLike, axis: int = 0) -> list[Tensor]:
-    """`x` cut along `axis`, into a number of nearly equal parts or before the given places: a list of tensors."""
+    """A list of tensors: `x` cut along `axis`, into a number of nearly equal parts or before the given places.
+
+    Of `n` elements in `k` parts, the first `n % k` parts have one more than the others. The dtype stays.
+
+    Raises `ValueError` for fewer than one part, `IndexError` for an axis that `x` does not have.
+
+    >>> import graphnet as gn
+    >>> gn.array_split([0, 1, 2, 3, 4], 2)
+    [Tensor([0, 1, 2]), Tensor([3, 4])]
+    """
     x = _tensor(x)
     (axis,) = axes_of("array_split", x, axis)
     size = x.shape[axis]
@@ -323,7 +429,17 @@ def array_split(x: ArrayLike, indices_or_sections: ShapeLike, axis: int = 0) -> 
 
 
 def split(x: ArrayLike, indices_or_sections: ShapeLike, axis: int = 0) -> list[Tensor]:
-    """`x` cut along `axis`, into a number of equal parts or before the given places: a list of tensors."""
+    """A list of tensors: `x` cut along `axis`, into a number of equal parts or before the given places.
+
+    The dtype stays. For parts that are not equal see `array_split`.
+
+    Raises `ValueError` for a number of parts that does not divide the size, `IndexError` for an axis that `x` does not
+    have.
+
+    >>> import graphnet as gn
+    >>> gn.split([0, 1, 2, 3], 2), gn.split([0, 1, 2, 3], [1])
+    ([Tensor([0, 1]), Tensor([2, 3])], [Tensor([0]), Tensor([1, 2, 3])])
+    """
     x = _tensor(x)
     if isinstance(indices_or_sections, (int, np.integer)):
         size = x.shape[axes_of("split", x, axis)[0]]
@@ -367,7 +483,18 @@ def _pad(x: Any, pad_width: Any, value: Any = 0) -> Any:
 def pad(x: ArrayLike, pad_width: int | Sequence[Any], mode: str = "constant", constant_values: float = 0) -> Tensor:
     """`x` with `pad_width` numbers before and after each axis: one number, one pair, or a pair per axis.
 
-    `mode` is "constant" (`constant_values`), "edge", "reflect", "symmetric" or "wrap", as in NumPy.
+    `mode` is "constant" (`constant_values`), "edge", "reflect", "symmetric" or "wrap", as in NumPy. The dtype is that
+    of `x`, to which a constant is converted.
+
+    Raises `ValueError` for an unknown mode, for widths that are negative, not whole or not one pair per axis, and for
+    an empty axis in a mode that repeats elements; `TypeError` for a constant that needs a gradient; `OverflowError` for
+    a whole number that the dtype does not hold.
+
+    >>> import graphnet as gn
+    >>> gn.pad([1.0, 2.0], (0, 2), constant_values=9.0)
+    Tensor([1., 2., 9., 9.])
+    >>> gn.pad([1.0, 2.0, 3.0], 2, mode="reflect")
+    Tensor([3., 2., 1., 2., 3., 2., 1.])
     """
     if mode == "constant":
         if isinstance(constant_values, Tensor):
@@ -397,7 +524,15 @@ def _flipped(x: Any, axis: Any = None) -> Any:
 
 @op(_same, prepare=_flipped, complex=True, vjp=(lambda g, y, x, axis: flip(g, axis),))
 def flip(x: ArrayLike, axis: Axes = None) -> Tensor:
-    """`x` in reverse order along `axis` (all axes if None)."""
+    """`x` in reverse order along `axis`: one axis, several, or all if None. Shape and dtype stay.
+
+    Raises `IndexError` for an axis that `x` does not have, `ValueError` for one that is named twice.
+
+    >>> import graphnet as gn
+    >>> gn.flip([[1, 2], [3, 4]], axis=0)
+    Tensor([[3, 4],
+            [1, 2]])
+    """
     return np.flip(x, axis)
 
 
@@ -422,12 +557,34 @@ def _back(shift: Any) -> Any:
 
 @op(_same, prepare=_rolled, complex=True, vjp=(lambda g, y, x, shift, axis: roll(g, _back(shift), axis),))
 def roll(x: ArrayLike, shift: ShapeLike, axis: Axes = None) -> Tensor:
-    """`x` with its elements moved by `shift` along `axis` (flat if None), those at the end to the start."""
+    """`x` with its elements moved by `shift` places along `axis` (flat if None), those at the end to the start.
+
+    Several shifts go with several axes, one each; a single one serves them all. Shape and dtype stay.
+
+    Raises `ValueError` for different numbers of shifts and axes, `TypeError` for a shift that is not whole,
+    `IndexError` for an axis that `x` does not have.
+
+    >>> import graphnet as gn
+    >>> gn.roll([[1, 2], [3, 4]], 1), gn.roll([[1, 2], [3, 4]], 1, axis=1)
+    (Tensor([[4, 1],
+            [2, 3]]), Tensor([[2, 1],
+            [4, 3]]))
+    """
     return np.roll(x, shift, axis)
 
 
 def tile(x: ArrayLike, reps: ShapeLike) -> Tensor:
-    """`x` repeated as a whole, `reps` times along each axis."""
+    """`x` repeated as a whole, `reps` times along each axis: one count for the last axis, or one count for each.
+
+    Counts go with the last axes; where there are more counts than axes, `x` gets new axes in front. The dtype stays.
+
+    Raises `ValueError` for counts that are negative or not whole.
+
+    >>> import graphnet as gn
+    >>> gn.tile([1, 2], 2), gn.tile([1, 2], (2, 1))
+    (Tensor([1, 2, 1, 2]), Tensor([[1, 2],
+            [1, 2]]))
+    """
     x = _tensor(x)
     counts = tuple(reps) if isinstance(reps, (tuple, list, np.ndarray)) else (reps,)
     if not all(isinstance(c, (int, np.integer)) and c >= 0 for c in counts):
@@ -441,7 +598,17 @@ def tile(x: ArrayLike, reps: ShapeLike) -> Tensor:
 
 
 def repeat(x: ArrayLike, repeats: ShapeLike, axis: int | None = None) -> Tensor:
-    """`x` with each element repeated along `axis` (flat if None), `repeats` times: one number or one each."""
+    """`x` with each element repeated along `axis` (flat if None), `repeats` times: one number, or one for each element.
+
+    The dtype stays. The gradient of an element is the sum over its repetitions.
+
+    Raises `ValueError` for numbers that are negative or not whole, or neither one nor one for each; `IndexError` for an
+    axis that `x` does not have.
+
+    >>> import graphnet as gn
+    >>> gn.repeat([1, 2], [1, 3])
+    Tensor([1, 2, 2, 2])
+    """
     x = _tensor(x)
     if axis is None:
         x, axis = ravel(x), 0
@@ -460,13 +627,37 @@ def _triangle(x: Any, k: Any) -> Any:
 
 @composite
 def tril(x: ArrayLike, k: int = 0) -> Tensor:
-    """`x` with zeros above diagonal `k` of its last two axes; a vector counts as rows that are all the same."""
+    """`x` with zeros above diagonal `k` of its last two axes: the lower triangle.
+
+    A vector counts as rows that are all equal. The shape is that of `x` (of a vector of `n`: `(n, n)`), and so is the
+    dtype, but for booleans, which give int64.
+
+    Raises `ValueError` for a tensor without axes.
+
+    >>> import graphnet as gn
+    >>> gn.tril([[1, 2], [3, 4]]), gn.tril([[1, 2], [3, 4]], k=-1)
+    (Tensor([[1, 0],
+            [3, 4]]), Tensor([[0, 0],
+            [3, 0]]))
+    """
     return where(_triangle(x, k), x, 0)
 
 
 @composite
 def triu(x: ArrayLike, k: int = 0) -> Tensor:
-    """`x` with zeros below diagonal `k` of its last two axes; a vector counts as rows that are all the same."""
+    """`x` with zeros below diagonal `k` of its last two axes: the upper triangle.
+
+    A vector counts as rows that are all equal. The shape is that of `x` (of a vector of `n`: `(n, n)`), and so is the
+    dtype, but for booleans, which give int64.
+
+    Raises `ValueError` for a tensor without axes.
+
+    >>> import graphnet as gn
+    >>> gn.triu([[1, 2], [3, 4]]), gn.triu([[1, 2], [3, 4]], k=1)
+    (Tensor([[1, 2],
+            [0, 4]]), Tensor([[0, 2],
+            [0, 0]]))
+    """
     return where(_triangle(x, k - 1), 0, x)
 
 
@@ -496,17 +687,43 @@ def tensor(
 
 
 def zeros(shape: ShapeLike, dtype: DTypeLike = np.float64) -> Tensor:
-    """A tensor of zeros."""
+    """A tensor of zeros in shape `shape` (one size, or several), of `dtype`, float64 unless given.
+
+    Raises `ValueError` for a negative size, `TypeError` for a dtype that is not of numbers or booleans.
+
+    >>> import graphnet as gn
+    >>> gn.zeros((1, 2)), gn.zeros(2, "int32")
+    (Tensor([[0., 0.]]), Tensor([0, 0], dtype=int32))
+    """
     return constant(as_array(np.zeros(shape, dtype)))
 
 
 def ones(shape: ShapeLike, dtype: DTypeLike = np.float64) -> Tensor:
-    """A tensor of ones."""
+    """A tensor of ones in shape `shape` (one size, or several), of `dtype`, float64 unless given.
+
+    Raises `ValueError` for a negative size, `TypeError` for a dtype that is not of numbers or booleans.
+
+    >>> import graphnet as gn
+    >>> gn.ones((1, 2)), gn.ones(2, "float32")
+    (Tensor([[1., 1.]]), Tensor([1., 1.], dtype=float32))
+    """
     return constant(as_array(np.ones(shape, dtype)))
 
 
 def full(shape: ShapeLike, fill_value: ArrayLike, dtype: DTypeLike | None = None) -> Tensor:
-    """A tensor with `fill_value` everywhere: a number, or what broadcasts to `shape`."""
+    """A tensor in shape `shape` with `fill_value` everywhere: a number, or what broadcasts to `shape`.
+
+    The dtype is that of `fill_value` unless given. A gradient flows to `fill_value`.
+
+    Raises `ValueError` for a negative size and for a value that does not broadcast.
+
+    >>> import graphnet as gn
+    >>> gn.full((2, 2), 7)
+    Tensor([[7, 7],
+            [7, 7]])
+    >>> gn.grad(lambda x: gn.full(3, x).sum())(2.0)
+    Tensor(3.)
+    """
     if plain_data(fill_value):
         return constant(as_array(np.full(shape, fill_value, dtype)))
     fill_value = as_tensor(fill_value)
@@ -514,7 +731,18 @@ def full(shape: ShapeLike, fill_value: ArrayLike, dtype: DTypeLike | None = None
 
 
 def eye(N: int, M: int | None = None, k: int = 0, dtype: DTypeLike = np.float64) -> Tensor:
-    """A matrix with ones on diagonal `k`."""
+    """A matrix of shape `(N, M)` with ones on diagonal `k` and zeros elsewhere, of `dtype`; `M` is `N` if None.
+
+    A positive `k` is above the main diagonal, a negative one below.
+
+    Raises `ValueError` for a negative size.
+
+    >>> import graphnet as gn
+    >>> gn.eye(2), gn.eye(2, 3, k=1)
+    (Tensor([[1., 0.],
+            [0., 1.]]), Tensor([[0., 1., 0.],
+            [0., 0., 1.]]))
+    """
     return constant(as_array(np.eye(N, M, k, dtype)))
 
 
@@ -596,19 +824,39 @@ def linspace(
 
 
 def zeros_like(x: ArrayLike, dtype: DTypeLike | None = None) -> Tensor:
-    """Zeros in the shape and dtype of `x`."""
+    """A tensor of zeros in the shape of `x`, and in its dtype unless `dtype` is given. It has no gradient.
+
+    >>> import graphnet as gn
+    >>> gn.zeros_like([[1.0, 2.0]])
+    Tensor([[0., 0.]])
+    """
     x = _tensor(x)
     return constant(as_array(np.zeros(x.shape, dtype or x.dtype)))
 
 
 def ones_like(x: ArrayLike, dtype: DTypeLike | None = None) -> Tensor:
-    """Ones in the shape and dtype of `x`."""
+    """A tensor of ones in the shape of `x`, and in its dtype unless `dtype` is given. It has no gradient.
+
+    >>> import graphnet as gn
+    >>> gn.ones_like([1, 2]), gn.ones_like([1, 2], "float32")
+    (Tensor([1, 1]), Tensor([1., 1.], dtype=float32))
+    """
     x = _tensor(x)
     return constant(as_array(np.ones(x.shape, dtype or x.dtype)))
 
 
 def full_like(x: ArrayLike, fill_value: ArrayLike, dtype: DTypeLike | None = None) -> Tensor:
-    """`fill_value` in the shape and dtype of `x`."""
+    """A tensor with `fill_value` everywhere, in the shape of `x`, and in its dtype unless `dtype` is given.
+
+    `fill_value` is a number, or what broadcasts to that shape; it is converted to the dtype, so 7.5 becomes 7 where `x`
+    has whole numbers. A gradient flows to `fill_value`, none to `x`.
+
+    Raises `ValueError` for a value that does not broadcast.
+
+    >>> import graphnet as gn
+    >>> gn.full_like([1.0, 2.0], 7)
+    Tensor([7., 7.])
+    """
     x = _tensor(x)
     if plain_data(fill_value):
         return constant(as_array(np.full(x.shape, fill_value, dtype or x.dtype)))
