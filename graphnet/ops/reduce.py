@@ -25,7 +25,18 @@ def _count(x: Any, axis: Any) -> Any:
 
 @reduction(onnx="ReduceSum", complex=True, vjp=lambda g, y, x, axis: g, fold=np.add)
 def sum(x: ArrayLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    """Sum over `axis`; 0 over nothing. float16 is added up in float32."""
+    """The sum over `axis`: one axis, several, or all if None; 0 over nothing.
+
+    With `keepdims` these axes stay, of size one. The dtype is that of `x`; of booleans and whole numbers narrower than
+    64 bits it is int64, of unsigned ones uint64. float16 is added up in float32. The gradient of each element is that
+    of its sum.
+
+    Raises `IndexError` for an axis that `x` does not have, `ValueError` for one that is named twice.
+
+    >>> import graphnet as gn
+    >>> gn.sum([[1.0, 2.0], [3.0, 4.0]], axis=0)
+    Tensor([4., 6.])
+    """
     if x.dtype == np.float16:
         return np.sum(x, axis=axis, keepdims=keepdims, dtype=np.float32).astype(np.float16)
     return np.sum(x, axis=axis, keepdims=keepdims)
@@ -33,7 +44,17 @@ def sum(x: ArrayLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
 
 @reduction(onnx="ReduceMean", complex=True, vjp=lambda g, y, x, axis: g / _count(x, axis), fold=np.add)
 def mean(x: ArrayLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    """Arithmetic mean over `axis`."""
+    """The arithmetic mean over `axis`, `sum(x) / n`: one axis, several, or all if None.
+
+    With `keepdims` these axes stay, of size one. The dtype is that of `x`, float64 for booleans and whole numbers. Over
+    nothing it is NaN, with NumPy's `RuntimeWarning`.
+
+    Raises `IndexError` for an axis that `x` does not have, `ValueError` for one that is named twice.
+
+    >>> import graphnet as gn
+    >>> gn.mean([[1, 2], [3, 4]], axis=1)
+    Tensor([1.5, 3.5])
+    """
     return np.mean(x, axis=axis, keepdims=keepdims)
 
 
@@ -83,7 +104,20 @@ def _prod_slope(x: Any, axis: Any) -> Any:
 
 @reduction(onnx="ReduceProd", complex=True, vjp=lambda g, y, x, axis: times(g, _prod_slope(x, axis)), fold=np.multiply)
 def prod(x: ArrayLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    """Product over `axis`; 1 over nothing. Its gradient is right with any number of zeros."""
+    """The product over `axis`: one axis, several, or all if None; 1 over nothing.
+
+    With `keepdims` these axes stay, of size one. The dtype is that of `x`; of booleans and whole numbers narrower than
+    64 bits it is int64, of unsigned ones uint64. The gradient of an element is the product of the others, right with
+    any number of zeros.
+
+    Raises `IndexError` for an axis that `x` does not have, `ValueError` for one that is named twice.
+
+    >>> import graphnet as gn
+    >>> gn.prod([[1.0, 2.0], [3.0, 4.0]], axis=0)
+    Tensor([3., 8.])
+    >>> gn.grad(gn.prod)([0.0, 2.0, 3.0])
+    Tensor([6., 0., 0.])
+    """
     return np.prod(x, axis=axis, keepdims=keepdims)
 
 
@@ -108,7 +142,18 @@ def max(x: ArrayLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
 
 @reduction(onnx="ReduceMin", vjp=_shares, of_nothing=False, kink=_TIES, fold=np.minimum)
 def min(x: ArrayLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    """The smallest along `axis`, NaN if one is NaN; equal ones share the gradient. Raises `ValueError` over nothing."""
+    """The smallest along `axis` (one, several, or all if None), NaN if one is NaN; equal ones share the gradient.
+
+    The dtype is that of `x`. With `keepdims` the axes stay, of size one.
+
+    Raises `ValueError` over nothing and for an axis that is named twice, `IndexError` for one that `x` does not have.
+
+    >>> import graphnet as gn
+    >>> gn.min([[1, 5], [7, 2]], axis=1)
+    Tensor([1, 2])
+    >>> gn.grad(gn.min)([3.0, 1.0, 1.0])
+    Tensor([0. , 0.5, 0.5])
+    """
     return np.min(x, axis=axis, keepdims=keepdims)
 
 
@@ -176,7 +221,18 @@ def _of_kept(rule: Any) -> Any:
 
 @reduction(vjp=_var_slope)
 def var(x: ArrayLike, axis: Axes = None, keepdims: bool = False, ddof: int = 0) -> Tensor:
-    """Variance over `axis`: the mean of `(x - mean)**2`, with a divisor of `n - ddof`."""
+    """The variance over `axis`, `sum((x - mean)**2) / (n - ddof)`: one axis, several, or all if None.
+
+    With `keepdims` these axes stay, of size one. The dtype is that of `x`, float64 for booleans and whole numbers; of
+    complex numbers it is real. Where `n` is not above `ddof` it divides by 0: NaN or infinity, with NumPy's
+    `RuntimeWarning`.
+
+    Raises `IndexError` for an axis that `x` does not have, `ValueError` for one that is named twice.
+
+    >>> import graphnet as gn
+    >>> gn.var([1.0, 2.0, 3.0, 6.0]), gn.var([1.0, 2.0, 3.0, 6.0], ddof=2)
+    (Tensor(3.5), Tensor(7.))
+    """
     return np.var(x, axis=axis, keepdims=keepdims, ddof=ddof)
 
 
@@ -269,13 +325,31 @@ def logsumexp(x: ArrayLike, axis: Axes = None, keepdims: bool = False) -> Tensor
 
 @reduction(vjp=None, fold=np.logical_or)
 def any(x: ArrayLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    """Whether any number along `axis` is not zero."""
+    """Whether any number along `axis` (one, several, or all if None) is not zero: booleans; False over nothing.
+
+    NaN is not zero. With `keepdims` the axes stay, of size one. Its derivative is 0.
+
+    Raises `IndexError` for an axis that `x` does not have, `ValueError` for one that is named twice.
+
+    >>> import graphnet as gn
+    >>> gn.any([[0, 1], [0, 0]], axis=1)
+    Tensor([ True, False])
+    """
     return np.any(x, axis=axis, keepdims=keepdims)
 
 
 @reduction(vjp=None, fold=np.logical_and)
 def all(x: ArrayLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    """Whether every number along `axis` is not zero."""
+    """Whether every number along `axis` (one, several, or all if None) is not zero: booleans; True over nothing.
+
+    NaN is not zero. With `keepdims` the axes stay, of size one. Its derivative is 0.
+
+    Raises `IndexError` for an axis that `x` does not have, `ValueError` for one that is named twice.
+
+    >>> import graphnet as gn
+    >>> gn.all([[0, 1], [1, 1]], axis=1)
+    Tensor([False,  True])
+    """
     return np.all(x, axis=axis, keepdims=keepdims)
 
 
@@ -310,7 +384,18 @@ def _position_each(f: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     batch=lambda batch, x, axis, keepdims: _position_each(argmax, x, axis, keepdims),
 )
 def argmax(x: ArrayLike, axis: int | None = None, keepdims: bool = False) -> Tensor:
-    """The position of the largest along `axis` (in the flat array if None), the first of equal ones."""
+    """The position of the largest along `axis` (in the flat array if None), the first of equal ones: int64.
+
+    The first NaN counts as the largest. With `keepdims` the reduced axes stay, of size one: such a result fits
+    `take_along_axis`. Its derivative is 0.
+
+    Raises `ValueError` over nothing, `IndexError` for an axis that `x` does not have.
+
+    >>> import graphnet as gn
+    >>> x = [[1.0, 5.0], [7.0, 2.0]]
+    >>> gn.argmax(x), gn.argmax(x, axis=1)
+    (Tensor(2), Tensor([1, 0]))
+    """
     return np.argmax(x, axis=axis, keepdims=keepdims)
 
 
@@ -325,7 +410,18 @@ def argmax(x: ArrayLike, axis: int | None = None, keepdims: bool = False) -> Ten
     batch=lambda batch, x, axis, keepdims: _position_each(argmin, x, axis, keepdims),
 )
 def argmin(x: ArrayLike, axis: int | None = None, keepdims: bool = False) -> Tensor:
-    """The position of the smallest along `axis` (in the flat array if None), the first of equal ones."""
+    """The position of the smallest along `axis` (in the flat array if None), the first of equal ones: int64.
+
+    The first NaN counts as the smallest. With `keepdims` the reduced axes stay, of size one: such a result fits
+    `take_along_axis`. Its derivative is 0.
+
+    Raises `ValueError` over nothing, `IndexError` for an axis that `x` does not have.
+
+    >>> import graphnet as gn
+    >>> x = [[1.0, 5.0], [7.0, 2.0]]
+    >>> gn.argmin(x), gn.argmin(x, axis=1)
+    (Tensor(0), Tensor([0, 1]))
+    """
     return np.argmin(x, axis=axis, keepdims=keepdims)
 
 
@@ -352,7 +448,18 @@ def _cumsum_slope(g: Any, y: Any, x: Any, axis: Any) -> Any:
     vjp=(_cumsum_slope,),
 )
 def cumsum(x: ArrayLike, axis: int | None = None) -> Tensor:
-    """Running sum along `axis` (of the flat array if None)."""
+    """The running sum along `axis` (of the flat array if None): `y[i] = x[0] + ... + x[i]`.
+
+    The shape is that of `x`, or `(x.size,)` if `axis` is None. The dtype is that of `x`; of booleans and whole numbers
+    narrower than 64 bits it is int64, of unsigned ones uint64.
+
+    Raises `IndexError` for an axis that `x` does not have.
+
+    >>> import graphnet as gn
+    >>> gn.cumsum([[1, 2], [3, 4]]), gn.cumsum([[1, 2], [3, 4]], axis=1)
+    (Tensor([ 1,  3,  6, 10]), Tensor([[1, 3],
+            [3, 7]]))
+    """
     return np.cumsum(x, axis=axis)
 
 
