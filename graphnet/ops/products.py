@@ -77,15 +77,36 @@ def _matmul_each(batch: Any, a: Any, b: Any) -> Any:
 
 @op(_matmul_shape, onnx="MatMul", complex=True, vjp=(_matmul_left, _matmul_right), batch=_matmul_each)
 def matmul(a: ArrayLike, b: ArrayLike) -> Tensor:
-    """Matrix product over the last axis of `a` and the last but one of `b`; leading axes broadcast.
+    """The matrix product: `y[i, j] = sum(a[i, k] * b[k, j] over k)`, of the last two axes; axes before them broadcast.
 
-    A vector counts as a row on the left and as a column on the right, and leaves no axis behind.
+    A vector counts as a row on the left and as a column on the right, and leaves no axis behind. The dtype is the
+    promoted one.
+
+    Raises `ValueError` for sizes that do not fit and for an input without axes.
+
+    >>> import graphnet as gn
+    >>> gn.matmul([[1.0, 2.0], [3.0, 4.0]], [10.0, 1.0])
+    Tensor([12., 34.])
+    >>> gn.matmul(gn.zeros((5, 2, 3)), gn.zeros((3, 4))).shape
+    (5, 2, 4)
     """
     return np.matmul(a, b)
 
 
 def tensordot(a: ArrayLike, b: ArrayLike, axes: int | Sequence[Any] = 2) -> Tensor:
-    """The sum of products over pairs of axes: the last `axes` of `a` with the first of `b`, or two lists of axes."""
+    """The sum of products over pairs of axes: the last `axes` of `a` with the first of `b`, or two lists of axes.
+
+    The axes of `a` that are left come first, then those of `b`. With 0 it is the product of each with each. The dtype
+    is the promoted one.
+
+    Raises `ValueError` for a number of axes that the inputs do not have and for sizes that differ, `IndexError` for an
+    axis that an input does not have.
+
+    >>> import graphnet as gn
+    >>> a, b = gn.ones((2, 3)), gn.ones((4, 3))
+    >>> gn.tensordot(a, b, axes=([1], [1])).shape, gn.tensordot(a, b, axes=0).shape
+    ((2, 4), (2, 3, 4, 3))
+    """
     a, b = _tensor(a), _tensor(b)
     if isinstance(axes, (int, np.integer)):
         if not 0 <= axes <= min(a.ndim, b.ndim):
@@ -104,7 +125,19 @@ def tensordot(a: ArrayLike, b: ArrayLike, axes: int | Sequence[Any] = 2) -> Tens
 
 
 def dot(a: ArrayLike, b: ArrayLike) -> Tensor:
-    """NumPy's `dot`: the sum of products over the last axis of `a` and the last but one (or only one) of `b`."""
+    """NumPy's `dot`: the sum of products over the last axis of `a` and the last but one (or only one) of `b`.
+
+    Of two vectors it is a number, of matrices the matrix product; where an input has no axes, it multiplies. The other
+    axes of `a` come first, then those of `b`: unlike in `matmul` they do not broadcast. The dtype is the promoted one.
+
+    Raises `ValueError` for sizes that differ.
+
+    >>> import graphnet as gn
+    >>> gn.dot([1.0, 2.0], [3.0, 4.0])
+    Tensor(11.)
+    >>> gn.dot(gn.zeros((2, 3, 4)), gn.zeros((5, 4, 6))).shape
+    (2, 3, 5, 6)
+    """
     a, b = _tensor(a), _tensor(b)
     if a.ndim == 0 or b.ndim == 0:
         return multiply(a, b)
@@ -114,7 +147,17 @@ def dot(a: ArrayLike, b: ArrayLike) -> Tensor:
 
 
 def inner(a: ArrayLike, b: ArrayLike) -> Tensor:
-    """The sum of products over the last axes of both."""
+    """The sum of products over the last axes of both: `y[i, j] = sum(a[i, k] * b[j, k] over k)` of matrices.
+
+    The other axes of `a` come first, then those of `b`; where an input has no axes, it multiplies. The dtype is the
+    promoted one.
+
+    Raises `ValueError` for sizes that differ.
+
+    >>> import graphnet as gn
+    >>> gn.inner([[1.0, 2.0], [3.0, 4.0]], [10.0, 1.0])
+    Tensor([12., 34.])
+    """
     a, b = _tensor(a), _tensor(b)
     if a.ndim == 0 or b.ndim == 0:
         return multiply(a, b)
@@ -122,13 +165,30 @@ def inner(a: ArrayLike, b: ArrayLike) -> Tensor:
 
 
 def vdot(a: ArrayLike, b: ArrayLike) -> Tensor:
-    """The sum of products of all elements, both flattened; of complex numbers with the conjugates of `a`."""
+    """The sum of products of all elements, both flattened: a number; of complex numbers with the conjugates of `a`.
+
+    Shapes need not agree, only sizes. The dtype is the promoted one.
+
+    Raises `ValueError` for different sizes.
+
+    >>> import graphnet as gn
+    >>> gn.vdot([[1.0, 2.0]], [3.0, 4.0]), gn.vdot([2j], [2j])
+    (Tensor(11.), Tensor(4.+0.j, dtype=complex128))
+    """
     a = as_tensor(a)
     return matmul(ravel(conjugate(a) if a.dtype.kind == "c" else a), ravel(b))
 
 
 def outer(a: ArrayLike, b: ArrayLike) -> Tensor:
-    """All products of an element of `a` with one of `b`, both flattened: a matrix."""
+    """All products of an element of `a` with one of `b`, both flattened: `y[i, j] = a[i] * b[j]`.
+
+    The shape is `(a.size, b.size)`, the dtype the promoted one.
+
+    >>> import graphnet as gn
+    >>> gn.outer([1, 2], [1, 10, 100])
+    Tensor([[  1,  10, 100],
+            [  2,  20, 200]])
+    """
     return multiply(ravel(a).reshape((-1, 1)), ravel(b))
 
 
