@@ -324,7 +324,20 @@ def take(x: ArrayLike, indices: ArrayLike, axis: int | None = None, mode: str = 
 
 
 def take_along_axis(x: ArrayLike, indices: ArrayLike, axis: int = -1) -> Tensor:
-    """One element of `x` per entry of `indices` along `axis`: what `argmax` and `argsort` give fits in here."""
+    """One element of `x` per entry of `indices` along `axis`: `y[i, j] = x[i, indices[i, j]]` for a matrix and its last
+    axis.
+
+    What `argsort` gives fits in here, and what `argmax` gives with `keepdims`. The other axes broadcast; negative
+    indices count from the end. With `axis` None both are flattened. The dtype is that of `x`.
+
+    Raises `TypeError` for indices that are not integers, `ValueError` for another number of axes than `x` has,
+    `IndexError` for an index out of range, for sizes that do not broadcast, and for an axis that `x` does not have.
+
+    >>> import graphnet as gn
+    >>> gn.take_along_axis([[1, 5], [7, 2]], [[1], [0]])
+    Tensor([[5],
+            [7]])
+    """
     x = as_tensor(x)
     indices = as_tensor(indices) if holds_tensors((indices,)) else as_array(indices)
     if indices.dtype.kind not in "iu":
@@ -357,7 +370,18 @@ def one_hot(indices: ArrayLike, num_classes: int, dtype: DTypeLike = np.float32)
 
 
 def diagonal(x: ArrayLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
-    """The diagonal of the matrices along two axes, as the last axis of the result."""
+    """The diagonal `offset` of the matrices along `axis1` and `axis2`, as the last axis of the result.
+
+    These two axes are gone, the others stay. A positive offset is above the main diagonal, a negative one below. The
+    dtype is that of `x`.
+
+    Raises `ValueError` for fewer than two axes, or for the same one twice; `IndexError` for an axis that `x` does not
+    have.
+
+    >>> import graphnet as gn
+    >>> gn.diagonal([[1, 2, 3], [4, 5, 6]]), gn.diagonal([[1, 2, 3], [4, 5, 6]], offset=-1)
+    (Tensor([1, 5]), Tensor([4]))
+    """
     x = as_tensor(x)
     if x.ndim < 2:
         raise ValueError(f"diagonal: at least two dimensions; received shape {x.shape}")
@@ -369,7 +393,20 @@ def diagonal(x: ArrayLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> T
 
 
 def diag(x: ArrayLike, k: int = 0) -> Tensor:
-    """Diagonal `k` of a matrix, or the matrix with a vector on diagonal `k`."""
+    """Diagonal `k` of a matrix, or the matrix with a vector on diagonal `k` and zeros elsewhere.
+
+    A vector of `n` gives shape `(n + |k|, n + |k|)`. The dtype is that of `x`.
+
+    Raises `ValueError` unless `x` has one axis or two.
+
+    >>> import graphnet as gn
+    >>> gn.diag([1, 2], k=1)
+    Tensor([[0, 1, 0],
+            [0, 0, 2],
+            [0, 0, 0]])
+    >>> gn.diag([[1, 2], [3, 4]])
+    Tensor([1, 4])
+    """
     x = as_tensor(x)
     if x.ndim == 2:
         return diagonal(x, k)
@@ -403,7 +440,18 @@ def argsort(x: ArrayLike, axis: int = -1) -> Tensor:
 
 
 def sort(x: ArrayLike, axis: int = -1) -> Tensor:
-    """`x` in rising order along `axis`."""
+    """`x` in rising order along `axis` (of the flat array if None), NaN last. Shape and dtype stay.
+
+    The gradient of each element goes back to where it was.
+
+    Raises `IndexError` for an axis that `x` does not have.
+
+    >>> import graphnet as gn
+    >>> gn.sort([3.0, 1.0, 2.0])
+    Tensor([1., 2., 3.])
+    >>> gn.grad(lambda x: gn.sort(x)[0])([3.0, 1.0, 2.0])
+    Tensor([0., 1., 0.])
+    """
     x = as_tensor(x)
     if axis is None:
         x, axis = ravel(x), 0
