@@ -201,11 +201,21 @@ def reduction(
     fold: np.ufunc | None = None,
     batch: Callable[..., Any] | None = None,
 ) -> Callable[[Callable[P, Any]], OpFunction[P]]:
-    """Make an op that reduces over `axis` (one, several or all), with `keepdims`.
+    """A decorator: it makes an op that reduces over `axis` (one, several or all), with `keepdims`, from its NumPy body.
 
     Its rule sees `g` and `y` with the reduced axes kept at size one, and `axis` as a tuple counted from the front.
     `of_nothing` says whether it has a value over no elements; without it, that raises `ValueError`. `kink` is that of
     `Op`, with y as the rule sees it.
+
+    Raises `ValueError` for a name that is taken.
+
+    >>> import numpy as np
+    >>> import graphnet as gn
+    >>> @gn.reduction(vjp=lambda g, y, x, axis: 2.0 * g * x)
+    ... def energy(x, axis=None, keepdims=False):
+    ...     return np.sum(x * x, axis=axis, keepdims=keepdims)
+    >>> energy([[1.0, 2.0], [3.0, 4.0]], axis=1), gn.grad(energy)([1.0, 2.0])
+    (Tensor([ 5., 25.]), Tensor([2., 4.]))
     """
 
     def decorate(body: Callable[P, Any]) -> OpFunction[P]:
@@ -279,7 +289,7 @@ def op(
     weight: int | None = None,
     batch: Callable[..., Any] | None = None,
 ) -> Callable[[Callable[P, Any]], OpFunction[P]]:
-    """Make any other op, called as its body unless `name` says otherwise.
+    """A decorator: it makes any other op from its NumPy body, called as that unless `name` says otherwise.
 
     `shape` is a gufunc signature, or a function of specs (`.shape`, `.dtype`) and attributes that gives the shape;
     `dtype` a dtype, a function of the same kind, or None for the promoted dtype of the inputs. `vjp` has one rule per
@@ -294,6 +304,16 @@ def op(
     Raises `ValueError` for a name that is taken, and for a number of rules that is not that of the inputs. The body of
     an op that is not graphnet's own gets read-only arrays; a result, or a gradient from a rule, of another shape than
     was said raises.
+
+    >>> import numpy as np
+    >>> import graphnet as gn
+    >>> @gn.op("(n),(n)->()", vjp=(lambda g, y, a, b: g[..., None] * b, lambda g, y, a, b: g[..., None] * a))
+    ... def scalar_product(a, b):
+    ...     return np.sum(a * b, axis=-1)
+    >>> scalar_product([[1.0, 2.0], [3.0, 4.0]], [10.0, 1.0])
+    Tensor([12., 34.])
+    >>> gn.grad(scalar_product)([1.0, 2.0], [10.0, 1.0])
+    Tensor([10.,  1.])
     """
 
     def decorate(body: Callable[P, Any]) -> OpFunction[P]:
@@ -357,9 +377,20 @@ def op(
 
 
 def composite(f: Callable[P, R]) -> Callable[P, R]:
-    """Mark a function written in tensor code: its ops stay primitive, and a Region around them has its name.
+    """`f`, a function written in tensor code, with a Region of its name around its ops, which stay primitive.
 
-    Parameters without a default are tensors: numbers, lists and arrays given for them are converted.
+    Parameters without a default are tensors: numbers, lists and arrays given for them are converted. Gradients are
+    those of the ops.
+
+    >>> import graphnet as gn
+    >>> @gn.composite
+    ... def bent(x, slope=0.5):
+    ...     return gn.where(x > 0, x, slope * x)
+    >>> y = bent([-2.0, 2.0], slope=0.25)
+    >>> y, gn.grad(bent)(-2.0)
+    (Tensor([-0.5,  2. ]), Tensor(0.5))
+    >>> bent(gn.input((2,), name="x")).region
+    <Region bent>
     """
     signature = inspect.signature(f)
     count = sum(p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD for p in signature.parameters.values())

@@ -248,7 +248,18 @@ class no_grad:
 
 @contextmanager
 def region(name: str, kind: str | None = None, **attrs: Any) -> Iterator[Region]:
-    """Label the ops of a block: they are drawn in one box and named in errors."""
+    """A context manager that labels the ops of its block: they are drawn in one box and named in errors.
+
+    It gives the `Region`, with `name`, `kind` (the name if None) and `attrs`; regions nest. Values and gradients stay
+    as they are.
+
+    >>> import graphnet as gn
+    >>> x = gn.input((2,), name="x")
+    >>> with gn.region("outer"), gn.region("inner", kind="block"):
+    ...     y = x * 2.0
+    >>> y.region, y.region.kind
+    (<Region outer/inner>, 'block')
+    """
     before = state.mode
     label = Region(name, kind or name, before.region, attrs)
     # Written out: a layer's call has one.

@@ -594,10 +594,21 @@ def _promoted(number: Any, strong: list[np.dtype], inputs: tuple[Any, ...], op: 
 
 
 def toposort(outputs: Iterable[Tensor], stop: Iterable[Tensor] = ()) -> list[Tensor]:
-    """Every tensor that `outputs` depend on, inputs before what they feed, in an order that depends on the graph alone.
+    """A list of every tensor that `outputs` depend on, inputs before what they feed, in an order set by the graph
+    alone.
 
     Tensors in `stop` are listed, but not what they were made from. Time and memory are linear, and nothing recurses.
+
     Raises `ValueError` if the graph has a cycle.
+
+    >>> import graphnet as gn
+    >>> x = gn.input((2,), name="x")
+    >>> y = gn.exp(x)
+    >>> z = y + x
+    >>> [t.op.name if t.op else t.name for t in gn.toposort([z])]
+    ['x', 'exp', 'add']
+    >>> [t.op.name for t in gn.toposort([gn.sin(y)], stop=[y])]
+    ['exp', 'sin']
     """
     order: list[Tensor] = []
     seen: set[Tensor] = set()
