@@ -129,8 +129,9 @@ def _listed(shape: Any) -> Any:
     batch=lambda batch, x, shape: reshape(x, (x.shape[0], *shape)),
 )
 def reshape(x: ArrayLike, shape: ShapeLike) -> Tensor:
-    """The elements of `x`, in C order, in shape `shape`; the dtype stays. One size can be -1: it follows from the
-    others.
+    """The elements of `x`, in C order, in shape `shape`; one size can be -1 and follows from the others.
+
+    The dtype stays.
 
     Raises `ValueError` if the number of elements differs, or if more than one size is -1.
 
@@ -170,10 +171,9 @@ def _permutation(x: Any, axes: Any = None) -> Any:
     batch=lambda batch, x, axes: transpose(x, (0, *(a + 1 for a in axes))),
 )
 def transpose(x: ArrayLike, axes: Sequence[int] | None = None) -> Tensor:
-    """`x` with its axes in another order: axis `i` of the result is axis `axes[i]` of `x`. If None, the order is
-    reversed.
+    """`x` with its axes in another order: axis `i` of the result is axis `axes[i]` of `x`.
 
-    The dtype stays. A vector stays as it is.
+    If `axes` is None, the order is reversed. The dtype stays. A vector stays as it is.
 
     Raises `ValueError` unless `axes` names each axis once, `IndexError` for an axis that `x` does not have.
 
