@@ -135,7 +135,7 @@ def test_a_nodes_panel_shows_all_that_is_known(opened):
     p = opened(g, values=[x])
     p.click(p.labelled("relu")[0])
     text = p.id("panel").text
-    assert "= maximum(" in text and "Elementwise `max(x, 0)`" in text
+    assert "= maximum(" in text and "`max(x, 0)`, element by element" in text
     assert "lambda g, y, x: where(greater(x, 0), g, 0)" in text
     assert "float32[5, 3]" in text and "60 bytes" in text
     assert "test_viz_page.py:" in text and "loss = gn.mean(m(x) ** 2)" in text
