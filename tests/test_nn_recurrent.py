@@ -182,6 +182,23 @@ def test_a_stateful_model_learns_and_predicts():
     np.testing.assert_allclose(again, model.predict(x[:4], batch_size=4), rtol=1e-5)
 
 
+@pytest.mark.parametrize("kind", LAYERS)
+def test_the_state_of_a_batch_does_not_bind_the_rows_of_the_data(kind):
+    """Once there is a state, `fit` and `evaluate` take any number of batches; a batch of another size is refused."""
+    model = nn.Sequential([nn.Input(batch_shape=(4, 2, 3)), kind(5, stateful=True), nn.Dense(1)])
+    model.compile(nn.optimizers.SGD(0.0), "mse")
+    x, y = np.tile(X[:, :2], (3, 1, 1)), np.zeros((12, 1))
+    first = model.predict(x, batch_size=4)
+    model.layers[0].reset_state()
+    assert model.evaluate(x, y, batch_size=4, verbose=0) == pytest.approx((first**2).mean(), rel=1e-5)
+    model.layers[0].reset_state()
+    history = model.fit(x[:8], y[:8], batch_size=4, epochs=1, shuffle=False, verbose=0).history
+    assert history["loss"][0] == pytest.approx((first[:8] ** 2).mean(), rel=1e-5)
+    np.testing.assert_allclose(model.predict(x[8:], batch_size=4), first[8:], rtol=1e-5)
+    with pytest.raises(ValueError, match="is stateful, and its state has 4 rows; it got a batch of 3"):
+        model.fit(x[:6], y[:6], batch_size=3, verbose=0)
+
+
 def test_an_initial_state_can_be_given():
     layer = built(nn.LSTM)
     h, c = RNG.standard_normal((2, 4, 5)).astype("float32")

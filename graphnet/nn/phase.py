@@ -20,7 +20,8 @@ class Phase(threading.local):
     keep them. `depth` counts the calls that are open, `number` the outermost ones so far. `mask` is that of the last
     Sequential's output, with the model (see `masks.py`). `start` makes the arrays of new weights, from shape and dtype,
     where their values come from elsewhere than their initializers. `drawn` counts, for each layer, how often it has
-    drawn random numbers in the training step that `iteration` stands for.
+    drawn random numbers in the training step that `iteration` stands for. `shapes`: only shapes are asked for,
+    of arrays with all rows of the data.
     """
 
     training: bool = False
@@ -31,6 +32,7 @@ class Phase(threading.local):
     mask: tuple[Any, gn.Tensor] | None = None
     drawn: dict[Any, int]
     start: Callable[[tuple[int, ...], np.dtype, Any], np.ndarray] | None = None
+    shapes: bool = False
 
     def __init__(self) -> None:
         self.drawn = {}
@@ -70,6 +72,17 @@ def assignable(value: gn.Tensor) -> bool:
     """
     trace = state.mode.trace
     return not value.is_symbolic or (trace is not None and not trace.looking)
+
+
+@contextmanager
+def shapes_alone() -> Iterator[None]:
+    """Call layers on symbolic tensors with all rows of the data, for the shapes and dtypes of what comes out."""
+    before, phase.shapes = phase.shapes, True
+    try:
+        with running(False, losses=[]):
+            yield
+    finally:
+        phase.shapes = before
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from graphnet.nn.loops import frequency, look_through, predict_through, train_ep
 from graphnet.nn.objectives import Objectives
 from graphnet.nn.outputs import ONE
 from graphnet.nn.own import default, packed, unpacked
-from graphnet.nn.phase import phase, running
+from graphnet.nn.phase import phase, running, shapes_alone
 from graphnet.nn.progress import shown
 from graphnet.nn.repeated import Repeated
 from graphnet.nn.run import Run
@@ -256,7 +256,7 @@ class Model(Saveable, Showing, Layer):
 
     def predicted_spec(self, x: Any) -> Any:
         """The model's outputs for `x` as symbolic tensors: their shapes and dtypes, or an error if `x` does not fit."""
-        with running(False, losses=[]):
+        with shapes_alone():
             return self(mapped(x, lambda a: gn.input(a.shape, a.dtype)))
 
     def fit(

@@ -16,7 +16,7 @@ from graphnet.nn.draws import Calls
 from graphnet.nn.layer import Layer
 from graphnet.nn.layers.core import whole
 from graphnet.nn.lookup import plain
-from graphnet.nn.phase import assignable
+from graphnet.nn.phase import assignable, phase
 from graphnet.nn.shapes import as_shape
 from graphnet.ops.shaping import snapshot
 
@@ -275,7 +275,8 @@ class Recurrent(Layer):
     def _start(self, initial_state: Any, rows: int) -> tuple[gn.Tensor, ...]:
         """The states to begin with."""
         if initial_state is None:
-            if self.stateful and self._state is not None:
+            # A state has the rows of a batch, and no part in the shapes of all rows.
+            if self.stateful and self._state is not None and not phase.shapes:
                 # As it is now: it is assigned at the end of the call, and gradients need what the loop began with.
                 return tuple(snapshot(t) for t in self._remembered(rows))
             return tuple(gn.zeros((rows, self.units), dtype=self.dtype) for _ in range(self.states))
