@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from graphnet.apply import apply, as_tensor
+from graphnet.apply import apply, as_tensor, described
 from graphnet.carried import Call, attached, custom, is_array
 from graphnet.containers import Structure, flatten, is_numbers
 from graphnet.cuts import Cut, cut, depends, marked, nearby, same
@@ -287,10 +287,11 @@ def custom_gradient(f: Callable[P, tuple[R, Function]]) -> Callable[P, R]:
     arguments. `f` is a
     function of its arguments: where a graph or a checkpoint needs it, it is run again.
 
-    Gradients go to arguments only: not to parameters or tensors that `f` uses besides.
+    Gradients go to arguments only: not to parameters or tensors that `f` uses besides. What a `gn.grad` or one of its
+    kin around it differentiates for has to be an argument; for its value alone write `gn.stop_gradient(w)`.
 
     Raises `ValueError` where number, keys or shapes of the gradients do not fit the arguments, `TypeError` for a
-    keyword argument that needs a gradient.
+    keyword argument that needs a gradient, and for a variable of a derivative that is used besides.
 
     >>> import graphnet as gn
     >>> @gn.custom_gradient
@@ -319,6 +320,7 @@ def custom_gradient(f: Callable[P, tuple[R, Function]]) -> Callable[P, R]:
         if not places:
             return form(leaves)
         ys = [leaves[place] for place in places]
+        _check_alone(name, ys, xs)
         packing = Packing(ys)
         flat = packing.packed(ys)
         unknown = any(t.is_symbolic for t in (*xs, *ys)) or (
@@ -337,6 +339,27 @@ def custom_gradient(f: Callable[P, tuple[R, Function]]) -> Callable[P, R]:
         return form(leaves)
 
     return wrapped
+
+
+def _check_alone(name: str, ys: Sequence[Tensor], xs: Sequence[Tensor]) -> None:
+    """Raise `TypeError` if `ys` depend on a variable of a derivative around it by another way than through `xs`."""
+    around = state.mode.within
+    if around is None:
+        return
+    seen, stack = {*xs}, [y for y in ys if y.requires_grad]
+    while stack:
+        t = stack.pop()
+        if t in seen:
+            continue
+        seen.add(t)
+        derivative = around.of(t)
+        if derivative is not None:
+            raise TypeError(
+                f"{name}: a custom gradient goes to the arguments, and the result also depends on {described(t)} from "
+                f"outside, which {derivative.what} differentiates for: its gradient would be lost. Make it an "
+                "argument; for its value alone write gn.stop_gradient(w) or w.detach()"
+            )
+        stack += [i for i in t.inputs if i.requires_grad]
 
 
 def _traced(name: str, arguments: _Arguments, rule: _Rule, packing: Packing) -> tuple[_Traced, list[Tensor]]:

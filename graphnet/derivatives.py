@@ -23,7 +23,7 @@ from graphnet.node import Parameter, Spec, Tensor, constant, variable
 from graphnet.ops import shaping
 from graphnet.ops.elementwise import multiply
 from graphnet.ops.reduce import sum as sum_op
-from graphnet.results import notice_constants, tensors
+from graphnet.results import notice_constants, notice_no_history, tensors
 from graphnet.typed import P, R
 
 Function = Callable[..., Any]
@@ -120,8 +120,9 @@ def gradients(ys: Any, xs: Any, grad_ys: Any = None) -> Any:
     """dy/dx for each `x` in `xs` (a tensor, or nested tuples, lists, dicts of them, answered in the same form).
 
     `ys` is a tensor or nested containers of them, whose gradients add up; `grad_ys` their own gradients, in the same
-    form. Where there is no path the gradient is zeros. Symbolic tensors give the gradient's graph; eager ones give
-    values that can be differentiated again, or plain values inside `no_grad`.
+    form. Where there is no path the gradient is zeros, with a `ConstantWarning` if no output keeps a history: what was
+    computed under `no_grad`, or by a `Graph` or a plan from data alone, has none. Symbolic tensors give the gradient's
+    graph; eager ones give values that can be differentiated again, or plain values inside `no_grad`.
 
     Raises `ValueError` for an output of several numbers without `grad_ys`, `TypeError` for integers.
 
@@ -131,6 +132,10 @@ def gradients(ys: Any, xs: Any, grad_ys: Any = None) -> Any:
     >>> gn.gradients(dy, x)
     Tensor(18.)
     """
+    return _gradients_of(ys, xs, grad_ys, True)
+
+
+def _gradients_of(ys: Any, xs: Any, grad_ys: Any, notice: bool) -> Any:
     outputs, form = flatten(ys)
     given: list[Any] = [None] * len(outputs)
     if grad_ys is not None:
@@ -157,6 +162,8 @@ def gradients(ys: Any, xs: Any, grad_ys: Any = None) -> Any:
         if not isinstance(y, Tensor):
             raise TypeError(f"gradients: ys are tensors; received {type(y).__name__}")
     trace = state.mode.trace
+    if notice and leaves and trace is None and not any(y.requires_grad or y.is_symbolic for y in outputs):
+        notice_no_history("gradients")
     if trace is not None and trace.current:
         outputs = [trace.read(y) for y in outputs]
         _, seen = sweep.history(outputs)
@@ -368,9 +375,9 @@ def _by_parameters(f: Function, parameters: Any, has_aux: bool, allow_constant: 
             notice_constants(what, ys, xs, sweep.path(sweep.history(ys)[0], xs)[1])
         # Inside of another derivative, or where numbers are not known, the result is to be differentiated in its turn.
         if outer is not None or state.mode.trace is not None or any(t.is_symbolic for t in (*ys, *xs)):
-            return ((outputs[0], aux) if has_aux else outputs[0]), gradients(ys[0], parameters)
+            return ((outputs[0], aux) if has_aux else outputs[0]), _gradients_of(ys[0], parameters, None, False)
         with mode(recording=False):
-            grads = gradients(ys[0], parameters)
+            grads = _gradients_of(ys[0], parameters, None, False)
         leaves, form = flatten(aux)
         aux = form([constant(t._value) if isinstance(t, Tensor) and t.requires_grad else t for t in leaves])
         y = constant(outputs[0]._value)

@@ -66,3 +66,12 @@ def notice_constants(
             f"(allow_constant=True takes this as meant){hint}",
             ConstantWarning,
         )
+
+
+def notice_no_history(what: str) -> None:
+    """Warn that outputs, of which `what` is asked for a derivative, are plain values."""
+    warn(
+        f"{what}: the output keeps no history: it depends on nothing that needs a gradient, or was computed under "
+        "no_grad, or by a Graph or a plan from data alone (a function of gn.compile keeps one). Its gradient is zeros",
+        ConstantWarning,
+    )

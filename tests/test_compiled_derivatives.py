@@ -238,3 +238,70 @@ def test_memory_is_free_as_soon_as_the_result_is():
         assert node() is None
     finally:
         gc.enable()
+
+
+def from_outside():
+    """Variables that a compiled function can read besides its argument: leaves, what was made of them, parameters."""
+    a = gn.tensor([2.0, 3.0, -1.0], requires_grad=True)
+    p = gn.Parameter([0.5, 0.25, 4.0], name="p")
+    made = gn.exp(a * 0.5)
+    return {
+        "a leaf": (lambda x: (x * a * a).sum(), [a]),
+        "made of a leaf": (lambda x: (x * made).sum(), [a]),
+        "a leaf and a parameter": (lambda x: (gn.tanh(x * p) * a).sum(), [a, p]),
+        "alone": (lambda x: (a * a * a).sum(), [a]),
+        "several outputs": (lambda x: ((x * a).sum(), gn.argmax(x), a * p), [a, p]),
+    }
+
+
+def summed(result):
+    leaves = result if isinstance(result, tuple) else [result]
+    return sum(t.sum() for t in leaves if t.dtype.kind == "f")
+
+
+@each_backend
+@pytest.mark.parametrize("name", from_outside())
+def test_variables_from_outside_have_their_gradient(name, backend):
+    f, variables = from_outside()[name]
+    g = gn.compile(f, backend=backend)
+    for x in (X, gn.tensor(X, requires_grad=True)):
+        own = [x] if isinstance(x, gn.Tensor) else []
+        for _ in range(2):
+            found = gn.gradients(summed(g(x)), [*own, *variables])
+            right = gn.gradients(summed(f(gn.tensor(x))), [*own, *variables])
+            for h, want in zip(found, right, strict=True):
+                np.testing.assert_allclose(h.numpy(), want.numpy(), rtol=1e-12)
+    second = gn.gradients(gn.gradients(summed(g(X)), variables[0]).sum(), variables[0])
+    want = gn.gradients(gn.gradients(summed(f(gn.tensor(X))), variables[0]).sum(), variables[0])
+    np.testing.assert_allclose(second.numpy(), want.numpy(), rtol=1e-12)
+    variables[0].grad = None
+    summed(g(X)).backward()
+    right = gn.gradients(summed(f(gn.tensor(X))), variables[0])
+    np.testing.assert_allclose(variables[0].grad.numpy(), right.numpy(), rtol=1e-12)
+    plan = gn.trace(f, X).compile(backend=backend)
+    x = gn.tensor(X, requires_grad=True)
+    h = gn.gradients(summed(plan(x)), variables[0])
+    np.testing.assert_allclose(h.numpy(), right.numpy(), rtol=1e-12)
+    with gn.no_grad():
+        assert not summed(g(X)).requires_grad
+
+
+@each_backend
+def test_a_result_that_depends_on_nothing_has_no_history(backend):
+    constant = gn.compile(lambda x: gn.ones((2,)).sum() * 3.0, backend=backend)
+    assert not constant(gn.tensor(X, requires_grad=True)).requires_grad
+    with pytest.warns(gn.ConstantWarning):
+        assert not gn.grad(constant)(X).numpy().any()
+    flat = gn.compile(lambda x: gn.floor(x).sum(), backend=backend)
+    assert not gn.grad(flat)(X).numpy().any()
+
+
+def test_gradients_of_what_keeps_no_history_warn():
+    w = gn.Parameter(X)
+    graph = gn.trace(lambda x: (x * w).sum(), X)
+    for run in (graph, graph.compile(backend="numpy"), lambda x: gn.tensor(x).sum()):
+        with pytest.warns(gn.ConstantWarning, match="keeps no history") as seen:
+            assert not gn.gradients(run(X), w).numpy().any()
+        assert seen[0].filename == __file__
+    other = gn.Parameter(1.0)
+    assert gn.gradients((w * w).sum(), [w, other])[1].item() == 0.0

@@ -476,3 +476,40 @@ def test_numbers_of_numpy_in_function_and_rule():
     assert gn.grad(lambda x: same(x, x))(1.0).item() == 11
     picked = gn.custom_gradient(lambda v, i: (v[i], lambda g: (gn.sum(g) + 0.0 * v, None)))
     np.testing.assert_allclose(gn.grad(lambda x: picked(x, np.array([0, 0, 1])).sum())(x).numpy(), [3, 3])
+
+
+def scaled_by(z):
+    return gn.custom_gradient(lambda x: (x * z, lambda g: g * 7.0))
+
+
+#: functions of z that a custom gradient reads from outside, by way of
+BESIDES = {
+    "itself": lambda z: scaled_by(z)(np.ones(2)).sum(),
+    "what is made of it": lambda z: scaled_by(z * 2)(np.ones(2)).sum(),
+    "an inner derivative": lambda z: gn.grad(lambda y: scaled_by(z)(y).sum())(np.ones(2)).sum(),
+}
+#: derivatives of such
+DERIVATIVES = {
+    "grad": lambda f, z: gn.grad(f)(z),
+    "vjp": lambda f, z: gn.vjp(f, z),
+    "jvp": lambda f, z: gn.jvp(f, (z,), (np.ones(2),)),
+    "hessian": lambda f, z: gn.hessian(f)(z),
+    "weights": lambda f, z: (lambda p: gn.value_and_grad(lambda: f(p), [p])())(gn.Parameter(z)),
+}
+
+
+@pytest.mark.parametrize("derivative", DERIVATIVES)
+@pytest.mark.parametrize("way", BESIDES)
+def test_a_variable_that_is_no_argument_is_refused(way, derivative):
+    with pytest.raises(TypeError, match="Make it an argument"):
+        DERIVATIVES[derivative](BESIDES[way], np.array([3.0, 4.0]))
+
+
+def test_values_alone_rules_and_other_variables_may_come_from_outside():
+    z = np.array([3.0, 4.0])
+    p = gn.Parameter(z)
+    np.testing.assert_array_equal(gn.grad(lambda v: scaled_by(gn.stop_gradient(v))(v).sum())(z).numpy(), [7.0, 7.0])
+    np.testing.assert_array_equal(gn.grad(lambda v: scaled_by(p)(v).sum())(z).numpy(), [7.0, 7.0])
+    np.testing.assert_array_equal(scaled_by(p)(z).numpy(), z * z)
+    rule = gn.grad(lambda v: gn.custom_gradient(lambda x: (x * 2.0, lambda g: g * v))(v).sum())
+    np.testing.assert_array_equal(rule(z).numpy(), z)

@@ -77,7 +77,9 @@ OUT_OF_RANGE = [
     lambda t: gn.maximum(300, t),
     lambda t: gn.where(t > 0, t, 300),
     lambda t: gn.where(t > 0, -1, t),
-    lambda t: gn.clip(t, -1, None),
+    lambda t: gn.clip(t, 300, None),
+    lambda t: gn.clip(t, None, -1),
+    lambda t: gn.clip(t, 300, 400),
 ]
 PLACED = [
     lambda t: gn.set_at(t, 0, 300),
@@ -99,8 +101,20 @@ def test_numbers_out_of_range_are_not_written(f):
 def test_numbers_out_of_range_name_the_op(f):
     x = gn.tensor(np.zeros(2, "u1"))
     for run in (f, lambda x: gn.trace(f, x), gn.compile(f, backend="numpy")):
-        with pytest.raises(OverflowError, match=r"(add|multiply|maximum|where|clip_low)\(.*out of bounds for uint8"):
+        with pytest.raises(
+            OverflowError, match=r"(add|multiply|maximum|where|clip_low|clip_high)\(.*out of bounds for uint8"
+        ):
             run(x)
+
+
+@pytest.mark.parametrize("bounds", [(-1, 5), (-1, None), (3, 300), (None, 300), (-1, 300), (-(2**70), 2**70)])
+def test_a_bound_beyond_the_dtype_is_none(bounds):
+    x = np.array([0, 4, 200], "u1")
+    want = np.clip(x, max(bounds[0] or 0, 0), min(255 if bounds[1] is None else bounds[1], 255))
+    for run in (gn.clip, lambda x, *b: gn.trace(lambda t: gn.clip(t, *b), x)(x), gn.compile(gn.clip, backend="numpy")):
+        found = run(gn.tensor(x), *bounds)
+        assert found.dtype == np.uint8
+        np.testing.assert_array_equal(found.numpy(), want)
 
 
 SWAPPED = [">f8", ">f4", ">f2", ">i8", ">i4", ">i2", ">u2", ">u8"]

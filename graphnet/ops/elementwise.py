@@ -899,7 +899,8 @@ def clip_high(x: ArrayLike, high: ArrayLike) -> Tensor:
 def clip(x: ArrayLike, a_min: ArrayLike | None = None, a_max: ArrayLike | None = None) -> Tensor:
     """`min(max(x, a_min), a_max)`, element by element; a bound of None is none.
 
-    Where `a_min` is above `a_max`, the result is `a_max`. Bounds broadcast with `x`; the dtype is the promoted one. The
+    Where `a_min` is above `a_max`, the result is `a_max`. Bounds broadcast with `x`; the dtype is the promoted one; for
+    whole numbers, a Python integer below (or above) all of the dtype is no lower (upper) bound, as in NumPy. The
     derivative for `x` is 1 inside the closed interval and 0 outside; where a bound is the result and not equal to `x`,
     the bound has the gradient.
 
@@ -911,6 +912,12 @@ def clip(x: ArrayLike, a_min: ArrayLike | None = None, a_max: ArrayLike | None =
     >>> gn.elementwise_grad(lambda x: gn.clip(x, 0.0, 1.0))([-1.0, 0.0, 0.5, 1.0, 2.0])
     Tensor([0., 1., 1., 1., 0.])
     """
+    dtype = getattr(x, "dtype", None)
+    if isinstance(dtype, np.dtype) and dtype.kind in "iu":
+        # A whole number beyond the dtype is no bound, as in NumPy.
+        info = np.iinfo(dtype)
+        a_min = None if type(a_min) is int and a_min <= info.min else a_min
+        a_max = None if type(a_max) is int and a_max >= info.max else a_max
     if a_max is None:
         return positive(x) if a_min is None else clip_low(x, a_min)
     if a_min is None:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from graphnet.apply import apply
+from graphnet.computed import computed
 from graphnet.declare import op
 from graphnet.derivatives import _gradients
 from graphnet.graph import Graph
@@ -39,6 +40,11 @@ class Differentiable:
             packed = self.packing.packed(whole.outputs)
         self.graph = Graph(whole.inputs, packed)
         self._forget()
+
+    @computed
+    def read(self) -> frozenset[Tensor]:
+        """The inputs that the result depends on."""
+        return frozenset(self.graph.inputs) & frozenset(self.graph.nodes)
 
     def _forget(self) -> None:
         self._backward: dict[tuple[int, ...], tuple[Differentiable | None, list[int]]] = {}
@@ -153,7 +159,8 @@ def _recorded(
     function: Differentiable, inputs: Sequence[Tensor], result: Any, begun: int, kept: tuple[int, ...] | None
 ) -> list[Tensor]:
     y = constant(result)
-    if any(t.requires_grad for t in inputs):
+    # An input that the result does not depend on is none of its history.
+    if any(t.requires_grad and own in function.read for t, own in zip(inputs, function.graph.inputs, strict=False)):
         y.requires_grad, y.op, y._inputs = True, _called.op, tuple(inputs)
         y.attrs = {"function": function, "kept": kept}
         # Older than what the run assigned: a gradient that needs a value from before is refused.

@@ -30,6 +30,11 @@ from graphnet.stepwise import stepwise
 ndarray = np.ndarray
 
 
+def is_outside(t: Tensor) -> bool:
+    """Whether a node is a variable of the caller's that the function reads, and no parameter."""
+    return t.op is None and t.requires_grad and not t.is_symbolic and not isinstance(t, Parameter)
+
+
 class Plan:
     """A compiled graph: call it with arrays, as the graph itself.
 
@@ -60,13 +65,15 @@ class Plan:
         self.graph = optimise(self.traced)
         self.updated: list[Parameter] = [p for p, _ in self.graph.updates]
         self._read = self.graph.parameters
+        #: what outputs read from outside that is no parameter, and may be wanted a gradient for
+        self._outside = [t for t in self.traced.nodes if is_outside(t)]
         self._wanted = [(t.shape, t.dtype) for t in self.graph.inputs]
         self._lock = lock_of([*self.updated, *self._read])
         #: whether it is being run, and whether code of a user is among what it runs
         self._entered = False
         self._open = any(is_open(t) for t in self.graph.nodes)
-        self._differentiable: tuple[list[int], list[Parameter]] | None = None
-        self._learned: list[Parameter] | None = None
+        self._differentiable: tuple[list[int], list[Tensor]] | None = None
+        self._learned: list[Tensor] | None = None
         self._function: Differentiable | None = None
         #: called without arguments before a call waits for native code, if that takes long
         self.tells: Callable[[], None] | None = None
@@ -81,27 +88,29 @@ class Plan:
         ready = self._takeover.ready if self._takeover is not None else None
         return (ready or self._running).code
 
-    def _smooth(self) -> tuple[list[int], list[Parameter]]:
-        """The places of the outputs that have gradients, and the parameters that those read."""
+    def _smooth(self) -> tuple[list[int], list[Tensor]]:
+        """The places of the outputs that have gradients, and the parameters and other variables that those read."""
         if self._differentiable is None:
             graph = self.traced
             places = [n for n, t in enumerate(graph.outputs) if t.dtype.kind == "f"]
-            read = list(Graph(graph.inputs, [graph.outputs[n] for n in places]).parameters)
-            self._differentiable = places, read
+            smooth = Graph(graph.inputs, [graph.outputs[n] for n in places])
+            outside = set(self._outside)
+            self._differentiable = places, [*smooth.parameters, *(t for t in smooth.nodes if t in outside)]
         return self._differentiable
 
     @property
     def learns(self) -> bool:
-        """Whether gradients could be wanted with respect to a parameter: outputs read one that learns and stays."""
+        """Whether gradients could be wanted with respect to what outputs read: a parameter that learns and stays, or
+        another variable from outside."""
         learned = self._learned
         if learned is None:
             updated = set(self.updated)
-            some = any(p not in updated for p in self._read)
+            some = self._outside or any(p not in updated for p in self._read)
             learned = self._learned = [p for p in self._smooth()[1] if p not in updated] if some else []
         return bool(learned) and any([p.requires_grad for p in learned])
 
     def joined(self, arguments: Sequence[Any]) -> Any:
-        """What a call gives, as one node in the history of the arguments, and of the parameters that outputs read."""
+        """What a call gives, as one node in the history of the arguments, and of the variables that outputs read."""
         graph = self.traced
         given = [
             a if a.__class__ in KINDS and (a.shape, a.dtype) == self._wanted[n] else graph.argument(n, a)
