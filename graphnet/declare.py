@@ -284,7 +284,7 @@ def op(
     view: str | None = None,
     fold: np.ufunc | None = None,
     position: bool = False,
-    indexed: bool = False,
+    indexed: Rule | None = None,
     cost: float | None = None,
     weight: int | None = None,
     batch: Callable[..., Any] | None = None,

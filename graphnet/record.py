@@ -100,8 +100,9 @@ class Op:
     fold: np.ufunc | None = None
     #: whether the result is the position of what `fold` chooses
     position: bool = False
-    #: whether its native form depends on where in the result an element is
-    indexed: bool = False
+    #: its native form where that depends on where in the result an element is: a function of the number of the element
+    #: in C order, a uint64, and of the inputs and attributes, over values with Python's operators and `cast(dtype)`
+    indexed: Rule | None = None
     #: the names of inputs of which `expr` reads whether they are not zero
     truth: tuple[str, ...] = ()
     #: the kinds of dtypes, once all inputs are brought to one, that `expr` is right for

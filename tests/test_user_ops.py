@@ -7,6 +7,7 @@ import graphnet as gn
 from graphnet.batching import batched
 from graphnet.plans.code import compiler
 from graphnet.plans.order import costs
+from graphnet.plans.order.fusion import Group
 from graphnet.record import OPS
 from tests.backends import BACKENDS
 from tests.interpreted import interpreted
@@ -323,3 +324,24 @@ def test_facts_of_an_op_are_said_in_its_decorator():
     graph = gn.trace(lambda a, b: [kept(a, b > 3), kept(a, b - 2)], a, b)
     for found, expected in zip(interpreted(graph)(a, b), graph(a, b), strict=True):
         np.testing.assert_array_equal(found.numpy(), expected.numpy())
+
+
+def test_an_op_whose_native_form_asks_where_it_is():
+    """It is its own form that runs in kernels, and no built-in op's."""
+
+    def counted_at(number, x, *, step):
+        return x * 2.0 + number.cast(np.float64) * step
+
+    @gn.op(lambda x, step: x.shape, vjp=(None,), indexed=counted_at)
+    def counted(x, step=1.0):
+        return x * 2.0 + np.arange(x.size).reshape(x.shape) * step
+
+    x = np.linspace(0.0, 1.0, 12).reshape(3, 4)
+    graph = gn.trace(lambda x: [gn.exp(counted(x, 0.5)).sum(axis=1), counted(x.T, 2.0) + 1.0], x)
+    step = interpreted(graph)
+    assert any(t.op is counted.op for s in step.code.steps if isinstance(s, Group) for t in s.nodes)
+    runs = [step, graph.compile(backend="numpy")]
+    runs += [graph.compile(backend="native")] if compiler.available() else []
+    for run in runs:
+        for found, expected in zip(run(x), graph(x), strict=True):
+            np.testing.assert_allclose(found.numpy(), expected.numpy(), rtol=1e-12)

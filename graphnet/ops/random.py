@@ -125,12 +125,32 @@ def _shape(key: Any, shape: Any, dtype: Any = "float32") -> Any:
     return {"shape": wanted, "dtype": np.dtype(dtype).name}
 
 
+def _uniform_at(number: Any, key: Any, *, shape: Any, dtype: str) -> Any:
+    """Element `number` of `random_uniform`, in a loop: the same by counting."""
+
+    def mixed(word: Any) -> Any:
+        for shift, factor in MIX:
+            word = word ^ (word >> shift)
+            if factor != 1:
+                word = word * factor
+        return word
+
+    narrow = dtype == "float32"
+    count = ((number >> 1) if narrow else number) + 1
+    word = mixed(count * GAMMA + mixed(key.cast(np.uint64) + GAMMA))
+    if not narrow:
+        return (word >> 11).cast(np.float64) * 2.0**-53
+    # An even element takes the lower half of the word, an odd one the upper: 24 bits each.
+    bits = (word >> (((number & 1) << 5) + 8)) & ((1 << 24) - 1)
+    return bits.cast(np.int32).cast(np.float32) * 2.0**-24
+
+
 @op(
     lambda key, shape, dtype: shape,
     dtype=lambda key, shape, dtype: np.dtype(dtype),
     prepare=_shape,
     vjp=(None,),
-    indexed=True,
+    indexed=_uniform_at,
     cost=0.5,
     weight=3,
 )

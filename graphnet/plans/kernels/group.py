@@ -83,7 +83,7 @@ class Writer(Reductions):
         self.scratch = {t: self._kept_ref(t) for t in self.kept}
         self.flat = row_major(group.domain)
         strides = [r.strides for r in (*self.inputs.values(), *self.own.values(), *self.scratch.values())]
-        if any(op.indexed for op in self._ops()):
+        if any(op.indexed is not None for op in self._ops()):
             strides.append(self.flat)
         for t in group.nodes:
             if self.levels.is_reduction(t):
@@ -209,8 +209,8 @@ class Writer(Reductions):
     def _computed(self, t: Tensor, values: dict[Tensor, Value], level: int | None) -> Value:
         assert t.op is not None
         operands = [self._operand(t, n, values, level) for n in range(len(t.inputs))]
-        if t.op.indexed:
-            value = indexed(t, operands, self.number(self.flat))
+        if t.op.indexed is not None:
+            value = indexed(t, operands, self.k.index(self.number(self.flat)))
         else:
             value = computed(t, operands)
         self.note(f"{self.names[t]} = {readable(t, [self.shown(t, n) for n in range(len(t.inputs))])}", t)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
@@ -11,10 +10,9 @@ import numpy as np
 
 from graphnet.node import Parameter, Tensor, made_by
 from graphnet.ops.elementwise import power
-from graphnet.ops.random import GAMMA, MIX
 from graphnet.ops.reduce import mean
 from graphnet.plans.nest.language import Kernel
-from graphnet.plans.nest.values import BOOL, INT32, Unsupported, Value
+from graphnet.plans.nest.values import BOOL, Unsupported, Value
 from graphnet.plans.order.fusion import reduced_axes
 from graphnet.plans.scalar.expression import expression
 from graphnet.record import Op
@@ -59,7 +57,7 @@ def fusible(t: Tensor) -> bool:
         if op.fold in (np.maximum, np.minimum):
             return x.dtype != np.bool_
         return not made_by(t, mean) or x.dtype.kind == "f" or t.dtype == np.float64
-    if op.same or op.indexed:
+    if op.same or op.indexed is not None:
         return True
     if op.family != "elementwise":
         return False
@@ -125,27 +123,10 @@ def _power(a: Value, b: Value, exponent: Any) -> Value:
     return expression("pow({a}, {b})", {"a": a, "b": b}, a.dtype)
 
 
-def indexed(t: Tensor, operands: Sequence[Value], number: Any) -> Value:
-    """`random_uniform` at the point with this number: SplitMix64 by counting, as in `graphnet.ops.random`."""
-    key = operands[0].cast(WORD)
-    narrow = t.dtype == np.float32
-
-    def mixed(word: Value) -> Value:
-        for shift, factor in MIX:
-            word = word ^ (word >> shift)
-            if factor != 1:
-                word = word * factor
-        return word
-
-    start = mixed(key + GAMMA)
-    point = key.kernel.index(number).cast(WORD)
-    count = ((point >> 1) if narrow else point) + 1
-    word = mixed(count * GAMMA + start)
-    if not narrow:
-        return (word >> 11).cast(np.float64) * math.ldexp(1.0, -53)
-    # An even point takes the lower half of the word, an odd one the upper: 24 bits each.
-    bits = (word >> (((point & 1) << 5) + 8)) & ((1 << 24) - 1)
-    return bits.cast(INT32).cast(np.float32) * math.ldexp(1.0, -24)
+def indexed(t: Tensor, operands: Sequence[Value], number: Value) -> Value:
+    """The value of `t`, whose native form asks for the number of the point."""
+    assert t.op is not None and t.op.indexed is not None
+    return t.op.indexed(number.cast(WORD), *operands, **t.attrs).cast(t.dtype)
 
 
 def readable(t: Tensor, operands: Sequence[str]) -> str:
