@@ -212,7 +212,11 @@ def _places(argnums: Any, count: int, what: str) -> list[int]:
     except TypeError:
         listed = [argnums]
     if any(isinstance(n, bool) or not isinstance(n, (int, np.integer)) for n in listed):
-        raise TypeError(f"{what}: argnums is the place of an argument, or a tuple of places; received {argnums!r}")
+        given = ", ".join(described(n) if isinstance(n, Tensor) else repr(n) for n in listed)
+        hint = ""
+        if any(isinstance(n, Parameter) for n in listed):
+            hint = ". Parameters are named in gn.value_and_grad; here make the weights an argument of the function"
+        raise TypeError(f"{what}: argnums is the place of an argument, or a tuple of places; received {given}{hint}")
     if not all(-count <= n < count for n in listed):
         given = f"{count} argument{'s' * (count != 1)}"
         raise ValueError(f"{what}: argnums is {argnums}, but the function received {given} by place")

@@ -243,3 +243,40 @@ def test_nothing_to_learn():
     net.compile("sgd", "mse")
     with pytest.raises(ValueError, match="no weights that learn"):
         net.fit(np.ones((2, 2, 2)), np.ones((2, 4)), verbose=0)
+
+
+def forgotten(y_true, y_pred):
+    gn.abs(y_true - y_pred)
+
+
+@pytest.mark.parametrize("given", [{"loss": forgotten}, {"loss": "mse", "metrics": [forgotten]}])
+def test_a_function_without_a_return_is_named(given):
+    model = nn.Sequential([nn.Input((2,)), nn.Dense(1)])
+    model.compile("sgd", **given)
+    with pytest.raises(TypeError, match="'forgotten': its function returned None"):
+        model.fit(np.ones((4, 2)), np.ones((4, 1)), verbose=0)
+
+
+@pytest.mark.parametrize("width", [3, 32, 33, 100])
+def test_one_row_alone_gets_its_hint_however_long_it_is(width):
+    model = nn.Sequential([nn.Input((width,)), nn.Dense(2)])
+    with pytest.raises(ValueError, match=r"needs a batch axis: np.asarray\(x\)\[None\]"):
+        model.predict(np.ones(width), verbose=0)
+    assert model.predict(np.ones((1, width)), verbose=0).shape == (1, 2)
+
+
+def test_a_layer_that_gives_an_array_is_named():
+    class Lost(nn.Layer):
+        def call(self, x):
+            return x.numpy() if not x.is_symbolic else np.zeros((1, 2))
+
+    with pytest.raises(ValueError, match="ndarray, which is no tensor"):
+        nn.Sequential([nn.Input((2,)), Lost()])(np.ones((3, 2)))
+
+
+def test_weights_among_the_places_of_arguments_say_what_to_write():
+    w = gn.Parameter(np.ones(300))
+    for derivative in (gn.jacobian, gn.hessian):
+        with pytest.raises(TypeError, match="make the weights an argument") as found:
+            derivative(lambda v: (w * v).sum(), [w])(np.ones(300))
+        assert len(str(found.value)) < 300

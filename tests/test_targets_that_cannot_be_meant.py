@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -223,3 +225,20 @@ def test_a_step_with_such_a_number_changes_nothing():
 def test_to_categorical(labels):
     with pytest.raises((ValueError, TypeError), match="to_categorical"):
         nn.to_categorical(labels, 3)
+
+
+@pytest.mark.parametrize(
+    "loss", ["categorical_crossentropy", "categorical_focal_crossentropy", "sparse_categorical_crossentropy"]
+)
+def test_one_class_warns_that_nothing_is_learned(loss):
+    model = nn.Sequential([nn.Input((3,)), nn.Dense(1, activation="sigmoid")])
+    model.compile("sgd", loss)
+    y = np.zeros(8, int) if loss.startswith("sparse") else np.array([[0.0], [1.0]] * 4)
+    with pytest.warns(UserWarning, match="binary_crossentropy"):
+        model.fit(np.ones((8, 3)), y, verbose=0)
+    f = getattr(nn.losses, loss)
+    with pytest.warns(UserWarning, match="learns nothing"):
+        f(y[:2], np.array([[0.2], [0.7]]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        f(np.array([1, 0]) if loss.startswith("sparse") else np.eye(2), np.array([[0.2, 0.8], [0.7, 0.3]]))

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 import graphnet as gn
+from graphnet.mode import warn
 from graphnet.nn.ranges import check_one_hot, check_shares
 from graphnet.nn.targets import as_tensor, compared, labels_fit, labels_of, mean_along, one_hot
 from graphnet.node import made_by
@@ -58,7 +59,12 @@ def clipped(p: gn.Tensor) -> gn.Tensor:
 
 
 def log_probabilities(y_pred: gn.Tensor, from_logits: bool, axis: int = -1) -> gn.Tensor:
-    """The logarithms of the class probabilities along `axis`."""
+    """The logarithms of the class probabilities along `axis`. One class alone gets a warning."""
+    if y_pred.ndim and y_pred.shape[axis] == 1:
+        warn(
+            f"the predictions have shape {y_pred.shape}, one class along axis {axis}: its probability is always 1, and "
+            "the loss learns nothing. For two classes and one output use loss='binary_crossentropy'."
+        )
     logits = y_pred if from_logits else softmax_input(y_pred, axis)
     if logits is not None:
         return gn.log_softmax(logits, axis=axis)

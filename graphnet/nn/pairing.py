@@ -48,6 +48,13 @@ def is_own(thing: Any) -> bool:
     return module.__class__ is not str or not module.startswith("graphnet.")
 
 
+def returned(owner: Any, values: Any) -> Any:
+    """What the function of a loss or metric returned. Raises `TypeError` for None, naming `owner`."""
+    if values is None:
+        raise TypeError(f"{type(owner).__name__} {owner.name!r}: its function returned None: is its return missing?")
+    return values
+
+
 def paired(owner: Any, f: Callable[..., Any], true: gn.Tensor, pred: gn.Tensor) -> tuple[gn.Tensor, gn.Tensor]:
     """`true` and `pred` as `f(true, pred)`, a function of `owner`, is to be called with them.
 

@@ -226,6 +226,8 @@ class Sequential(Model):
         """What a layer makes of `x` and its mask."""
         y, mask = masks.called(layer, x, mask, training)
         if not isinstance(y, gn.Tensor):
+            if not isinstance(y, (list, tuple, dict)):
+                raise layer.misfit(f"gives a {type(y).__name__}, which is no tensor: compute with gn's functions")
             raise self._several(layer, len(y))
         return y, mask
 
@@ -295,6 +297,12 @@ class Sequential(Model):
             return False
         self.built_shape, self.output_shape = wider, self._end
         return True
+
+    def check_whole(self, x: Any) -> None:
+        shape, wanted = tuple(x.shape), self.built_shape if self.built else None
+        if wanted is not None and _fits(shape, wanted[1:]) and not _fits(shape, wanted):
+            # One row: parted into batches it would be some numbers of a row.
+            self._check(shape, wanted)
 
     def _check(self, shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> None:
         if _fits(shape, wanted):

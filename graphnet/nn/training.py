@@ -443,11 +443,16 @@ class Model(Saveable, Showing, Layer):
                 f"{type(batch_size).__name__} of {len(batch_size)}. Targets are for evaluate(x, y)."  # type: ignore[arg-type]
             )
         batches = feeding.predicted(self, x, batch_size, steps)
+        if isinstance(batches, Batches):
+            self.check_whole(batches.x)
         progress = shown(0 if verbose == "auto" else verbose, 1, callbacks)
         listed = CallbackList([*as_list(callbacks), *progress], self, {"steps": batches.steps, "verbose": verbose})
         if isinstance(batches, Batches) and batches.rows == 0:
             return mapped(self.predicted_spec(batches.x), lambda t: np.zeros((0, *t.shape[1:]), t.dtype))
         return predict_through(self, batches, listed)
+
+    def check_whole(self, x: Any) -> None:
+        """Raise `ValueError` for data that only look like rows, before they are parted into batches."""
 
     def _predicted(self, x: Any) -> Any:
         if self._predictor is None:

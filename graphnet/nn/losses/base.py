@@ -13,7 +13,7 @@ import numpy as np
 
 import graphnet as gn
 from graphnet.nn.lookup import Configured, Table, checked_name, snake
-from graphnet.nn.pairing import is_own, paired
+from graphnet.nn.pairing import is_own, paired, returned
 from graphnet.nn.ranges import weighing
 from graphnet.nn.targets import as_tensor
 
@@ -60,7 +60,7 @@ class Loss(Configured):
         if is_own(type(self)):
             true, pred = paired(self, self.call, true, pred)
         with weighing(sample_weight):
-            values = self.call(true, pred)
+            values = returned(self, self.call(true, pred))
         if sample_weight is not None and getattr(values, "ndim", 0) == 0 and self.is_own:
             check_rows_left(self.name, sample_weight, "loss")
         return reduced(values, sample_weight, self.reduction, self.counted(true, values))
@@ -164,7 +164,7 @@ class LossFunctionWrapper(Loss):
             paired(self, self._values, as_tensor(y_true), as_tensor(y_pred, floating=True))
 
     def _values(self, y_true: gn.Tensor, y_pred: gn.Tensor) -> gn.Tensor:
-        values = self.fn(y_true, y_pred, **self.options)
+        values = returned(self, self.fn(y_true, y_pred, **self.options))
         return values if isinstance(values, gn.Tensor) else gn.tensor(values)
 
 

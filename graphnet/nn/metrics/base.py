@@ -17,7 +17,7 @@ from graphnet.nn import initializers
 from graphnet.nn.lookup import Configured, Table, checked_name, snake
 from graphnet.nn.losses import Loss, check_rows_left, ratio, weighed, weights_like
 from graphnet.nn.losses import table as loss_table
-from graphnet.nn.pairing import Broadcasts, is_own, paired, pairing, unchanged
+from graphnet.nn.pairing import Broadcasts, is_own, paired, pairing, returned, unchanged
 from graphnet.nn.ranges import weighing
 from graphnet.nn.targets import as_tensor
 from graphnet.nn.weights import held
@@ -265,7 +265,8 @@ class MeanMetricWrapper(Mean):
         return is_own(type(self)) or (self.fn.is_own if isinstance(self.fn, Loss) else is_own(self.fn))
 
     def _values(self, y_true: gn.Tensor, y_pred: gn.Tensor) -> Any:
-        return (self.fn.call if isinstance(self.fn, Loss) else self.fn)(y_true, y_pred, **self.options)
+        f = self.fn.call if isinstance(self.fn, Loss) else self.fn
+        return returned(self, f(y_true, y_pred, **self.options))
 
     def counted(self, y_true: gn.Tensor, values: gn.Tensor) -> gn.Tensor | None:
         """Which of the values count at all, as booleans of their shape; None if all do."""
