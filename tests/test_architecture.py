@@ -1,4 +1,4 @@
-"""The house keeps its shape: imports point one way, and optional packages are imported only where they are used."""
+"""The package keeps its shape: imports point one way, and optional packages are imported only where they are used."""
 
 import ast
 import subprocess
@@ -50,7 +50,7 @@ FOR_NN = {"", "mode", "node", "apply", "declare", "record", "ops", "containers",
 APART = {("loops", "viz"), ("viz", "loops")}
 
 
-def room(path):
+def package(path):
     return path.relative_to(ROOT).parts[0].removesuffix(".py")
 
 
@@ -92,7 +92,7 @@ def imported(path, at_the_top=False):
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_imports_point_one_way(path):
-    own = room(path)
+    own = package(path)
     assert own in ORDER, f"{own} is new: say here, and in docs/architecture.md, where it stands"
     for module, _, _ in imported(path, at_the_top=True):
         top = module.partition(".")[0]
@@ -116,9 +116,9 @@ def test_imports_point_one_way(path):
 def test_no_module_imports_what_imports_it():
     """Not even inside a function or for types. In `nn`, whose files name the package by what it exports, not yet."""
     below = {
-        named(p): {m for m, _, _ in imported(p) if m in MODULES and room(MODULES[m]) != "nn"} - {named(p)}
+        named(p): {m for m, _, _ in imported(p) if m in MODULES and package(MODULES[m]) != "nn"} - {named(p)}
         for p in FILES
-        if room(p) != "nn"
+        if package(p) != "nn"
     }
     # A package lists its own modules; what they import from it would close a circle, and is found by that.
     while free := [m for m, others in below.items() if not others & below.keys()]:
@@ -151,7 +151,7 @@ def test_nn_does_not_reach_into_compile():
 
 def test_the_engine_never_imports_nn():
     for path in FILES:
-        if room(path) in {"nn", "__main__"}:
+        if package(path) in {"nn", "__main__"}:
             continue
         for node in ast.walk(TREES[path]):
             if isinstance(node, (ast.Import, ast.ImportFrom)):
@@ -255,7 +255,7 @@ def test_nobody_asks_for_the_name_of_an_op(path):
     file = path.relative_to(ROOT).as_posix()
     asked = list(_asks_by_name(TREES[path]))
     assert len(asked) == _BY_NAME.get(file, 0), f"lines {asked}"
-    tables = list(_tables_of_ops(TREES[path])) if room(path) != "ops" else []
+    tables = list(_tables_of_ops(TREES[path])) if package(path) != "ops" else []
     assert len(tables) == _TABLES.get(file, 0), f"lines {tables}"
 
 

@@ -56,10 +56,10 @@ def run(write, g, arguments, result):
     """The result of one of the three loops; memory for a padded sample is the last argument."""
     k = Kernel("loops")
     pointers = [k.pointer(g.dtype) for _ in range(len(arguments) + 1)]
-    room = k.pointer(g.dtype, "room") if g.sample else None
-    write(k, g, *pointers[: len(arguments)], pointers[-1], (0, g.batch), room)
-    rooms = [blank(g.sample // g.dtype.itemsize, g.dtype)] if g.sample else []
-    return outputs(k, *arguments, blank(result, g.dtype), *rooms)[len(arguments)]
+    padded = k.pointer(g.dtype, "padded") if g.sample else None
+    write(k, g, *pointers[: len(arguments)], pointers[-1], (0, g.batch), padded)
+    scratch = [blank(g.sample // g.dtype.itemsize, g.dtype)] if g.sample else []
+    return outputs(k, *arguments, blank(result, g.dtype), *scratch)[len(arguments)]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -1,4 +1,4 @@
-"""The pieces that plans are made of, one by one: picked elements, rows, riding updates, profiles, backends, buffers."""
+"""The pieces of plans, one by one: picked elements, rows, updates in products, profiles, backends, buffers."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def test_infinities_in_a_row_product(rng):
     np.testing.assert_array_equal(gn.trace(lambda x, m: x @ m, x, m).compile(backend="native")(x, m).numpy(), expected)
 
 
-# Updates that ride in their products.
+# Updates that are part of their products.
 
 DECAYS = {
     "plain": lambda w, g: w - 0.1 * g,
@@ -181,7 +181,7 @@ def stepped(w, call, x, y):
     return after
 
 
-def rides(plan):
+def products(plan):
     return [t for t in plan.code.graph.nodes if t.op is not None and t.op.name == "gemm"]
 
 
@@ -194,7 +194,7 @@ def test_updates_inside_products(decay, size, dtype, backend):
     w, x, y, step = learner(SIZES[size], DECAYS[decay], dtype)
     graph = gn.trace(step, x, y)
     plan = graph.compile(backend=backend)
-    assert len(rides(plan)) == (backend == "native" or size == "large")
+    assert len(products(plan)) == (backend == "native" or size == "large")
     tolerance = 2e-5 if dtype == "float32" else 1e-12
     np.testing.assert_allclose(stepped(w, plan, x, y), stepped(w, graph, x, y), rtol=tolerance, atol=tolerance)
 
@@ -207,7 +207,7 @@ def test_a_gradient_that_is_no_number_reaches_the_parameter(odd, backend):
     x[5, 7] = odd
     graph = gn.trace(step, x, y)
     plan = graph.compile(backend=backend)
-    assert rides(plan)
+    assert products(plan)
     found, expected = stepped(w, plan, x, y), stepped(w, graph, x, y)
     np.testing.assert_array_equal(np.isfinite(found), np.isfinite(expected))
     assert not np.isfinite(found).any()
@@ -218,7 +218,7 @@ def test_an_update_that_is_read_afterwards_does_not_ride(backend):
     w, x, y, step = learner(SIZES["large"], DECAYS["L2"], "float64", read=True)
     graph = gn.trace(step, x, y)
     plan = graph.compile(backend=backend)
-    assert not rides(plan)
+    assert not products(plan)
     np.testing.assert_allclose(stepped(w, plan, x, y), stepped(w, graph, x, y), rtol=1e-12, atol=1e-12)
 
 

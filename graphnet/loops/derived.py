@@ -113,7 +113,7 @@ def _kept(body: Body, wanted: Sequence[int]) -> Body:
 
 
 def _is_worth(t: Tensor, body: Body) -> bool:
-    """Whether a value is kept, not computed again: it is more than a look at another, and fits where ys lie."""
+    """Whether a value is kept, not computed again: it is more than a view of another, and fits where ys lie."""
     assert t.op is not None
     return t.dtype == body.dtype and t.op.view is None
 

@@ -131,7 +131,7 @@ def _alternating(pair: tuple[np.ndarray, np.ndarray], times: int) -> Iterator[np
 
 
 def _rows(x: np.ndarray, order: range) -> list[np.ndarray]:
-    """The rows of `x`, as arrays that look at it."""
+    """The rows of `x`, as views."""
     if x.ndim == 1:
         return [x[n, ...] for n in order]
     return list(x if order.step > 0 else x[::-1])

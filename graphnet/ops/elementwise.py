@@ -246,7 +246,7 @@ def fmod(a: ArrayLike, b: ArrayLike) -> Tensor:
 
 
 def _log(x: Any) -> Any:
-    # Declared in another room, which is built on this one. Of small whole numbers NumPy's is in half precision.
+    # Declared in another module, which imports this one. Of small whole numbers NumPy's is in half precision.
     return apply(OPS["log"], (x * 1.0 if x.dtype.kind in "biu" else x,))
 
 

@@ -147,7 +147,7 @@ def padded(x: np.ndarray, padding: Pairs) -> np.ndarray:
 
 
 def patches(x: np.ndarray, window: Sizes, strides: Sizes, dilation: Sizes, fit: Sizes) -> np.ndarray:
-    """A look at `x`, padded already, as `(batch, *fit, *window, channels)`."""
+    """A view of `x`, padded already, as `(batch, *fit, *window, channels)`."""
     steps = x.strides[1:-1]
     return np.lib.stride_tricks.as_strided(
         x,

@@ -28,10 +28,10 @@ from graphnet.plans.order.memory import Memory, memory_of
 from graphnet.plans.order.schedule import members
 from graphnet.plans.order.steps import Order, steps_of
 from graphnet.plans.order.views import Places
-from graphnet.plans.rewrite.gemm import dotted, riding
+from graphnet.plans.rewrite.gemm import dotted, with_gemm
 
 #: elements of a parameter from which on an update inside a product pays for the way from Python to BLAS, some 10 us
-RIDING_PAYS = 1 << 15
+GEMM_PAYS = 1 << 15
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +107,7 @@ class _Loader:
 
 def numpy_code(graph: Graph, apart: bool = False) -> Code:
     """`graph` as lines of NumPy; with `apart` every step is a line of its own, so that it can be timed."""
-    lowered = dotted(riding(graph, RIDING_PAYS) if blas.found() is not None else graph)
+    lowered = dotted(with_gemm(graph, GEMM_PAYS) if blas.found() is not None else graph)
     order = steps_of(lowered, _never, _update)
     memory = memory_of(order)
     arena = arranged(memory.lives)

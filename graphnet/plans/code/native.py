@@ -25,7 +25,7 @@ from graphnet.plans.order.steps import Order, steps_of
 from graphnet.plans.order.views import Places
 from graphnet.plans.rewrite import share as shared_nodes
 from graphnet.plans.rewrite.decompose import expanded
-from graphnet.plans.rewrite.gemm import riding
+from graphnet.plans.rewrite.gemm import with_gemm
 
 #: loops that take so many nanoseconds are shared by threads: one more thread takes some 40,000 to wake
 SHARED_TIME = 200_000
@@ -44,7 +44,7 @@ def native_code(graph: Graph, apart: bool = False) -> Code:
     Arguments and parameters of its function must lie in memory in C order.
     """
     library = blas.found()
-    lowered = shared_nodes(expanded(windows.with_bias(riding(graph, scaled=True) if library is not None else graph)))
+    lowered = shared_nodes(expanded(windows.with_bias(with_gemm(graph, scaled=True) if library is not None else graph)))
     order = steps_of(lowered, fusible, product if library is not None else _none)
     memory = memory_of(order)
     kernels = kernels_of(order, memory)

@@ -83,7 +83,7 @@ class NativeLines(PythonLines):
             self._shared_call(place, call)
         elif call is not None:
             self._mark(place)
-            self.run.kernel.call(call.kernel, *map(self._pointer, (*call.keys, *call.rooms)))
+            self.run.kernel.call(call.kernel, *map(self._pointer, (*call.keys, *call.scratch)))
         elif isinstance(step, Single) and step.product:
             self._mark(place)
             self._product(step.node)
@@ -154,7 +154,7 @@ class NativeLines(PythonLines):
             for t in call.partial:
                 own = self._found(part, ("partial", t)).bytes((chunk - 1) * t.nbytes, UINT8)
                 pointers[self.memory.key(t)] = where(chunk == 0, pointers[self.memory.key(t)], own)
-            for key, nbytes in call.rooms.items():
+            for key, nbytes in call.scratch.items():
                 pointers[key] = self._found(part, key).bytes(chunk * nbytes, UINT8)
             k.call(call.kernel, start, stop, *pointers.values())
         name = self._export(part)
@@ -165,7 +165,7 @@ class NativeLines(PythonLines):
         )
         self.text.mark(place)
         ends = f"{state_name}_address, {state_name}, {call.length}, k_code"
-        self.text.say(f"k_share(k_{name}, k_crew_wait, k_address, {ends})")
+        self.text.say(f"k_share(k_{name}, k_pool_wait, k_address, {ends})")
         self._begin()
         others = min(thread_pool.CHUNKS, call.length) - 1
         for t, joining in call.partial.items():
@@ -176,7 +176,7 @@ class NativeLines(PythonLines):
 
     def setup(self) -> list[str]:
         if any(e.name.startswith("part") for e in self.exports):
-            wait = Exported("crew_wait", ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64))
+            wait = Exported("pool_wait", ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64))
             wait.kernel = thread_pool.waiting()
             self._export(wait)
         table = (ctypes.c_int64 * len(self.slots))()

@@ -177,7 +177,7 @@ def lines_of(writer: PythonLines, apart: bool = False) -> Lines:
 
 
 def _saved(writer: PythonLines) -> dict[Tensor, str]:
-    """Values that are, or look at, arrays which updates write to: copied while they are still the old ones."""
+    """Values that are, or are views of, arrays which updates write to: copied while they are still the old ones."""
     order, text = writer.order, writer.text
     saved: dict[Tensor, str] = {}
     if order.graph.updates:

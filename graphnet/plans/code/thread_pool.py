@@ -45,7 +45,7 @@ def chunks_of(k: Kernel, state: Pointer, length: int) -> Iterator[tuple[Index, I
 
 def waiting() -> Kernel:
     """A `Wait`."""
-    k = Kernel("crew_wait")
+    k = Kernel("pool_wait")
     done = k.pointer(INT64, "state", noalias=False) + 1
     chunks = k.counter_argument("chunks")
     turns, seen = k.variable(0, INT64), k.variable(0, INT64)

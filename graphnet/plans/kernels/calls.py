@@ -20,7 +20,7 @@ class KernelCall:
       that is done;
     * `partial`: results that each part of a shared loop has memory of its own for, with the kernels that join them;
     * `before`: kernels with their keys that run first;
-    * `rooms`: the keys of further pointers, with the bytes that each part has.
+    * `scratch`: the keys of further pointers, with the bytes that each part has.
     """
 
     kernel: Kernel
@@ -29,4 +29,4 @@ class KernelCall:
     length: int = 0
     partial: dict[Tensor, Kernel] = field(default_factory=dict)
     before: list[tuple[Kernel, list[Key]]] = field(default_factory=list)
-    rooms: dict[Key, int] = field(default_factory=dict)
+    scratch: dict[Key, int] = field(default_factory=dict)

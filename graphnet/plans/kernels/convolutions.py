@@ -6,7 +6,7 @@ the channels (conv_transpose), along the windows (conv_kernel). Each is done sam
 stays in the cache, and the samples are shared by threads.
 
 The functions here write into a kernel `k` of the loop language. `samples` are the first sample and the one after the
-last; `room` is memory for one sample with its padding, None where there is none.
+last; `padded` is memory for one sample with its padding, None where there is none.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from graphnet.plans.nest.language import Kernel
 from graphnet.plans.nest.values import Pointer, exactly
 from graphnet.plans.order.views import row_major
 
-#: windows in a tile: with two registers of channels each, twelve sums, which leaves room for what is multiplied
+#: windows in a tile: with two registers of channels each, twelve sums, which leaves registers for what is multiplied
 TALL = 6
 #: rows of a kernel that are so few are written out
 SHALLOW = 32
@@ -123,24 +123,24 @@ def begins(g: Geometry, p: Count) -> Count:
     return total
 
 
-def _padded_copy(k: Kernel, g: Geometry, source: Pointer, room: Pointer, back: bool = False) -> None:
-    """The sample at `source` into the middle of the one with padding in `room`, or back."""
+def _padded_copy(k: Kernel, g: Geometry, source: Pointer, padded: Pointer, back: bool = False) -> None:
+    """The sample at `source` into the middle of the one with padding in `padded`, or back."""
     *outer, last = g.sizes
     nbytes = last * g.inputs * g.dtype.itemsize
     before = sum(a * s for (a, _), s in zip(g.padding, g.steps, strict=True))
     with k.nest(outer) as at:
         plain = source + numbered(at, row_major((*g.sizes, g.inputs)))
-        wide = room + (numbered(at, g.steps) + before)
+        wide = padded + (numbered(at, g.steps) + before)
         k.copy(plain if back else wide, wide if back else plain, nbytes)
 
 
-def _seen(k: Kernel, g: Geometry, x: Pointer, n: Count, room: Pointer | None) -> Pointer:
+def _seen(k: Kernel, g: Geometry, x: Pointer, n: Count, padded: Pointer | None) -> Pointer:
     """The sample number `n`, with its padding."""
     source = x + n * (math.prod(g.sizes) * g.inputs)
-    if room is None:
+    if padded is None:
         return source
-    _padded_copy(k, g, source, room)
-    return room
+    _padded_copy(k, g, source, padded)
+    return padded
 
 
 def packed(k: Kernel, g: Geometry, source: Pointer, into: Pointer, transposed: bool) -> None:
@@ -169,16 +169,16 @@ def conv(
     kernel: Pointer,
     y: Pointer,
     samples: Samples,
-    room: Pointer | None,
+    padded: Pointer | None,
     bias: Pointer | None = None,
 ) -> None:
     """The packed kernel over the windows of each sample; `bias` has a number to add for each channel of the result."""
     outer, length = g.runs
     depth = math.prod(outer) * length
-    if room is not None:
-        k.zero(room, g.sample)
+    if padded is not None:
+        k.zero(padded, g.sample)
     with k.loop(samples[1], samples[0]) as n:
-        sample = _seen(k, g, x, n, room)
+        sample = _seen(k, g, x, n, padded)
         result = y + n * (g.windows * g.outputs)
 
         def block(column: Count, width: int) -> None:
@@ -202,14 +202,14 @@ def conv(
 
 
 def conv_transpose(
-    k: Kernel, g: Geometry, u: Pointer, kernel: Pointer, x: Pointer, samples: Samples, room: Pointer | None
+    k: Kernel, g: Geometry, u: Pointer, kernel: Pointer, x: Pointer, samples: Samples, padded: Pointer | None
 ) -> None:
     """For each element of the window, products along the channels, added up where the windows lie."""
     taps, size = math.prod(g.window), math.prod(g.sizes) * g.inputs
     with k.loop(samples[1], samples[0]) as n:
         given = u + n * (g.windows * g.outputs)
         own = x + n * size
-        sample = own if room is None else room
+        sample = own if padded is None else padded
         k.zero(sample, g.sample or size * g.dtype.itemsize)
 
         def block(column: Count, width: int) -> None:
@@ -230,21 +230,21 @@ def conv_transpose(
                 parts(k, g.windows, TALL, tile)
 
         blocks(k, g.inputs, g.widest, block)
-        if room is not None:
-            _padded_copy(k, g, own, room, back=True)
+        if padded is not None:
+            _padded_copy(k, g, own, padded, back=True)
 
 
 def conv_kernel(
-    k: Kernel, g: Geometry, x: Pointer, u: Pointer, kernel: Pointer, samples: Samples, room: Pointer | None
+    k: Kernel, g: Geometry, x: Pointer, u: Pointer, kernel: Pointer, samples: Samples, padded: Pointer | None
 ) -> None:
     """For each tile of the kernel, products along the windows, added up over the samples."""
     outer, length = g.runs
     depth = math.prod(outer) * length
     k.zero(kernel, depth * g.outputs * g.dtype.itemsize)
-    if room is not None:
-        k.zero(room, g.sample)
+    if padded is not None:
+        k.zero(padded, g.sample)
     with k.loop(samples[1], samples[0]) as n:
-        sample = _seen(k, g, x, n, room)
+        sample = _seen(k, g, x, n, padded)
         given = u + n * (g.windows * g.outputs)
 
         def block(column: Count, width: int) -> None:

@@ -29,8 +29,8 @@ STACK_ROW = 1 << 15
 class Writer(Reductions):
     """Writes one group.
 
-    `stored` are the nodes whose values must be in memory afterwards. `key(t)` names the memory of a node that is not a
-    look at another; `scratch(bytes)` gives memory for a row. `names` are those of the graph.
+    `stored` are the nodes whose values must be in memory afterwards. `key(t)` names the memory of a node that is no
+    view; `scratch(bytes)` gives memory for a row. `names` are those of the graph.
     """
 
     def __init__(

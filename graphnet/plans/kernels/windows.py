@@ -86,7 +86,7 @@ def kernel(
         return pointer(key(places[i].base), i.dtype, places[i].offset)
 
     before: list[tuple[nest.Kernel, list[Hashable]]] = []
-    rooms: dict[Hashable, int] = {}
+    own: dict[Hashable, int] = {}
     partial: dict[Tensor, nest.Kernel] = {}
     if g is None or made_by(t, conv_kernel):
         given = [source(i) for i in t.inputs]
@@ -98,20 +98,20 @@ def kernel(
         before.append((packing, [key(place.base), packed]))
         given = [source(t.inputs[0]), pointer(packed, g.dtype), *(source(i) for i in t.inputs[2:])]
     result = pointer(key(t), t.dtype)
-    room = None
+    padded = None
     if g is not None and g.sample:
-        room = k.pointer(g.dtype, "room")
-        rooms[scratch(g.sample * (thread_pool.CHUNKS if shared else 1))] = g.sample
+        padded = k.pointer(g.dtype, "padded")
+        own[scratch(g.sample * (thread_pool.CHUNKS if shared else 1))] = g.sample
     if pool is not None:
         _pooled(k, pool, t.op.name, given, result, samples)
     elif g is not None:
-        _convolved(k, g, t.op.name, given, result, samples, room)
+        _convolved(k, g, t.op.name, given, result, samples, padded)
     if shared and made_by(t, conv_kernel):
         joining = nest.Kernel("joined")
         count, ends = joining.counter_argument("count"), (joining.pointer(t.dtype), joining.pointer(t.dtype))
         convolutions.joined(joining, *ends, t.size, count)
         partial[t] = joining
-    return KernelCall(k, list(arguments), [line], sizes.batch if shared else 0, partial, before, rooms)
+    return KernelCall(k, list(arguments), [line], sizes.batch if shared else 0, partial, before, own)
 
 
 def _pooled(
@@ -133,12 +133,12 @@ def _convolved(
     given: Sequence[Pointer],
     result: Pointer,
     samples: Samples,
-    room: Pointer | None,
+    padded: Pointer | None,
 ) -> None:
     x, other, *bias = given
     if name == "conv_transpose":
-        convolutions.conv_transpose(k, g, x, other, result, samples, room)
+        convolutions.conv_transpose(k, g, x, other, result, samples, padded)
     elif name == "conv_kernel":
-        convolutions.conv_kernel(k, g, x, other, result, samples, room)
+        convolutions.conv_kernel(k, g, x, other, result, samples, padded)
     else:
-        convolutions.conv(k, g, x, other, result, samples, room, *bias)
+        convolutions.conv(k, g, x, other, result, samples, padded, *bias)

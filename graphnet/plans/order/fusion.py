@@ -181,7 +181,7 @@ class Fuser:
             return False
         found = [group.member(i) for i in t.inputs]
         for i, member in zip(t.inputs, found, strict=True):
-            # A look at a member in another form than its own needs it in memory first.
+            # A view of a member in another form than its own needs it in memory first.
             if (member is None and self.places[i].base in group.axes) or (member and member[0] in group.late):
                 return False
         if self._reduces(t):

@@ -1,4 +1,4 @@
-"""Where values lie: which nodes only look at another node's array, and with which strides."""
+"""Where values lie: which nodes are views of another node's array, and with which strides."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def row_major(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 class Places:
-    """The place of each node of an order: its own array, or a part of another's if the op is only a look."""
+    """The place of each node of an order: its own array, or a part of another's if the op is a view."""
 
     def __init__(self, order: Iterable[Tensor], given: Iterable[Tensor] = ()):
         self._given = set(given)

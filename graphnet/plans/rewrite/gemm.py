@@ -25,7 +25,7 @@ from graphnet.plans.rewrite.rewriting import the_number
 from graphnet.plans.rewrite.updates import ProductUpdate, product_updates
 
 
-def riding(graph: Graph, least: int = 0, scaled: bool = False) -> Graph:
+def with_gemm(graph: Graph, least: int = 0, scaled: bool = False) -> Graph:
     """`graph` with every update that is linear in one matrix product as one `gemm` node.
 
     For a parameter of fewer than `least` elements it is `beta * p + alpha * (a @ b)`, without what was between. With

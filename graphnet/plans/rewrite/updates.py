@@ -62,7 +62,7 @@ class _NotLinear(Exception):
 def product_update(graph: Graph, p: Parameter, new: Tensor) -> ProductUpdate | None:
     """`new` as `beta * p + alpha * a @ b`, if it is that, and `graph` needs the nodes between for nothing else.
 
-    None where `new` is an output or read by another node, where a factor of the product is p itself or looks at it,
+    None where `new` is an output or read by another node, where a factor of the product is p itself or a view of it,
     and where the product or a multiple of p is used elsewhere (as by momentum, Adam or clipping by norm).
 
     The sum is rounded in another order than by the graph, and what BLAS leaves out stays out: with alpha = 0 a NaN in
@@ -109,7 +109,7 @@ class _Updates:
         a, b = product.inputs
         if found.flipped:
             a, b = turned(b, product), turned(a, product)
-        if any(_looks_at(t, p) for t in (a, b)):
+        if any(_is_view_of(t, p) for t in (a, b)):
             return None
         alpha, beta = self._written(found.alpha, p), self._written(found.beta, p)
         return ProductUpdate(a, b, alpha, beta, product, frozenset(nodes))
@@ -222,7 +222,7 @@ def _scaled(x: _Linear, factor: Factor) -> _Linear:
     return _Linear(_product(x.beta, factor), _product(x.alpha, factor), x.product, x.flipped)
 
 
-def _looks_at(t: Tensor, p: Parameter) -> bool:
+def _is_view_of(t: Tensor, p: Parameter) -> bool:
     """Whether the array of `t` may be that of p."""
     while t.op is not None and t.inputs and (t.op.view is not None or t.op.family == "op"):
         if made_by(t, ops.matmul):
