@@ -150,7 +150,7 @@ def plot_activations(model: Any, x: Any, path: Any = None, *, rows: int = 32) ->
         )
         figure.colorbar(shown, ax=axes, pad=0.01)
         zeros = float((values == 0).mean())
-        more = f", {zeros:.0%} zeros, {int((values == 0).all(0).sum())} units always" if zeros > 0.01 else ""
+        more = f", {zeros:.0%} zeros, {int((values == 0).all(0).sum())} units always 0" if zeros > 0.01 else ""
         title = f"{name}: {values.shape[1]} units, {values.mean():.3g} ± {values.std():.3g}{more}"
         axes.set_title(plot(title), fontsize=9, loc="left", color=GREY)
         bare(axes)
