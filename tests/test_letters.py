@@ -33,8 +33,10 @@ def test_one_hidden_layer_of_200_relu_units_learns_the_letters():
 
 
 def test_five_hidden_layers_of_400_relu_units_learn_them_better():
-    accuracy, _ = accuracy_after_ten_epochs([400] * 5, "relu", 0.1)
-    assert accuracy >= 0.945
+    # At the full rate to the end, the last epochs go up and down by 5 %, as rounding has it.
+    rate = nn.optimizers.schedules.PiecewiseConstantDecay([8 * 260], [0.1, 0.02])
+    accuracy, _ = accuracy_after_ten_epochs([400] * 5, "relu", rate)
+    assert accuracy >= 0.95
 
 
 def test_five_hidden_layers_of_400_sigmoid_units_do_not_learn_with_the_same_steps():
