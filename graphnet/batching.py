@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from graphnet.apply import apply_prepared, as_tensor, described
-from graphnet.node import WEAK, Spec, Tensor, constant
+from graphnet.node import WEAK, Tensor
 from graphnet.ops.shaping import reshape, stack
+from graphnet.ops.window_batch import nothing
 from graphnet.record import Op
 
 
@@ -59,9 +60,7 @@ def _in_turn(op: Op, batch: Sequence[bool], tensors: Sequence[Any], attrs: Mappi
     """Any op, place by place."""
     count = next(x.shape[0] for x, b in zip(tensors, batch, strict=True) if b)
     if not count:
-        specs = [Spec(x.shape[1:] if b else x.shape, x.dtype) for x, b in zip(tensors, batch, strict=True)]
-        one = op.infer(*specs, **attrs)
-        return constant(np.zeros((0, *one.shape), one.dtype))
+        return nothing(op, batch, tensors, dict(attrs))
     places = [
         apply_prepared(op, [x[n] if b else x for x, b in zip(tensors, batch, strict=True)], dict(attrs))
         for n in range(count)

@@ -16,6 +16,8 @@ import numpy as np
 from graphnet.declare import op
 from graphnet.node import Tensor
 from graphnet.ops import window as windows
+from graphnet.ops.shaping import moveaxis, reshape
+from graphnet.ops.window_batch import apart, beside, folded, nothing
 from graphnet.shapes import ShapeLike
 from graphnet.typed import ArrayLike
 
@@ -97,8 +99,21 @@ def _alone(x: Any, kernel: Any, groups: Any) -> Any:
     return groups == x.shape[-1] == kernel.shape[-1] and groups > 1
 
 
+def _conv_each(batch: Any, x: Any, kernel: Any, groups: Any, **at: Any) -> Any:
+    if not batch[1]:
+        return folded(lambda x: conv(x, kernel, groups=groups, **at), batch[:1], x)
+    n = kernel.shape[0]
+    if not n:
+        return nothing(conv.op, batch, (x, kernel), {**at, "groups": groups})
+    if not batch[0]:
+        # One input for all kernels: more output channels of each group.
+        return apart(conv(x, beside(kernel, groups), groups=groups, **at), n, groups)
+    return apart(conv(beside(x), beside(kernel), groups=n * groups, **at), n)
+
+
 @op(
     _conv_shape,
+    batch=_conv_each,
     prepare=_attributes,
     onnx="Conv",
     vjp=(
@@ -187,9 +202,23 @@ def _transpose_attributes(
     return {"strides": strides, "padding": around, "dilation": dilation, "groups": int(groups), "size": size}
 
 
+def _transpose_each(batch: Any, x: Any, kernel: Any, groups: Any, **at: Any) -> Any:
+    if not batch[1]:
+        return folded(lambda x: conv_transpose(x, kernel, groups=groups, **at), batch[:1], x)
+    n = kernel.shape[0]
+    if not n:
+        return nothing(conv_transpose.op, batch, (x, kernel), {**at, "groups": groups})
+    if not batch[0]:
+        *window, inputs, outputs = kernel.shape[1:]
+        wide = reshape(moveaxis(kernel, 0, -3), (*window, n * inputs, outputs))
+        return apart(conv_transpose(x, wide, groups=groups, **at), n, groups)
+    return apart(conv_transpose(beside(x), beside(kernel), groups=n * groups, **at), n)
+
+
 @op(
     lambda x, kernel, strides, padding, dilation, groups, size: (x.shape[0], *size, kernel.shape[-2] * groups),
     prepare=_transpose_attributes,
+    batch=_transpose_each,
     onnx="ConvTranspose",
     vjp=(
         lambda g, y, x, kernel, size, **at: conv(g, kernel, **at),
@@ -266,9 +295,23 @@ def _kernel_attributes(
     return {"strides": strides, "padding": around, "dilation": dilation, "groups": int(groups), "window": window}
 
 
+def _kernel_each(batch: Any, x: Any, u: Any, groups: Any, **at: Any) -> Any:
+    n = x.shape[0] if batch[0] else u.shape[0]
+    if not n:
+        return nothing(conv_kernel.op, batch, (x, u), {**at, "groups": groups})
+    if not batch[0]:
+        return apart(conv_kernel(x, beside(u, groups), groups=groups, **at), n, groups)
+    if not batch[1]:
+        y = conv_kernel(beside(x, groups), u, groups=groups, **at)
+        *window, inputs, outputs = y.shape
+        return moveaxis(reshape(y, (*window, n, inputs // n, outputs)), -3, 0)
+    return apart(conv_kernel(beside(x), beside(u), groups=n * groups, **at), n)
+
+
 @op(
     lambda x, u, strides, padding, dilation, groups, window: (*window, x.shape[-1] // groups, u.shape[-1]),
     prepare=_kernel_attributes,
+    batch=_kernel_each,
     vjp=(
         lambda g, y, x, u, window, **at: conv_transpose(u, g, **at, size=tuple(x.shape[1:-1])),
         lambda g, y, x, u, window, **at: conv(x, g, **at),

@@ -11,29 +11,14 @@ from typing import Any
 import numpy as np
 
 from graphnet import shapes
-from graphnet.apply import apply, as_tensor, failure, holds_tensors
+from graphnet.apply import apply, apply_prepared, as_tensor, failure, holds_tensors
 from graphnet.declare import op
-from graphnet.node import Tensor, as_array, constant, known
+from graphnet.node import Spec, Tensor, as_array, constant, known
 from graphnet.ops.elementwise import clip, equal, remainder
-from graphnet.ops.shaping import astype, axes_of, broadcast_to, expand_dims, moveaxis, ravel
+from graphnet.ops.index_axes import SLOT, whole, widened
+from graphnet.ops.shaping import _together, astype, axes_of, broadcast_to, expand_dims, moveaxis, ravel, reshape
 from graphnet.shapes import DTypeLike
 from graphnet.typed import ArrayLike
-
-
-class _Slot:
-    """The place of an integer array in a static index."""
-
-    def __repr__(self: Any) -> str:
-        return "#"
-
-
-SLOT = _Slot()
-
-
-def _whole(index: Any, arrays: Any) -> Any:
-    """The index with its arrays put back, as NumPy takes it."""
-    left = iter(arrays)
-    return tuple(next(left) if part is SLOT else part for part in index)
 
 
 def _check_masks(parts: tuple[Any, ...], masks: dict[int, Any], shape: tuple[int, ...]) -> None:
@@ -118,7 +103,7 @@ def _shape_at(x: Any, *arrays: Any, index: Any) -> Any:
     """The shape of `x[index]`, found on an array that takes no memory."""
     dummy = np.broadcast_to(np.zeros((), np.bool_), x.shape)
     zeros = [np.broadcast_to(np.zeros((), np.intp), a.shape) for a in arrays]
-    return dummy[_whole(index, zeros)].shape
+    return dummy[whole(index, zeros)].shape
 
 
 def _at_arrays(x: Any, *arrays: Any, **attrs: Any) -> Any:
@@ -132,11 +117,17 @@ def _getitem_slope(place: Any, g: Any, y: Any, x: Any, *arrays: Any, index: Any)
     return apply(_scatter_add.op, (g, *arrays), {"shape": x.shape, "index": index})
 
 
+def _getitem_each(batch: Any, x: Any, *arrays: Any, index: Any) -> Any:
+    way = widened(index, x.ndim - batch[0], batch[0], batch[1:], arrays)
+    return way.placed(apply_prepared(_getitem.op, (x, *way.arrays), {"index": way.index}))
+
+
 @op(
     _shape_at,
     dtype=lambda x, *a, index: x.dtype,
     complex=True,
     vjp=_getitem_slope,
+    batch=_getitem_each,
     name="getitem",
     onnx="GatherND",
     may_raise=_at_arrays,
@@ -145,7 +136,7 @@ def _getitem_slope(place: Any, g: Any, y: Any, x: Any, *arrays: Any, index: Any)
 def _getitem(*inputs: Any, index: Any) -> Any:
     """`x[index]`."""
     x, *arrays = inputs
-    return x[_whole(index, arrays)]
+    return x[whole(index, arrays)]
 
 
 _COUNTED = (np.float64, np.float32, np.float16)
@@ -155,11 +146,20 @@ def _scatter_slope(place: Any, g: Any, y: Any, x: Any, *arrays: Any, shape: Any,
     return None if place else apply(_getitem.op, (g, *arrays), {"index": index})
 
 
+def _scatter_each(batch: Any, x: Any, *arrays: Any, shape: Any, index: Any) -> Any:
+    if not batch[0]:
+        x, *_ = _together(batch, (x, *arrays))
+    way = widened(index, len(shape), True, batch[1:], arrays)
+    attrs = {"shape": (x.shape[0], *shape), "index": way.index}
+    return apply_prepared(_scatter_add.op, (way.taken(x), *way.arrays), attrs)
+
+
 @op(
     lambda x, *a, shape, index: shape,
     dtype=lambda x, *a, shape, index: x.dtype,
     complex=True,
     vjp=_scatter_slope,
+    batch=_scatter_each,
     name="scatter_add",
     onnx="ScatterND",
     may_raise=_at_arrays,
@@ -178,7 +178,7 @@ def _scatter_add(*inputs: Any, shape: Any, index: Any) -> Any:
         return y
     # Eleven bits lose what is added to a sum of 2,000.
     y = np.zeros(shape, np.float32 if x.dtype == np.float16 else x.dtype)
-    np.add.at(y, _whole(index, arrays), x)
+    np.add.at(y, whole(index, arrays), x)
     return y.astype(x.dtype, copy=False)
 
 
@@ -197,7 +197,7 @@ def getitem(x: ArrayLike, key: Any) -> Tensor:
 
 def _places(shape: Any, index: Any, arrays: Any) -> Any:
     """The number, in C order, of each element that an index names."""
-    return np.arange(shapes.size(shape)).reshape(shape)[_whole(index, arrays)]
+    return np.arange(shapes.size(shape)).reshape(shape)[whole(index, arrays)]
 
 
 def _setitem_slope(place: Any, g: Any, y: Any, x: Any, value: Any, *arrays: Any, index: Any) -> Any:
@@ -221,11 +221,24 @@ def _setitem_shape(x: Any, value: Any, *arrays: Any, index: Any) -> Any:
     return x.shape
 
 
+def _setitem_each(batch: Any, x: Any, value: Any, *arrays: Any, index: Any) -> Any:
+    if not batch[0]:
+        x, *_ = _together(batch, (x, value, *arrays))
+    places = [Spec(a.shape[b:], a.dtype) for a, b in zip(arrays, batch[2:], strict=True)]
+    at = _shape_at(Spec(x.shape[1:], x.dtype), *places, index=index)
+    sizes = value.shape[batch[1] :]
+    sizes = (1,) * (len(at) - len(sizes)) + sizes[max(0, len(sizes) - len(at)) :]
+    value = broadcast_to(reshape(value, (*value.shape[: batch[1]], *sizes)), (x.shape[0], *at))
+    way = widened(index, x.ndim - 1, True, batch[2:], arrays)
+    return apply_prepared(_setitem.op, (x, way.taken(value), *way.arrays), {"index": way.index})
+
+
 @op(
     _setitem_shape,
     dtype=lambda x, *rest, index: x.dtype,
     complex=True,
     vjp=_setitem_slope,
+    batch=_setitem_each,
     name="setitem",
     onnx="ScatterND",
     may_raise=lambda x, value, *arrays, index: bool(arrays),
@@ -238,7 +251,7 @@ def _setitem(*inputs: Any, index: Any) -> Any:
         if np.unique(places).size != places.size:
             raise ValueError("an index names a place twice: which value it gets would not be defined; see add_at")
     y = np.array(x)
-    y[_whole(index, arrays)] = value
+    y[whole(index, arrays)] = value
     return y
 
 
@@ -422,6 +435,7 @@ def diag(x: ArrayLike, k: int = 0) -> Tensor:
     dtype=np.int64,
     vjp=(None,),
     prepare=lambda x, axis=-1: {"axis": shapes.axis_index(axis, len(x.shape))},
+    batch=lambda batch, x, axis: _argsort(x, axis=axis + 1),
     name="argsort",
 )
 def _argsort(x: Any, axis: Any = -1) -> Any:

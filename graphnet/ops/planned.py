@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from graphnet.apply import apply_prepared
 from graphnet.node import Spec
 from graphnet.record import OPS, Op, registered
 
@@ -29,6 +30,7 @@ IN_RANGE = registered(
         doc="`places`, all of which are from `-size` to `size - 1`, or `IndexError`.",
         hidden=True,
         builtin=True,
+        batch=lambda batch, places, size: apply_prepared(IN_RANGE, (places,), {"size": size}),
     )
 )
 

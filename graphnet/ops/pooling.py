@@ -16,6 +16,7 @@ import numpy as np
 from graphnet.declare import op
 from graphnet.node import Tensor
 from graphnet.ops import window as windows
+from graphnet.ops.window_batch import folded
 from graphnet.shapes import ShapeLike
 from graphnet.typed import ArrayLike
 
@@ -64,6 +65,7 @@ def _least(dtype: Any) -> Any:
     _pooled_shape,
     prepare=_attributes,
     onnx="MaxPool",
+    batch=lambda batch, x, **at: folded(max_pool, batch, x, **at),
     vjp=(lambda g, y, x, **at: window_put(g, max_pool_at(x, **at), **at, size=tuple(x.shape[1:-1])),),
 )
 def max_pool(
@@ -92,7 +94,13 @@ def max_pool(
     return y
 
 
-@op(_pooled_shape, dtype=lambda x, window, **at: _place_dtype(window), prepare=_attributes, vjp=(None,))
+@op(
+    _pooled_shape,
+    dtype=lambda x, window, **at: _place_dtype(window),
+    prepare=_attributes,
+    batch=lambda batch, x, **at: folded(max_pool_at, batch, x, **at),
+    vjp=(None,),
+)
 def max_pool_at(x: ArrayLike, window: Any, strides: Any = None, padding: Any = "valid") -> Tensor:
     """The place, in C order in the window, of the first largest element of each window: NaN counts as the largest."""
     at = _attributes(x, window, strides, padding)
@@ -128,6 +136,7 @@ def _put_attributes(
     lambda g, places, size, **at: (g.shape[0], *size, g.shape[-1]),
     dtype=lambda g, places, **at: g.dtype,
     prepare=_put_attributes,
+    batch=lambda batch, g, places, **at: folded(window_put, batch, g, places, **at),
     vjp=(lambda h, y, g, places, size, **at: window_pick(h, places, **at), None),
 )
 def window_put(
@@ -159,6 +168,7 @@ def _pick_attributes(x: Any, places: Any, window: Any, strides: Any = None, padd
     lambda x, places, **at: _pooled_shape(x, **at),
     dtype=lambda x, places, **at: x.dtype,
     prepare=_pick_attributes,
+    batch=lambda batch, x, places, **at: folded(window_pick, batch, x, places, **at),
     vjp=(lambda g, y, x, places, **at: window_put(g, places, **at, size=tuple(x.shape[1:-1])), None),
 )
 def window_pick(
@@ -181,6 +191,7 @@ def window_pick(
     dtype=lambda x, **at: x.dtype if x.dtype.kind == "f" else np.dtype(np.float64),
     prepare=_attributes,
     onnx="AveragePool",
+    batch=lambda batch, x, **at: folded(avg_pool, batch, x, **at),
     vjp=(lambda g, y, x, **at: avg_pool_transpose(g, **at, size=tuple(x.shape[1:-1])),),
 )
 def avg_pool(
@@ -215,6 +226,7 @@ def _back_attributes(g: Any, window: Any, strides: Any = None, padding: Any = "v
 @op(
     lambda g, size, **at: (g.shape[0], *size, g.shape[-1]),
     prepare=_back_attributes,
+    batch=lambda batch, g, **at: folded(avg_pool_transpose, batch, g, **at),
     vjp=(lambda h, y, g, size, **at: avg_pool(h, **at),),
 )
 def avg_pool_transpose(

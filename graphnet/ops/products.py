@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from graphnet import shapes
-from graphnet.apply import apply, as_tensor
+from graphnet.apply import apply, apply_prepared, as_tensor
 from graphnet.declare import composite, op
 from graphnet.node import Tensor
 from graphnet.ops import reduce
@@ -289,7 +289,24 @@ def _einsum_slope(place: Any, g: Any, y: Any, *operands: Any, subscripts: Any, o
     )
 
 
-@op(_einsum_shape, prepare=_explicit, onnx="Einsum", complex=True, vjp=_einsum_slope, name="einsum")
+def _einsum_each(batch: Any, *operands: Any, subscripts: Any, optimize: Any) -> Any:
+    free = next((c for c in reversed(_LETTERS) if c not in subscripts), None)
+    if free is None:
+        raise ValueError(f"a batch needs one more letter, and the subscripts have all {len(_LETTERS)}")
+    left, out = subscripts.split("->")
+    terms = [free + term if b else term for term, b in zip(left.split(","), batch, strict=True)]
+    return apply_prepared(_einsum.op, operands, {"subscripts": f"{','.join(terms)}->{free}{out}", "optimize": optimize})
+
+
+@op(
+    _einsum_shape,
+    prepare=_explicit,
+    onnx="Einsum",
+    complex=True,
+    vjp=_einsum_slope,
+    batch=_einsum_each,
+    name="einsum",
+)
 def _einsum(*operands: Any, subscripts: Any, optimize: Any = False) -> Any:
     """The sum of products that `subscripts` spell."""
     return np.einsum(subscripts, *operands, optimize=optimize)

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from graphnet.apply import apply_prepared
 from graphnet.declare import op
 from graphnet.node import Tensor
 from graphnet.shapes import DTypeLike, ShapeLike
@@ -145,11 +146,35 @@ def _uniform_at(number: Any, key: Any, *, shape: Any, dtype: str) -> Any:
     return bits.cast(np.int32).cast(np.float32) * 2.0**-24
 
 
+def _rows(name: str, fill: Any) -> Any:
+    """The hidden op that makes an array for each of many keys, as one op makes it for one."""
+
+    @op(
+        lambda keys, shape, dtype: (*keys.shape, *shape),
+        dtype=lambda keys, shape, dtype: np.dtype(dtype),
+        vjp=(None,),
+        name=name,
+        hidden=True,
+        may_raise=False,
+        batch=lambda batch, keys, **at: apply_prepared(rows.op, (keys,), at),
+    )
+    def rows(keys: Any, shape: Any, dtype: Any) -> Any:
+        """Random numbers of `shape` for each of the keys."""
+        out = np.empty((*keys.shape, *shape), dtype)
+        flat = out.reshape(keys.size, *shape)
+        for n, key in enumerate(keys.ravel().tolist()):
+            fill(key, flat[n, ...])
+        return out
+
+    return lambda batch, key, **at: apply_prepared(rows.op, (key,), at)
+
+
 @op(
     lambda key, shape, dtype: shape,
     dtype=lambda key, shape, dtype: np.dtype(dtype),
     prepare=_shape,
     vjp=(None,),
+    batch=_rows("random_uniform_rows", fill_uniform),
     indexed=_uniform_at,
     cost=0.5,
     weight=3,
@@ -177,6 +202,7 @@ def random_uniform(key: ArrayLike, shape: ShapeLike, dtype: DTypeLike = "float32
     dtype=lambda key, shape, dtype: np.dtype(dtype),
     prepare=_shape,
     vjp=(None,),
+    batch=_rows("random_normal_rows", fill_normal),
 )
 def random_normal(key: ArrayLike, shape: ShapeLike, dtype: DTypeLike = "float32") -> Tensor:
     """Numbers of the normal distribution with mean 0 and variance 1, fixed by `key`: an integer, which can be a tensor.

@@ -439,6 +439,12 @@ def _cumsum_slope(g: Any, y: Any, x: Any, axis: Any) -> Any:
     return reshape(back, x.shape) if axis is None else back
 
 
+def _cumsum_each(batch: Any, x: Any, axis: Any) -> Any:
+    if axis is None:
+        x, axis = x.reshape((x.shape[0], shapes.size(x.shape[1:]))), 0
+    return cumsum(x, axis=axis + 1)
+
+
 @op(
     lambda x, axis: (shapes.size(x.shape),) if axis is None else x.shape,
     dtype=lambda x, axis: np.cumsum(np.ones(1, x.dtype)).dtype,
@@ -446,6 +452,7 @@ def _cumsum_slope(g: Any, y: Any, x: Any, axis: Any) -> Any:
     onnx="CumSum",
     complex=True,
     vjp=(_cumsum_slope,),
+    batch=_cumsum_each,
 )
 def cumsum(x: ArrayLike, axis: int | None = None) -> Tensor:
     """The running sum along `axis` (of the flat array if None): `y[i] = x[0] + ... + x[i]`.

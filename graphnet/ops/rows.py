@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from graphnet.apply import apply
+from graphnet.apply import apply, apply_prepared
 from graphnet.declare import op
 from graphnet.node import Spec, Tensor
+from graphnet.ops.elementwise import greater_equal, less, where
 from graphnet.ops.shaping import _tensor as as_tensor
+from graphnet.ops.shaping import astype, broadcast_to, moveaxis, reshape
 from graphnet.record import Op, registered
 from graphnet.typed import ArrayLike
 
@@ -38,10 +40,35 @@ def _rows_into(out: Any, x: Any, places: Any, what: Any = "") -> Any:
     np.take(x, _checked(places, x.shape[0], what), axis=0, out=out, mode="clip")
 
 
+def _apart(places: Any, count: int, what: Any) -> tuple[Any, Any]:
+    """The places of a batch, in as many tables one after the other, and what errors begin with.
+
+    One that is out of range stays so: it does not count as a row of the next table.
+    """
+    n = places.shape[0]
+    first = (np.arange(n) * count).reshape((n,) + (1,) * (places.ndim - 1))
+    places = astype(places, np.int64)
+    there = where(greater_equal(places, count), places + (n - 1) * count, places + first)
+    note = f"{what}: {n} tables of {count} rows, one after the other" if what else what
+    return where(less(places, 0), places, there), note
+
+
+def _rows_each(batch: Any, x: Any, places: Any, what: Any) -> Any:
+    if not batch[0]:
+        return apply_prepared(_take_rows.op, (x, places), {"what": what})
+    if not batch[1]:
+        y = apply_prepared(_take_rows.op, (moveaxis(x, 0, 1), places), {"what": what})
+        return moveaxis(y, places.ndim, 0)
+    count = x.shape[1]
+    places, what = _apart(places, count, what)
+    return apply_prepared(_take_rows.op, (reshape(x, (x.shape[0] * count, *x.shape[2:])), places), {"what": what})
+
+
 @op(
     lambda x, places, what="": (*places.shape, *x.shape[1:]),
     dtype=lambda x, places, what="": x.dtype,
     vjp=_rows_slope,
+    batch=_rows_each,
     name="take_rows",
     onnx="Gather",
     into=_rows_into,
@@ -77,10 +104,22 @@ def _rows_added_shape(x: Any, places: Any, count: Any, what: Any = "") -> tuple[
     return (count, *x.shape[len(places.shape) :])
 
 
+def _rows_added_each(batch: Any, x: Any, places: Any, count: Any, what: Any) -> Any:
+    if not batch[1]:
+        y = apply_prepared(_rows_added.op, (moveaxis(x, 0, places.ndim), places), {"count": count, "what": what})
+        return moveaxis(y, 1, 0)
+    n = places.shape[0]
+    x = x if batch[0] else broadcast_to(x, (n, *x.shape))
+    at, what = _apart(places, count, what)
+    y = apply_prepared(_rows_added.op, (x, at), {"count": n * count, "what": what})
+    return reshape(y, (n, count, *y.shape[1:]))
+
+
 @op(
     _rows_added_shape,
     dtype=lambda x, places, count, what="": x.dtype,
     vjp=_rows_added_slope,
+    batch=_rows_added_each,
     name="add_rows",
     onnx="ScatterND",
     into=_rows_added_into,
@@ -113,6 +152,7 @@ WHOLE = registered(
         doc="`x` as int64, or `ValueError` for a number that is not whole.",
         hidden=True,
         builtin=True,
+        batch=lambda batch, x, what: whole_numbers(x, what),
     )
 )
 

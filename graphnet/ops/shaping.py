@@ -522,7 +522,13 @@ def _flipped(x: Any, axis: Any = None) -> Any:
     return {"axis": shapes.axes_indices(axis, len(x.shape))}
 
 
-@op(_same, prepare=_flipped, complex=True, vjp=(lambda g, y, x, axis: flip(g, axis),))
+@op(
+    _same,
+    prepare=_flipped,
+    complex=True,
+    vjp=(lambda g, y, x, axis: flip(g, axis),),
+    batch=lambda batch, x, axis: flip(x, tuple(a + 1 for a in axis)),
+)
 def flip(x: ArrayLike, axis: Axes = None) -> Tensor:
     """`x` in reverse order along `axis`: one axis, several, or all if None. Shape and dtype stay.
 
@@ -555,7 +561,19 @@ def _back(shift: Any) -> Any:
     return tuple(-s for s in shift) if isinstance(shift, tuple) else -shift
 
 
-@op(_same, prepare=_rolled, complex=True, vjp=(lambda g, y, x, shift, axis: roll(g, _back(shift), axis),))
+def _rolled_each(batch: Any, x: Any, shift: Any, axis: Any) -> Any:
+    if axis is not None:
+        return roll(x, shift, tuple(a + 1 for a in axis))
+    return reshape(roll(reshape(x, (x.shape[0], shapes.size(x.shape[1:]))), shift, 1), x.shape)
+
+
+@op(
+    _same,
+    prepare=_rolled,
+    complex=True,
+    vjp=(lambda g, y, x, shift, axis: roll(g, _back(shift), axis),),
+    batch=_rolled_each,
+)
 def roll(x: ArrayLike, shift: ShapeLike, axis: Axes = None) -> Tensor:
     """`x` with its elements moved by `shift` places along `axis` (flat if None), those at the end to the start.
 

@@ -48,6 +48,7 @@ def _axis(x: Any, axis: Any = -1) -> Any:
     dtype=lambda x, axis: x.dtype if x.dtype.kind == "f" else np.dtype(np.float64),
     onnx="LogSoftmax",
     vjp=(lambda g, y, x, axis: g - exp(y) * reduce.sum(g, axis=axis, keepdims=True),),
+    batch=lambda batch, x, axis: log_softmax(x, tuple(a + 1 for a in axis)),
 )
 def log_softmax(x: ArrayLike, axis: int = -1) -> Tensor:
     """`log(softmax(x))` along `axis`, accurate where the softmax is too small to represent.
