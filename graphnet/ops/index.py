@@ -119,7 +119,7 @@ def _getitem_slope(place: Any, g: Any, y: Any, x: Any, *arrays: Any, index: Any)
 
 def _getitem_each(batch: Any, x: Any, *arrays: Any, index: Any) -> Any:
     way = widened(index, x.ndim - batch[0], batch[0], batch[1:], arrays)
-    return way.placed(apply_prepared(_getitem.op, (x, *way.arrays), {"index": way.index}))
+    return way.placed(apply_prepared(_getitem.op, (x, *way.arrays), {"index": way.key}))
 
 
 @op(
@@ -150,7 +150,7 @@ def _scatter_each(batch: Any, x: Any, *arrays: Any, shape: Any, index: Any) -> A
     if not batch[0]:
         x, *_ = _together(batch, (x, *arrays))
     way = widened(index, len(shape), True, batch[1:], arrays)
-    attrs = {"shape": (x.shape[0], *shape), "index": way.index}
+    attrs = {"shape": (x.shape[0], *shape), "index": way.key}
     return apply_prepared(_scatter_add.op, (way.taken(x), *way.arrays), attrs)
 
 
@@ -230,7 +230,7 @@ def _setitem_each(batch: Any, x: Any, value: Any, *arrays: Any, index: Any) -> A
     sizes = (1,) * (len(at) - len(sizes)) + sizes[max(0, len(sizes) - len(at)) :]
     value = broadcast_to(reshape(value, (*value.shape[: batch[1]], *sizes)), (x.shape[0], *at))
     way = widened(index, x.ndim - 1, True, batch[2:], arrays)
-    return apply_prepared(_setitem.op, (x, way.taken(value), *way.arrays), {"index": way.index})
+    return apply_prepared(_setitem.op, (x, way.taken(value), *way.arrays), {"index": way.key})
 
 
 @op(

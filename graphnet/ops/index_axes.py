@@ -38,7 +38,7 @@ class Widened(NamedTuple):
     its own index gives them.
     """
 
-    index: tuple[Any, ...]
+    key: tuple[Any, ...]
     arrays: list[Any]
     source: tuple[int, ...]
     target: tuple[int, ...]
