@@ -321,9 +321,8 @@ def activations() -> Any:
     "turn, side = rng.uniform(0.3, 3.4, 150), rng.integers(0, 2, 150)\n"
     "angle = turn * 2.4 + np.pi * side\n"
     "x = np.stack([turn * np.cos(angle), turn * np.sin(angle)], 1) + rng.normal(size=(150, 2)) * 0.12\n"
-    "spirals = Sequential(\n"
-    '    [Dense(32, activation="tanh"), Dense(32, activation="tanh"), Dense(1, activation="sigmoid")]\n'
-    ")\n"
+    'spirals = Sequential([Dense(32, activation="tanh"), Dense(32, activation="tanh"), '
+    'Dense(1, activation="sigmoid")])\n'
     'spirals.compile(optimizer=gn.nn.optimizers.Adam(0.01), loss="binary_crossentropy")\n'
     "spirals.fit(x, side, epochs=250, verbose=0)\n"
     "viz.plot_decision_boundary(spirals, x, side)",
