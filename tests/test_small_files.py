@@ -42,11 +42,11 @@ def zipped(parts, deflate=False):
 def refused(path, content, match=""):
     """The file is refused, in a second and a few times its own memory."""
     path.write_bytes(content)
-    start = time.perf_counter()
+    start = time.process_time()
     model = network()
     with pytest.raises(FileError, match=match or None):
         nn.load_model(path) if path.suffix in (".graphnet", ".keras") else model.load_weights(path)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 def test_a_member_is_unpacked_to_the_size_that_it_claims(tmp_path):
@@ -271,9 +271,9 @@ def test_800_layers_in_3_kilobytes(tmp_path):
     about["seeds"] = {}
     data = zipped({**parts, "model.json": json.dumps(about, separators=(",", ":")).encode()}, deflate=True)
     (tmp_path / "m.graphnet").write_bytes(data)
-    start = time.perf_counter()
+    start = time.process_time()
     assert len(nn.load_model(tmp_path / "m.graphnet").layers) == 800
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
     about["model"]["config"]["layers"][1:] = [{**layer, "config": {"rate": 0.5, "name": f"d{n}"}} for n in range(9_000)]
     data = zipped({**parts, "model.json": json.dumps(about, separators=(",", ":")).encode()}, deflate=True)
     refused(tmp_path / "m.graphnet", data, "objects|claim")
@@ -306,12 +306,12 @@ def test_shared_models_that_double(tmp_path):
 def test_adding_layers_takes_time_in_proportion():
     def seconds(count, one_by_one):
         layers = [nn.Dropout(0.1) for _ in range(count)]
-        start = time.perf_counter()
+        start = time.process_time()
         model = network(*(layers[:1] if one_by_one else layers))
         for layer in layers[1:] if one_by_one else ():
             model.add(layer)
         assert len(model.layers) == count and model.output_shape == (None, 3)
-        return time.perf_counter() - start
+        return time.process_time() - start
 
     for one_by_one in (False, True):
         assert seconds(1500, one_by_one) < 5  # when each rebuilt all before it, more than a minute

@@ -189,9 +189,9 @@ def test_200_layers_and_10_000_nodes_are_quick_and_short():
     for _ in range(10_000):
         y = gn.sin(y)
     for graph in (g, both, gn.Graph([x], y)):
-        start = time.perf_counter()
+        start = time.process_time()
         picture = graph.draw()
-        assert time.perf_counter() - start < 5
+        assert time.process_time() - start < 5
         assert len(picture.scene.nodes) < 320
     assert len(g.draw().scene.nodes) < 10
 
@@ -203,9 +203,9 @@ def test_thousands_of_blocks_that_cannot_be_folded_are_looked_at_quickly():
         with gn.region(f"b{i}", "B"):
             made.append(gn.sin(x))
     g = gn.Graph(xs, gn.concatenate(made))
-    start = time.perf_counter()
+    start = time.process_time()
     scene = build(g)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
     assert not [b for b in scene.boxes if b.kind == "repeat"] and len(scene.nodes) < 320
 
 

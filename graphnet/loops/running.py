@@ -1,4 +1,7 @@
-"""How a loop runs: the plan of its body once per step, reading and writing rows of arrays that are there already."""
+"""How a loop runs: the plan of its body once per step, reading and writing rows of arrays that are there already.
+
+Where all of the plan is native code, that goes from row to row itself (`rows.py`).
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,16 @@ import numpy as np
 
 from graphnet.graph import Graph
 from graphnet.loops.body import Body
+from graphnet.loops.rows import Layout
 from graphnet.mode import state
 from graphnet.node import Parameter
 from graphnet.plans.blas_threads import clock
 from graphnet.plans.plan import Plan
+from graphnet.plans.running import Running
 from graphnet.stepwise import stepwise
+
+
+Arrays = Sequence[np.ndarray]
 
 
 class Loop(Plan):
@@ -24,6 +32,8 @@ class Loop(Plan):
     and sums are added to in place. A carry that is also stacked as it comes in lives in the rows of that stack, where
     the step before put it.
     """
+
+    _turns = True
 
     def __init__(self, body: Body):
         inputs, outputs = body.graph.inputs, body.graph.outputs
@@ -36,6 +46,7 @@ class Loop(Plan):
             if carry is not None:
                 self.homes.setdefault(carry, place)
         self.place_of: dict[Parameter, int] = {}
+        self._layout: Layout | None = None
         updates = []
         for place, t in enumerate(outputs):
             if place not in self.homes.values():
@@ -86,9 +97,23 @@ class Loop(Plan):
 
     def _all(self, flat: np.ndarray, arrays: Sequence[np.ndarray], length: int, reverse: bool) -> None:
         """All steps by the plan."""
+        given = [a if a.flags.c_contiguous and a.flags.aligned else np.array(a, order="C") for a in arrays]
+        begun = self._begun(length)
+        running = self._running
+        every = self._turned if running.turning is not None else self._stepped
+
+        def steps() -> list[np.ndarray]:
+            every(running, flat, given, length, reverse)
+            return []
+
+        running._replace(function=steps).run([])
+        if begun is not None:
+            self._spent(clock() - begun)
+
+    def _stepped(self, running: Running, flat: np.ndarray, given: Arrays, length: int, reverse: bool) -> None:
+        """All steps, each a call."""
         body = self.body
         blocks = [flat[b.start : b.stop].reshape(b.shape) for b in body.blocks(length)]
-        given = [a if a.flags.c_contiguous and a.flags.aligned else np.array(a, order="C") for a in arrays]
         order = range(length - 1, -1, -1) if reverse else range(length)
         columns: list[Iterable[np.ndarray]] = []
         written: list[Iterable[np.ndarray]] = []
@@ -111,19 +136,16 @@ class Loop(Plan):
             else:
                 blocks[place].fill(0)
                 written.append(repeat(blocks[place]))
-        begun = self._begun(length)
-        running = self._running
         columns += [written[self.place_of[p]] for p in running.parameters]
+        step = running.function
+        for row, _ in zip(zip(*columns, strict=False), order, strict=False):
+            step(*row)
 
-        def steps() -> list[np.ndarray]:
-            step = running.function
-            for row, _ in zip(zip(*columns, strict=False), order, strict=False):
-                step(*row)
-            return []
-
-        running._replace(function=steps).run([])
-        if begun is not None:
-            self._spent(clock() - begun)
+    def _turned(self, running: Running, flat: np.ndarray, given: Arrays, length: int, reverse: bool) -> None:
+        """All steps by native code that moves from row to row itself."""
+        if self._layout is None or self._layout.turning is not running.turning:
+            self._layout = Layout(self.body, self.homes, self.place_of, running)
+        self._layout.run(flat, given, length, reverse)
 
 
 def _alternating(pair: tuple[np.ndarray, np.ndarray], times: int) -> Iterator[np.ndarray]:

@@ -384,6 +384,9 @@ def _stack(*inputs: Any, axis: Any = 0) -> Any:
     return np.stack(inputs, axis=axis)
 
 
+STACK = _stack.op
+
+
 def stack(arrays: Iterable[ArrayLike], axis: int = 0) -> Tensor:
     """`arrays`, all of one shape, side by side along a new axis at `axis`, a place in the result.
 
@@ -478,6 +481,9 @@ def _widths(x: Any, pad_width: Any, value: Any = 0) -> Any:
 def _pad(x: Any, pad_width: Any, value: Any = 0) -> Any:
     """`x` with `value` around it."""
     return np.pad(x, pad_width, constant_values=value) if pad_width else x
+
+
+PAD = _pad.op
 
 
 def pad(x: ArrayLike, pad_width: int | Sequence[Any], mode: str = "constant", constant_values: float = 0) -> Tensor:

@@ -58,6 +58,9 @@ class Plan:
     Tensor([2., 2.], dtype=float32)
     """
 
+    #: whether native code is called for many steps at once
+    _turns = False
+
     def __init__(self, graph: Graph, backend: str | None = None):
         self._backend = wanted = backend_wanted(backend)
         #: as it was traced: what is watched, differentiated, or entered again while it runs
@@ -78,8 +81,9 @@ class Plan:
         #: called without arguments before a call waits for native code, if that takes long
         self.tells: Callable[[], None] | None = None
         #: while it runs as NumPy and native code is to come
-        self._takeover = Takeover(self.graph, Repeatable.on) if wanted == "auto" else None
-        self._running = Running.of((native_code if wanted == "native" else numpy_code)(self.graph))
+        self._takeover = Takeover(self.graph, Repeatable.on, self._turns) if wanted == "auto" else None
+        native = wanted == "native"
+        self._running = Running.of(native_code(self.graph, turns=self._turns) if native else numpy_code(self.graph))
         forks.follow(self)
 
     @property

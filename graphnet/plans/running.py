@@ -13,7 +13,9 @@ from graphnet.node import Parameter, made_by
 from graphnet.ops.planned import GEMM
 from graphnet.plans import blas
 from graphnet.plans.blas_threads import Throttle, clock, one_thread
-from graphnet.plans.code.function import Code, load
+from graphnet.plans.code import turns
+from graphnet.plans.code.exports import compiled
+from graphnet.plans.code.function import Code, function_of
 
 
 class Running(NamedTuple):
@@ -26,6 +28,8 @@ class Running(NamedTuple):
     throttle: Throttle | None
     #: whether calling it is all there is to do
     direct: bool
+    #: how native code runs many steps at once, where it was made for that
+    turning: turns.Turning | None
 
     @staticmethod
     def of(code: Code) -> Running:
@@ -33,7 +37,14 @@ class Running(NamedTuple):
         products = any(made_by(t, ops.matmul, GEMM) for t in code.graph.nodes)
         several = products and blas.found() is not None and blas.threads() > 1
         throttle = Throttle() if several else None
-        return Running(code, load(code), code.parameters, code.quiet, throttle, code.quiet and throttle is None)
+        functions = compiled(code.native) if code.native is not None else {}
+        turning = None
+        if turns.KEY in functions:
+            assert code.native is not None
+            table = code.lines.scope["k_table"]
+            turning = turns.Turning(functions[turns.KEY], code.native.slots, code.native.moving, table)
+        function, direct = function_of(code, functions), code.quiet and throttle is None
+        return Running(code, function, code.parameters, code.quiet, throttle, direct, turning)
 
     def run(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
         """The outputs; products use one thread while others take the processors."""

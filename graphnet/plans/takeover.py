@@ -47,11 +47,11 @@ class Takeover:
 
     `due` is asked before each call on NumPy and says whether that is over; then `finish` has the native code. `spent`
     notes what a call took. `at` is the number of the call that takes over, None where that is the first one after
-    native code is ready.
+    native code is ready. With `turns` the native code has a function for many calls at once.
     """
 
-    def __init__(self, graph: Graph, repeatable: bool):
-        self.graph = graph
+    def __init__(self, graph: Graph, repeatable: bool, turns: bool = False):
+        self.graph, self.turns = graph, turns
         self.at = calls_on_numpy(graph) if repeatable else None
         self.calls, self.seconds = 0, 0.0
         #: native code, when it is made; None where it is not yet, or could not be
@@ -102,7 +102,7 @@ class Takeover:
             log.info("native code for %r is not made: %s", self, compiler.missing())
             return
         try:
-            made = Running.of(native_code(self.graph))
+            made = Running.of(native_code(self.graph, turns=self.turns))
         except Exception as error:
             if not compiler.ending():
                 log.warning("native code for %r could not be made, NumPy goes on: %s", self, error, exc_info=True)
@@ -125,13 +125,13 @@ class Takeover:
         return f"<plan of {len(self.graph)} nodes>"
 
 
-def native_code(graph: Graph, apart: bool = False) -> Code:
-    """The native code of a graph; with `apart` every step is a call of its own."""
+def native_code(graph: Graph, apart: bool = False, turns: bool = False) -> Code:
+    """The native code of a graph; with `apart` every step is a call of its own, with `turns` one of many at once."""
     # Not needed, and not imported, where plans stay with NumPy. A fork waits: a module half imported would stay so.
     with compiler.lock:
         from graphnet.plans.code import native
 
-    return native.native_code(graph, apart)
+    return native.native_code(graph, apart, turns)
 
 
 def calls_on_numpy(graph: Graph) -> int:

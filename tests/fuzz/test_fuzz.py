@@ -40,12 +40,12 @@ def test_a_file_is_refused_or_means_the_same(name, made, tmp_path):
     @hypothesis.given(hypothesis.strategies.integers(0, 10**9))
     def one(seed):
         data, forged = readers.mutated(reader, random.Random(f"{name} {seed}"))
-        start = time.perf_counter()
+        start = time.process_time()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             word, more = readers.outcome(reader, path, data, forged, expected)
         assert word != "bad", f"python -m tests.fuzz --only {name!r} --seed {seed} --files 1: {more}"
-        assert time.perf_counter() - start < 10
+        assert time.process_time() - start < 10
 
     one()
     assert {p.name for p in tmp_path.iterdir()} <= {path.name, "backup"} and not os.path.exists("PLANTED")

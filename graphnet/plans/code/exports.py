@@ -42,7 +42,8 @@ class Native(NamedTuple):
 
     * `exports`: those that Python calls; `ir`: all of them, in LLVM's language;
     * `slots`: the place in the table for the memory of each key;
-    * `listing`: what they do, for people; `texts`: the part of a step, by its number.
+    * `listing`: what they do, for people; `texts`: the part of a step, by its number;
+    * `moving`: what a function of `turns` has cells for.
     """
 
     exports: tuple[Exported, ...]
@@ -50,6 +51,7 @@ class Native(NamedTuple):
     slots: dict[Hashable, int]
     listing: str
     texts: dict[int, str]
+    moving: tuple[Hashable, ...] = ()
 
 
 def compiled(native: Native) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from graphnet.plans.code import numpy_lines, thread_pool
 from graphnet.plans.code.function import Code
 from graphnet.plans.code.native_lines import NativeLines
 from graphnet.plans.code.python_lines import allocated, lines_of
-from graphnet.plans.kernels import windows
+from graphnet.plans.kernels import moves, windows
 from graphnet.plans.kernels.calls import KernelCall
 from graphnet.plans.kernels.group import Writer
 from graphnet.plans.kernels.pointwise import fusible
@@ -38,8 +38,10 @@ class Kernels(NamedTuple):
     lives: tuple[Life, ...]
 
 
-def native_code(graph: Graph, apart: bool = False) -> Code:
+def native_code(graph: Graph, apart: bool = False, turns: bool = False) -> Code:
     """`graph` as native code; with `apart` every step is a call of its own, so that it can be timed.
+
+    With `turns` it has a function for many calls at once (`turns.py`), if all of it is native.
 
     Arguments and parameters of its function must lie in memory in C order.
     """
@@ -51,6 +53,8 @@ def native_code(graph: Graph, apart: bool = False) -> Code:
     arena = arranged([*memory.lives, *kernels.lives])
     writer = NativeLines(order, memory, allocated(arena), kernels.calls)
     lines = lines_of(writer, apart)
+    if turns and not apart:
+        writer.export_turns()
     return Code("native", order, memory, kernels.calls, arena, lines, writer.native())
 
 
@@ -77,6 +81,9 @@ def kernels_of(order: Order, memory: Memory) -> Kernels:
         elif windows.known(step.node, order.places):
             text = f"    {_called(step.node, order)}{numpy_lines.comment(step.node)}"
             call = windows.kernel(step.node, order.places, memory.key, scratch, text)
+        elif not step.product and (moved := moves.moves_of(step.node, order.places)) is not None:
+            text = f"    {_called(step.node, order)}{numpy_lines.comment(step.node)}"
+            call = moves.kernel(step.node, moved, order.places, memory.key, text)
         else:
             calls.append(None)
             continue

@@ -19,6 +19,7 @@ from graphnet.plans import blas
 from graphnet.plans.code import numpy_lines, thread_pool
 from graphnet.plans.code.exports import Exported, Native, data_offset
 from graphnet.plans.code.python_lines import Block, Copies, PythonLines
+from graphnet.plans.code.turns import turning
 from graphnet.plans.kernels import gemv
 from graphnet.plans.kernels.calls import KernelCall
 from graphnet.plans.kernels.pointwise import inlined
@@ -43,6 +44,8 @@ class NativeLines(PythonLines):
         self.module = Module()
         self.slots: dict[Hashable, int] = {("arena", 0): 0}
         self.exports: list[Exported] = []
+        #: what the arrays of a run are, where it is called again and again
+        self.moving: tuple[Hashable, ...] = ()
         self._starts: dict[int, str] = {}
         self._begin()
 
@@ -122,13 +125,17 @@ class NativeLines(PythonLines):
         known = inlined(t)
         if known is not None:
             return self.run.kernel.const(known, t.dtype)
-        place = self.order.places[t]
-        return self._pointer(self.memory.key(place.base)).bytes(place.offset * t.dtype.itemsize, t.dtype).load()
+        return self._at(t).load()
 
     def write_copies(self, copies: Copies) -> None:
         for p, t in copies:
             self._mark(len(self.order.steps))
-            self.run.kernel.copy(self._pointer(p), self._pointer(self.memory.key(t)), t.nbytes)
+            self.run.kernel.copy(self._pointer(p), self._at(t), t.nbytes)
+
+    def _at(self, t: Tensor) -> Pointer:
+        """Where the first element of a value lies."""
+        place = self.order.places[t]
+        return self._pointer(self.memory.key(place.base)).bytes(place.offset * t.dtype.itemsize, t.dtype)
 
     def flush(self) -> None:
         if self._empty:
@@ -198,6 +205,12 @@ class NativeLines(PythonLines):
         self.text.scope.update(k_table=table, k_address=ctypes.addressof(table), k_constants=held)
         return lines
 
+    def export_turns(self) -> None:
+        """Export what calls the run again and again, where one run is all there is."""
+        if [code for code, _ in self.text.lines] == ["k_run0(k_address)"] and not self.memory.fresh:
+            self.moving = tuple(k for k in self.slots if not isinstance(k, tuple) and not self._is_address(k))
+            self._export(turning(self.exports[0], len(self.moving)))
+
     def native(self) -> Native:
         """What was exported."""
         listed: list[str] = []
@@ -216,7 +229,7 @@ class NativeLines(PythonLines):
                 listed += lines
                 texts[place] = "\n".join(text.removeprefix("    ") for text in lines)
         listing = "\n".join(listed) + "\n" if listed else ""
-        return Native(tuple(self.exports), self.module.text(), self.slots, listing, texts)
+        return Native(tuple(self.exports), self.module.text(), self.slots, listing, texts, self.moving)
 
     def _shown(self, t: Tensor) -> str:
         """A product, in the words of Python."""

@@ -156,7 +156,7 @@ def lines_of(writer: PythonLines, apart: bool = False) -> Lines:
     for p, t in graph.updates:
         if memory.targets.get(t) is p or t is p:
             continue
-        plain = t not in saved and t in memory.keys and t.dtype == p.dtype
+        plain = t not in saved and t.dtype == p.dtype and order.places.contiguous(t)
         (copies if plain else late).append((p, t))
     writer.write_copies(copies)
     writer.flush()
@@ -177,14 +177,16 @@ def lines_of(writer: PythonLines, apart: bool = False) -> Lines:
 
 
 def _saved(writer: PythonLines) -> dict[Tensor, str]:
-    """Values that are, or are views of, arrays which updates write to: copied while they are still the old ones."""
+    """Values that are, or are views of, arrays which updates write to: copied while they are still the old ones.
+
+    An argument is never such an array (`Plan.run`).
+    """
     order, text = writer.order, writer.text
     saved: dict[Tensor, str] = {}
-    if order.graph.updates:
-        for t in dict.fromkeys([*order.graph.outputs, *(t for _, t in order.graph.updates)]):
-            base = order.places[t].base
-            if base in order.given or isinstance(base, Parameter):
-                saved[t] = f"k_saved{len(saved)}"
-                array = writer.array(t)
-                text.say(f"{saved[t]} = {array}.copy()", "  # as it was")
+    updated = {p for p, _ in order.graph.updates}
+    for t in dict.fromkeys([*order.graph.outputs, *(t for _, t in order.graph.updates)]):
+        if order.places[t].base in updated:
+            saved[t] = f"k_saved{len(saved)}"
+            array = writer.array(t)
+            text.say(f"{saved[t]} = {array}.copy()", "  # as it was")
     return saved
