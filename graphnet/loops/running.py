@@ -21,7 +21,6 @@ from graphnet.plans.plan import Plan
 from graphnet.plans.running import Running
 from graphnet.stepwise import stepwise
 
-
 Arrays = Sequence[np.ndarray]
 
 
