@@ -88,10 +88,11 @@ def joined_factors(node: Tensor, inputs: Sequence[Tensor]) -> Tensor | None:
     """
     for t, c in (inputs, inputs[::-1]):
         outer, split = _factor(c), _split(t)
-        if outer is None or split is None or outer.dtype != node.dtype:
+        if outer is None or split is None:
             continue
         x, inner = split
-        if power_of_two(outer) or power_of_two(inner):
+        # In a wider dtype what was rounded to the narrower would not be.
+        if inner.dtype == outer.dtype and (power_of_two(outer) or power_of_two(inner)):
             with np.errstate(all="ignore"):
                 both = constant(np.asarray(outer * inner))
             if _factor(both) is not None:
