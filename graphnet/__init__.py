@@ -21,7 +21,7 @@ from graphnet.derivatives import elementwise_grad, grad, gradients, hessian, hvp
 from graphnet.mode import Region, no_grad, region
 from graphnet.node import Parameter, Tensor, input, toposort
 from graphnet.ops import *
-from graphnet.ops.shaping import tensor
+from graphnet.ops.creation import tensor
 from graphnet.recompute import checkpoint
 from graphnet.record import OPS, Op
 from graphnet.results import ConstantWarning

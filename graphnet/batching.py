@@ -9,7 +9,8 @@ import numpy as np
 
 from graphnet.apply import apply_prepared, as_tensor, described
 from graphnet.node import WEAK, Tensor
-from graphnet.ops.shaping import reshape, stack
+from graphnet.ops.joining import stack
+from graphnet.ops.shaping import reshape
 from graphnet.ops.window_batch import nothing
 from graphnet.record import Op
 

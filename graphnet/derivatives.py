@@ -20,8 +20,8 @@ from graphnet.functions import function
 from graphnet.mode import differentiating, mode, state
 from graphnet.named import made
 from graphnet.node import Parameter, Spec, Tensor, constant, variable
-from graphnet.ops import shaping
-from graphnet.ops.elementwise import multiply
+from graphnet.ops import joining, shaping
+from graphnet.ops.arithmetic import multiply
 from graphnet.ops.reduce import sum as sum_op
 from graphnet.results import notice_constants, notice_no_history, tensors
 from graphnet.typed import P, R
@@ -562,7 +562,7 @@ def _jacobian(f: Function, argnums: int | Sequence[int], has_aux: bool, allow_co
             whole.append(
                 call.form(
                     [
-                        shaping.reshape(shaping.stack([row[i] for row in rows]), y.shape + x.shape)
+                        shaping.reshape(joining.stack([row[i] for row in rows]), y.shape + x.shape)
                         if rows
                         else constant(np.zeros(y.shape + x.shape, y.dtype))
                         for i, x in enumerate(call.xs)

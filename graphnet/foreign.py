@@ -16,7 +16,7 @@ import numpy as np
 
 from graphnet.apply import apply, as_tensor
 from graphnet.node import Tensor
-from graphnet.ops import elementwise, index, products, shaping
+from graphnet.ops import arithmetic, comparisons, creation, index, powers, products, shaping
 from graphnet.record import Op
 
 _PLAIN = (list, tuple, np.ndarray, np.generic, int, float, complex)
@@ -56,7 +56,7 @@ def strange(name: str) -> Strange:
             return NotImplemented
         if _is_sparse(value):
             return _with_sparse(op, a, b)
-        if isinstance(value, np.matrix) and op in (elementwise.multiply.op, elementwise.power.op):
+        if isinstance(value, np.matrix) and op in (arithmetic.multiply.op, powers.power.op):
             raise TypeError(
                 "np.matrix means matrix products by * and **, tensors mean elements: write np.asarray(m) * x or m @ x"
             )
@@ -86,9 +86,9 @@ def _with_sparse(op: Op, a: Any, b: Any) -> Any:
         if a.ndim == 1:
             return _times_sparse(b.T, a)
         return shaping.transpose(_times_sparse(b.T, shaping.transpose(a)))
-    of_matrix = op is elementwise.multiply.op and any(_is_sparse(t) and not _elementwise(t) for t in (a, b))
-    if of_matrix or op not in (elementwise.add.op, elementwise.subtract.op, elementwise.multiply.op):
-        if op is elementwise.equal.op or op is elementwise.not_equal.op:
+    of_matrix = op is arithmetic.multiply.op and any(_is_sparse(t) and not _elementwise(t) for t in (a, b))
+    if of_matrix or op not in (arithmetic.add.op, arithmetic.subtract.op, arithmetic.multiply.op):
+        if op is comparisons.equal.op or op is comparisons.not_equal.op:
             return NotImplemented
         what = "means a matrix product with *" if of_matrix else f"has no {op.name} with tensors"
         raise TypeError(f"a sparse matrix {what}: write S @ x, or S.toarray() in its place")
@@ -109,8 +109,8 @@ def _times_sparse(sparse: Any, x: Tensor) -> Tensor:
         raise ValueError(f"matmul: a sparse matrix of shape {sparse.shape} and a tensor of shape {x.shape} do not fit")
     entries = sparse.tocoo()
     numbers = entries.data.reshape((-1,) + (1,) * (x.ndim - 1))
-    parts = elementwise.multiply(index.getitem(x, (entries.col,)), numbers)
-    return index.add_at(shaping.zeros((rows, *x.shape[1:]), parts.dtype), (entries.row,), parts)
+    parts = arithmetic.multiply(index.getitem(x, (entries.col,)), numbers)
+    return index.add_at(creation.zeros((rows, *x.shape[1:]), parts.dtype), (entries.row,), parts)
 
 
 #: where SciPy's sparse matrices ask for an array of the other operand, and go on to it where there is none

@@ -17,21 +17,21 @@ from graphnet.foreign import Strange, strange
 from graphnet.graph import Graph
 from graphnet.mode import state
 from graphnet.node import Parameter, Tensor, known, leaving, settled, toposort
-from graphnet.ops import elementwise, index, products, shaping
+from graphnet.ops import index, products
 from graphnet.protocols import booleans_only
 
 _BINARY = {
-    "add": elementwise.add,
-    "sub": elementwise.subtract,
-    "mul": elementwise.multiply,
-    "truediv": elementwise.divide,
-    "floordiv": elementwise.floor_divide,
-    "mod": elementwise.remainder,
-    "pow": elementwise.power,
-    "matmul": products.matmul,
-    "and": elementwise.logical_and,
-    "or": elementwise.logical_or,
-    "xor": elementwise.logical_xor,
+    "add": ops.add,
+    "sub": ops.subtract,
+    "mul": ops.multiply,
+    "truediv": ops.divide,
+    "floordiv": ops.floor_divide,
+    "mod": ops.remainder,
+    "pow": ops.power,
+    "matmul": ops.matmul,
+    "and": ops.logical_and,
+    "or": ops.logical_or,
+    "xor": ops.logical_xor,
 }
 _IN_PLACE = {
     "add": "+",
@@ -47,12 +47,12 @@ _IN_PLACE = {
     "xor": "^",
 }
 _COMPARISONS = {
-    "eq": elementwise.equal,
-    "ne": elementwise.not_equal,
-    "lt": elementwise.less,
-    "le": elementwise.less_equal,
-    "gt": elementwise.greater,
-    "ge": elementwise.greater_equal,
+    "eq": ops.equal,
+    "ne": ops.not_equal,
+    "lt": ops.less,
+    "le": ops.less_equal,
+    "gt": ops.greater,
+    "ge": ops.greater_equal,
 }
 
 
@@ -95,10 +95,10 @@ def _install_operators() -> None:
     others: dict[str, Any] = {
         # Defining == removes the hash; tensors are nodes, and hash by identity.
         "__hash__": object.__hash__,
-        "__neg__": elementwise.negative,
-        "__pos__": elementwise.positive,
-        "__abs__": elementwise.absolute,
-        "__invert__": booleans_only(elementwise.logical_not, "~"),
+        "__neg__": ops.negative,
+        "__pos__": ops.positive,
+        "__abs__": ops.absolute,
+        "__invert__": booleans_only(ops.logical_not, "~"),
         "__getitem__": index.getitem,
     }
     for name, function in others.items():
@@ -210,33 +210,33 @@ def _sizes(given: tuple[Any, ...]) -> Any:
 
 def _reshape(self: Tensor, *sizes: Any, **given: Any) -> Tensor:
     """The same elements in another shape; one size can be -1. `t.reshape(2, -1)` or `t.reshape((2, -1))`."""
-    return shaping.reshape(self, **given) if given and not sizes else shaping.reshape(self, _sizes(sizes), **given)
+    return ops.reshape(self, **given) if given and not sizes else ops.reshape(self, _sizes(sizes), **given)
 
 
 def _transpose(self: Tensor, *axes: Any, **given: Any) -> Tensor:
     """The axes in another order, reversed if none is given."""
-    return shaping.transpose(self, _sizes(axes), **given) if axes else shaping.transpose(self, **given)
+    return ops.transpose(self, _sizes(axes), **given) if axes else ops.transpose(self, **given)
 
 
 def _matrix_transpose(self: Tensor) -> Tensor:
     if self.ndim < 2:
         raise ValueError(f"mT exchanges the last two axes; this tensor has {self.ndim}")
-    return shaping.swapaxes(self, -1, -2)
+    return ops.swapaxes(self, -1, -2)
 
 
 def _clip(self: Tensor, min: Any = None, max: Any = None) -> Tensor:
     """Limited to the closed interval from `min` to `max`."""
-    return elementwise.clip(self, min, max)
+    return ops.clip(self, min, max)
 
 
 def _flatten(self: Tensor) -> Tensor:
     """The elements, in C order, along one axis."""
-    return shaping.ravel(self)
+    return ops.ravel(self)
 
 
 def _copy(self: Tensor) -> Tensor:
     """The same numbers in an array of its own; what needs a gradient keeps its history."""
-    y = shaping.identity(self)
+    y = ops.identity(self)
     if not y.is_symbolic:
         y._value = y._value.copy()
     return y
@@ -248,16 +248,16 @@ def _dlpack(self: Tensor, **options: Any) -> Any:
 
 
 def _divmod(self: Tensor, other: Any) -> tuple[Tensor, Tensor]:
-    if not isinstance(other, Tensor) and _ASK_DIVMOD(elementwise.remainder.op, self, other, other) is NotImplemented:
+    if not isinstance(other, Tensor) and _ASK_DIVMOD(ops.remainder.op, self, other, other) is NotImplemented:
         return NotImplemented
-    return elementwise.floor_divide(self, other), elementwise.remainder(self, other)
+    return ops.floor_divide(self, other), ops.remainder(self, other)
 
 
 _ASK_DIVMOD = strange("divmod")
 
 
 def _rdivmod(self: Tensor, other: Any) -> tuple[Tensor, Tensor]:
-    return elementwise.floor_divide(other, self), elementwise.remainder(other, self)
+    return ops.floor_divide(other, self), ops.remainder(other, self)
 
 
 def _reduced(self: Tensor) -> tuple[Any, tuple[Any, ...]]:
@@ -299,7 +299,7 @@ def _connected(self: Tensor) -> bool:
 def _shallow(self: Tensor) -> Tensor:
     if _connected(self) or (self.op is not None and not self.is_symbolic):
         # The same history: what a shallow copy shares.
-        return shaping.identity(self)
+        return ops.identity(self)
     make, given = _reduced(self)
     made: Tensor = make(*given)
     return made
@@ -307,7 +307,7 @@ def _shallow(self: Tensor) -> Tensor:
 
 def _deep(self: Tensor, memo: dict[int, Any]) -> Tensor:
     if _connected(self):
-        made: Tensor = shaping.identity(self)
+        made: Tensor = ops.identity(self)
     else:
         make, (*given, grad) = _reduced(self)
         made = make(*given, copy.deepcopy(grad, memo))
@@ -330,7 +330,7 @@ def _install_methods() -> None:
         "__dlpack_device__": lambda self: (1, 0),
         "__divmod__": _divmod,
         "__rdivmod__": _rdivmod,
-        "__round__": lambda self, ndigits=0: elementwise.round(self, ndigits or 0),
+        "__round__": lambda self, ndigits=0: ops.round(self, ndigits or 0),
         "__repr__": _repr,
         "__str__": _repr,
         "__format__": _format,
@@ -347,10 +347,10 @@ def _install_methods() -> None:
         "transpose": _transpose,
         "clip": _clip,
         "flatten": _flatten,
-        "dot": products.dot,
+        "dot": ops.dot,
         "trace": products.trace,
         "copy": _copy,
-        "T": property(shaping.transpose),
+        "T": property(ops.transpose),
         "real": property(ops.real),
         "imag": property(ops.imag),
         "mT": property(_matrix_transpose),

@@ -15,8 +15,7 @@ import numpy as np
 from graphnet import ops
 from graphnet.apply import as_tensor
 from graphnet.node import Tensor, leaving
-from graphnet.ops import elementwise as e
-from graphnet.ops import reduce, shaping
+from graphnet.ops import arithmetic, creation, shaping
 
 Function = Callable[..., Any]
 
@@ -24,8 +23,8 @@ Function = Callable[..., Any]
 def _at_least(t: Any, rank: int) -> Tensor:
     t = as_tensor(t)
     if rank == 3 and t.ndim in (1, 2):
-        return shaping.reshape(t, (*(1,) * (2 - t.ndim), *t.shape, 1))
-    return shaping.reshape(t, (1,) * (rank - t.ndim) + t.shape) if t.ndim < rank else t
+        return ops.reshape(t, (*(1,) * (2 - t.ndim), *t.shape, 1))
+    return ops.reshape(t, (1,) * (rank - t.ndim) + t.shape) if t.ndim < rank else t
 
 
 def _at_least_of(rank: int) -> Function:
@@ -36,7 +35,7 @@ def _at_least_of(rank: int) -> Function:
     of_arrays = (np.atleast_1d, np.atleast_2d, np.atleast_3d)[rank - 1]
 
     def one(a: Any) -> Any:
-        if shaping.plain_data(a):
+        if creation.plain_data(a):
             return np.array(of_arrays(a._value if isinstance(a, Tensor) else a))
         return _at_least(a, rank)
 
@@ -107,19 +106,19 @@ def _diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any =
     before, after = (x if x is None or x.ndim else ops.broadcast_to(x, row) for x in ends)
     if before is not None or after is not None:
         t = ops.concatenate([x for x in (before, t, after) if x is not None], axis=axis)
-    y = shaping.moveaxis(t, axis, -1)
+    y = ops.moveaxis(t, axis, -1)
     for _ in range(n):
         y = y[..., 1:] != y[..., :-1] if y.dtype.kind == "b" else y[..., 1:] - y[..., :-1]
-    return shaping.moveaxis(y, -1, axis)
+    return ops.moveaxis(y, -1, axis)
 
 
 def _trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Tensor:
-    t = shaping.moveaxis(as_tensor(y), axis, -1)
+    t = ops.moveaxis(as_tensor(y), axis, -1)
     step = dx
     if x is not None:
         places = as_tensor(x)
-        step = _diff(places if places.ndim == 1 else shaping.moveaxis(places, axis, -1))
-    return reduce.sum((t[..., 1:] + t[..., :-1]) * step, axis=-1) / 2
+        step = _diff(places if places.ndim == 1 else ops.moveaxis(places, axis, -1))
+    return ops.sum((t[..., 1:] + t[..., :-1]) * step, axis=-1) / 2
 
 
 def _clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Tensor:
@@ -162,11 +161,11 @@ def _rollaxis(a: Any, axis: int, start: int = 0) -> Tensor:
         raise IndexError(f"np.rollaxis: start is from {-t.ndim} to {t.ndim} for shape {t.shape}; received {start}")
     before += t.ndim if before < 0 else 0
     # `start` is counted with the axis still in its old place.
-    return shaping.moveaxis(t, place, before - 1 if place < before else before)
+    return ops.moveaxis(t, place, before - 1 if place < before else before)
 
 
 def _broadcast_arrays(*args: Any) -> tuple[Any, ...]:
-    if all(map(shaping.plain_data, args)) or any(a is None or isinstance(a, str) for a in args):
+    if all(map(creation.plain_data, args)) or any(a is None or isinstance(a, str) for a in args):
         # As `np.atleast_1d`: who asks goes on with arrays, of objects too.
         return tuple(np.broadcast_arrays(*(leaving(a, "an array") if isinstance(a, Tensor) else a for a in args)))
     ts = [as_tensor(a) for a in args]
@@ -202,15 +201,15 @@ def _at_least_rank(t: Tensor, rank: int) -> Tensor:
 def _cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Tensor:
     if axis is not None:
         axisa = axisb = axisc = axis
-    a, b = shaping.moveaxis(as_tensor(a), axisa, -1), shaping.moveaxis(as_tensor(b), axisb, -1)
+    a, b = ops.moveaxis(as_tensor(a), axisa, -1), ops.moveaxis(as_tensor(b), axisb, -1)
     if a.shape[-1] != 3 or b.shape[-1] != 3:
         raise ValueError(f"np.cross of tensors takes vectors of 3 numbers; received {a.shape[-1]} and {b.shape[-1]}")
     parts = [a[..., i] * b[..., j] - a[..., j] * b[..., i] for i, j in ((1, 2), (2, 0), (0, 1))]
-    return shaping.moveaxis(ops.stack(parts, axis=-1), -1, axisc)
+    return ops.moveaxis(ops.stack(parts, axis=-1), -1, axisc)
 
 
 def _ptp(a: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
-    return reduce.max(a, axis=axis, keepdims=keepdims) - reduce.min(a, axis=axis, keepdims=keepdims)
+    return ops.max(a, axis=axis, keepdims=keepdims) - ops.min(a, axis=axis, keepdims=keepdims)
 
 
 def _vector_norm(x: Any, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Tensor:
@@ -226,7 +225,7 @@ def _vector_norm(x: Any, axis: Any = None, keepdims: bool = False, ord: Any = 2)
 def _average(a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: bool = False) -> Any:
     t = as_tensor(a)
     if weights is None:
-        y = reduce.mean(t, axis=axis, keepdims=keepdims)
+        y = ops.mean(t, axis=axis, keepdims=keepdims)
         return (y, ops.full_like(y, t.size / max(y.size, 1))) if returned else y
     w = as_tensor(weights)
     if w.shape != t.shape:
@@ -235,10 +234,10 @@ def _average(a: Any, axis: Any = None, weights: Any = None, returned: bool = Fal
             raise ValueError(f"np.average: weights of shape {w.shape} do not fit {t.shape} along axis {axis}")
         w = ops.transpose(w, tuple(int(i) for i in np.argsort(axes)))
         w = ops.broadcast_to(ops.reshape(w, [t.shape[i] if i in axes else 1 for i in range(t.ndim)]), t.shape)
-    total = reduce.sum(w, axis=axis, keepdims=keepdims)
+    total = ops.sum(w, axis=axis, keepdims=keepdims)
     if not total.is_symbolic and not total._value.all():
         raise ZeroDivisionError("np.average: the weights add up to 0")
-    y = reduce.sum(t * w, axis=axis, keepdims=keepdims) / total
+    y = ops.sum(t * w, axis=axis, keepdims=keepdims) / total
     return (y, ops.broadcast_to(total, y.shape)) if returned else y
 
 
@@ -266,11 +265,11 @@ def _quantile(
     below, above = ranked[..., low], ranked[..., high]
     share = (places - low).astype(t.dtype)
     # Beside an infinite number there is no line: what has no share does not count.
-    finite = e.isfinite(below) & e.isfinite(above)
+    finite = ops.isfinite(below) & ops.isfinite(above)
     first, last = ops.where(finite, below, 0.0), ops.where(finite, above, 0.0)
-    ends = e.multiply_no_nan(1 - share, below) + e.multiply_no_nan(share, above)
+    ends = arithmetic.multiply_no_nan(1 - share, below) + arithmetic.multiply_no_nan(share, above)
     y = ops.where(finite, first + (last - first) * share, ends)
-    lost = reduce.any(e.isnan(flat), axis=-1, keepdims=True)
+    lost = ops.any(ops.isnan(flat), axis=-1, keepdims=True)
     y = ops.where(ops.reshape(lost, (*lost.shape[:-1], *(1,) * shares.ndim)), np.nan, y)
     y = ops.transpose(y, (*range(len(rest), y.ndim), *range(len(rest))))
     kept = tuple(1 if i in axes else n for i, n in enumerate(t.shape))
@@ -290,20 +289,20 @@ def _cumprod(a: Any, axis: int | None = None) -> Tensor:
     t = as_tensor(a)
     if axis is None:
         t, axis = ops.ravel(t), 0
-    y = shaping.moveaxis(t, axis, 0)
+    y = ops.moveaxis(t, axis, 0)
     if y.dtype.kind in "biu":
         y = ops.astype(y, np.cumprod(np.empty(0, y.dtype)).dtype)
     step = 1
     while step < y.shape[0]:
         y = ops.concatenate([y[:step], y[step:] * y[:-step]])
         step *= 2
-    return shaping.moveaxis(y, 0, axis)
+    return ops.moveaxis(y, 0, axis)
 
 
 def _without_nan(function: Function, neutral: float) -> Function:
     def reduced(a: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
         t = as_tensor(a)
-        return function(ops.where(e.isnan(t), neutral, t), axis=axis, keepdims=keepdims)
+        return function(ops.where(ops.isnan(t), neutral, t), axis=axis, keepdims=keepdims)
 
     return reduced
 
@@ -315,7 +314,7 @@ def _extreme(function: Function, neutral: float) -> Function:
         t = as_tensor(a)
         if t.dtype.kind != "f":
             return function(t, axis=axis, keepdims=keepdims)
-        lost = reduce.all(e.isnan(t), axis=axis, keepdims=keepdims)
+        lost = ops.all(ops.isnan(t), axis=axis, keepdims=keepdims)
         return (
             ops.where(lost, np.nan, reduced(t, axis, keepdims)) if t.dtype.kind == "f" else function(t, axis, keepdims)
         )
@@ -326,29 +325,29 @@ def _extreme(function: Function, neutral: float) -> Function:
 def _nanmean(a: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     t = as_tensor(a)
     if t.dtype.kind != "f":
-        return reduce.mean(t, axis=axis, keepdims=keepdims)
-    count = reduce.sum(ops.astype(e.logical_not(e.isnan(t)), t.dtype), axis=axis, keepdims=keepdims)
-    return _without_nan(reduce.sum, 0)(t, axis, keepdims) / count
+        return ops.mean(t, axis=axis, keepdims=keepdims)
+    count = ops.sum(ops.astype(ops.logical_not(ops.isnan(t)), t.dtype), axis=axis, keepdims=keepdims)
+    return _without_nan(ops.sum, 0)(t, axis, keepdims) / count
 
 
 def _nanvar(a: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Tensor:
     t = as_tensor(a)
     if t.dtype.kind != "f":
-        return reduce.var(t, axis=axis, ddof=ddof, keepdims=keepdims)
-    count = reduce.sum(ops.astype(e.logical_not(e.isnan(t)), t.dtype), axis=axis, keepdims=keepdims)
+        return ops.var(t, axis=axis, ddof=ddof, keepdims=keepdims)
+    count = ops.sum(ops.astype(ops.logical_not(ops.isnan(t)), t.dtype), axis=axis, keepdims=keepdims)
     away = t - _nanmean(t, axis, True)
     # Left out is what was NaN in the input only: with an infinite number the spread is NaN, as `np.var` has it.
-    return reduce.sum(ops.where(e.isnan(t), 0.0, away * away), axis=axis, keepdims=keepdims) / (count - ddof)
+    return ops.sum(ops.where(ops.isnan(t), 0.0, away * away), axis=axis, keepdims=keepdims) / (count - ddof)
 
 
 def _nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Tensor:
     t = as_tensor(x)
     if t.dtype.kind != "f":
-        return e.positive(t) if t.dtype.kind != "b" else t
+        return ops.positive(t) if t.dtype.kind != "b" else t
     limits = np.finfo(t.dtype)
-    t = ops.where(e.isnan(t), nan, t)
-    t = ops.where(e.equal(t, np.inf), float(limits.max) if posinf is None else posinf, t)
-    return ops.where(e.equal(t, -np.inf), float(limits.min) if neginf is None else neginf, t)
+    t = ops.where(ops.isnan(t), nan, t)
+    t = ops.where(ops.equal(t, np.inf), float(limits.max) if posinf is None else posinf, t)
+    return ops.where(ops.equal(t, -np.inf), float(limits.min) if neginf is None else neginf, t)
 
 
 def _interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None) -> Tensor:
@@ -365,7 +364,7 @@ def _interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, perio
         run = xp[low + 1] - xp[low]
         y = fp[low] + (fp[low + 1] - fp[low]) * ((x - xp[low]) / run)
     y = ops.where(x < xp[0], fp[0] if left is None else left, y)
-    return ops.where(x > xp[-1], fp[-1] if right is None else right, ops.where(e.equal(x, xp[-1]), fp[-1], y))
+    return ops.where(x > xp[-1], fp[-1] if right is None else right, ops.where(ops.equal(x, xp[-1]), fp[-1], y))
 
 
 def _polyval(p: Any, x: Any) -> Tensor:
@@ -433,7 +432,7 @@ FUNCTIONS: dict[Any, Function] = {
     np.kron: _kron,
     np.cross: _cross,
     np.linalg.cross: lambda x1, x2, axis=-1: _cross(x1, x2, axis=axis),
-    np.linalg.vecdot: lambda x1, x2, axis=-1: reduce.sum(ops.conj(x1) * x2, axis=axis),
+    np.linalg.vecdot: lambda x1, x2, axis=-1: ops.sum(ops.conj(x1) * x2, axis=axis),
     np.linalg.vector_norm: _vector_norm,
     np.ptp: _ptp,
     np.average: _average,
@@ -442,12 +441,12 @@ FUNCTIONS: dict[Any, Function] = {
     np.percentile: _percentile,
     np.around: lambda a, decimals=0: ops.round(a, decimals),
     np.cumprod: _cumprod,
-    np.nancumsum: lambda a, axis=None: ops.cumsum(ops.where(e.isnan(a), 0, a), axis),
-    np.nancumprod: lambda a, axis=None: _cumprod(ops.where(e.isnan(a), 1, a), axis),
-    np.nansum: _without_nan(reduce.sum, 0),
-    np.nanprod: _without_nan(reduce.prod, 1),
-    np.nanmax: _extreme(reduce.max, -np.inf),
-    np.nanmin: _extreme(reduce.min, np.inf),
+    np.nancumsum: lambda a, axis=None: ops.cumsum(ops.where(ops.isnan(a), 0, a), axis),
+    np.nancumprod: lambda a, axis=None: _cumprod(ops.where(ops.isnan(a), 1, a), axis),
+    np.nansum: _without_nan(ops.sum, 0),
+    np.nanprod: _without_nan(ops.prod, 1),
+    np.nanmax: _extreme(ops.max, -np.inf),
+    np.nanmin: _extreme(ops.min, np.inf),
     np.nanmean: _nanmean,
     np.nanvar: _nanvar,
     np.nanstd: lambda a, axis=None, ddof=0, keepdims=False: ops.sqrt(_nanvar(a, axis, ddof, keepdims)),
@@ -459,12 +458,12 @@ FUNCTIONS: dict[Any, Function] = {
     np.logspace: _logspace,
     np.array: _array,
     np.asarray: _array,
-    np.isposinf: lambda x: e.equal(x, np.inf),
-    np.isneginf: lambda x: e.equal(x, -np.inf),
+    np.isposinf: lambda x: ops.equal(x, np.inf),
+    np.isneginf: lambda x: ops.equal(x, -np.inf),
 }
 
 if hasattr(np, "unstack"):  # from NumPy 2.1
-    FUNCTIONS[np.unstack] = lambda x, axis=0: tuple(shaping.moveaxis(x, axis, 0))
+    FUNCTIONS[np.unstack] = lambda x, axis=0: tuple(ops.moveaxis(x, axis, 0))
 
 #: the result has no slope: booleans, whole numbers, places
 VALUES: tuple[Any, ...] = (

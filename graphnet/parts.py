@@ -11,7 +11,8 @@ import numpy as np
 from graphnet.apply import apply
 from graphnet.node import Spec, Tensor, constant
 from graphnet.ops.index import _getitem, _scatter_add
-from graphnet.ops.shaping import astype, concatenate, reshape
+from graphnet.ops.joining import concatenate
+from graphnet.ops.shaping import astype, reshape
 
 
 class Block(NamedTuple):

@@ -20,7 +20,7 @@ from graphnet.escape import line
 from graphnet.foreign import handed, is_numbers
 from graphnet.mode import state
 from graphnet.node import Tensor, constant, leaving, settled
-from graphnet.ops import elementwise, products, reduce, shaping
+from graphnet.ops import products
 from graphnet.record import OPS
 
 Function = Callable[..., Any]
@@ -82,21 +82,21 @@ def _copyto(dst: Any, src: Any, casting: Any = "same_kind", where: Any = True) -
 
 
 _REDUCTIONS: dict[str, Function] = {
-    "add": reduce.sum,
-    "multiply": reduce.prod,
-    "maximum": reduce.max,
-    "minimum": reduce.min,
-    "logical_and": reduce.all,
-    "logical_or": reduce.any,
+    "add": ops.sum,
+    "multiply": ops.prod,
+    "maximum": ops.max,
+    "minimum": ops.min,
+    "logical_and": ops.all,
+    "logical_or": ops.any,
 }
 _ufunc_table: dict[str, Function] = {}
 
 
 def _heaviside(x: Any, at_zero: Any) -> Tensor:
-    step = elementwise.where(elementwise.greater(x, 0), 1.0, elementwise.where(elementwise.equal(x, 0), at_zero, 0.0))
-    x = _tensor(x)
-    step = elementwise.where(elementwise.isnan(x), x, step) if x.dtype.kind == "f" else step
-    return shaping.astype(step, np.result_type(x.dtype, at_zero.dtype if isinstance(at_zero, Tensor) else at_zero, 0.0))
+    step = ops.where(ops.greater(x, 0), 1.0, ops.where(ops.equal(x, 0), at_zero, 0.0))
+    x = as_tensor(x)
+    step = ops.where(ops.isnan(x), x, step) if x.dtype.kind == "f" else step
+    return ops.astype(step, np.result_type(x.dtype, at_zero.dtype if isinstance(at_zero, Tensor) else at_zero, 0.0))
 
 
 def _ufuncs() -> dict[str, Function]:
@@ -106,11 +106,11 @@ def _ufuncs() -> dict[str, Function]:
                 _ufunc_table[op.name] = op.function
         _ufunc_table.update(deg2rad=ops.deg2rad, rad2deg=ops.rad2deg, radians=ops.radians, degrees=ops.degrees)
         _ufunc_table.update(
-            divmod=lambda a, b: (elementwise.floor_divide(a, b), elementwise.remainder(a, b)),
-            fabs=elementwise.absolute,
-            float_power=lambda a, b: elementwise.power(shaping.astype(_tensor(a), np.float64), b),
+            divmod=lambda a, b: (ops.floor_divide(a, b), ops.remainder(a, b)),
+            fabs=ops.absolute,
+            float_power=lambda a, b: ops.power(ops.astype(as_tensor(a), np.float64), b),
             heaviside=_heaviside,
-            signbit=lambda x: elementwise.less(elementwise.copysign(1.0, x), 0),
+            signbit=lambda x: ops.less(ops.copysign(1.0, x), 0),
             # SciPy's names.
             erf=ops.erf,
             erfc=ops.erfc,
@@ -118,10 +118,10 @@ def _ufuncs() -> dict[str, Function]:
             log_expit=ops.log_sigmoid,
         )
         _ufunc_table.update(
-            bitwise_and=booleans_only(elementwise.logical_and, "&"),
-            bitwise_or=booleans_only(elementwise.logical_or, "|"),
-            bitwise_xor=booleans_only(elementwise.logical_xor, "^"),
-            invert=booleans_only(elementwise.logical_not, "~"),
+            bitwise_and=booleans_only(ops.logical_and, "&"),
+            bitwise_or=booleans_only(ops.logical_or, "|"),
+            bitwise_xor=booleans_only(ops.logical_xor, "^"),
+            invert=booleans_only(ops.logical_not, "~"),
         )
     return _ufunc_table
 
@@ -132,7 +132,7 @@ def _reduced(name: str, x: Any, options: dict[str, Any]) -> Any:
     left = [key for key, value in options.items() if value is not None and value is not np._NoValue]
     if left:
         raise TypeError(f"np.{name}.reduce on tensors does not take {', '.join(left)}")
-    return _REDUCTIONS[name](x if dtype is None else shaping.astype(x, dtype), axis=axis, keepdims=keepdims)
+    return _REDUCTIONS[name](x if dtype is None else ops.astype(x, dtype), axis=axis, keepdims=keepdims)
 
 
 _SIGNS = {
@@ -165,13 +165,13 @@ def array_ufunc(self: Tensor, ufunc: np.ufunc, method: str, *inputs: Any, **kwar
     kwargs.pop("where", None)
     if method == "accumulate" and name in ("add", "multiply"):
         if kwargs.get("dtype") is not None:
-            inputs = (shaping.astype(_tensor(inputs[0]), kwargs["dtype"]),)
+            inputs = (ops.astype(as_tensor(inputs[0]), kwargs["dtype"]),)
         return _functions()[np.cumsum if name == "add" else np.cumprod](inputs[0], axis=kwargs.get("axis", 0))
     if method == "reduce" and name in _REDUCTIONS:
         return _reduced(name, inputs[0], kwargs)
     if method == "outer" and ufunc.nin == 2 and ufunc.signature is None and name in _ufuncs():
         a, b = map(as_tensor, inputs)
-        a = shaping.reshape(a, a.shape + (1,) * b.ndim)
+        a = ops.reshape(a, a.shape + (1,) * b.ndim)
         return array_ufunc(self, ufunc, "__call__", a, b, **kwargs)
     if method != "__call__":
         raise TypeError(f"np.{name}.{method} does not work on tensors; use t.numpy() for plain values")
@@ -187,10 +187,7 @@ def array_ufunc(self: Tensor, ufunc: np.ufunc, method: str, *inputs: Any, **kwar
             "gradient is not meant to flow), or write it with gn's functions"
         )
     result = function(*inputs)
-    return result if dtype is None else shaping.astype(result, dtype)
-
-
-_tensor = as_tensor
+    return result if dtype is None else ops.astype(result, dtype)
 
 
 def _plain(function: Function) -> Function:
@@ -290,7 +287,7 @@ def array_function(self: Tensor, function: Any, types: Any, args: Any, kwargs: A
     to_dtype = None
     if "dtype" in given and "dtype" not in takes:
         if function.__name__ in _IN_DTYPE and args:
-            args = (shaping.astype(_tensor(args[0]), given.pop("dtype")), *args[1:])
+            args = (ops.astype(as_tensor(args[0]), given.pop("dtype")), *args[1:])
         elif function.__name__ in _TO_DTYPE:
             to_dtype = given.pop("dtype")
     if unknown := [] if any_keyword else [k for k in given if k not in takes]:
@@ -306,4 +303,4 @@ def array_function(self: Tensor, function: Any, types: Any, args: Any, kwargs: A
             taken = signature.replace(parameters=bare, return_annotation=signature.empty)
             raise TypeError(f"{name} on tensors takes {taken}: {error}") from None
         raise
-    return result if to_dtype is None else shaping.astype(result, to_dtype)
+    return result if to_dtype is None else ops.astype(result, to_dtype)

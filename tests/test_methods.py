@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import graphnet as gn
-from graphnet.ops import elementwise, products
+from graphnet.ops import arithmetic, products
 
 BINARY = [
     operator.add,
@@ -72,17 +72,17 @@ def test_a_number_on_either_side_has_a_gradient_of_two_orders_and_no_other_dtype
 def test_operators_are_the_ops_without_a_call_between():
     x = gn.Parameter([1.0])
     for operate, function in (
-        (operator.add, elementwise.add),
-        (operator.sub, elementwise.subtract),
-        (operator.mul, elementwise.multiply),
-        (operator.truediv, elementwise.divide),
+        (operator.add, arithmetic.add),
+        (operator.sub, arithmetic.subtract),
+        (operator.mul, arithmetic.multiply),
+        (operator.truediv, arithmetic.divide),
         (operator.matmul, products.matmul),
     ):
         assert operate(x, x).op is function.op
         # Its code is that of the function, but for what it asks about operands that are no numbers.
         plain, own = function.__code__, getattr(gn.Tensor, f"__{operate.__name__}__").__code__
         assert set(own.co_names) - set(plain.co_names) == {"strange"}
-    assert gn.Tensor.__neg__ is elementwise.negative
+    assert gn.Tensor.__neg__ is arithmetic.negative
 
 
 @given(hnp.arrays(bool, (3,)), hnp.arrays(bool, (3,)))

@@ -8,7 +8,7 @@ from samples import COMPOSITES, ROWS, Row, Sample
 
 import graphnet as gn
 from graphnet.apply import made
-from graphnet.ops.elementwise import over, times
+from graphnet.ops.arithmetic import over, times
 from graphnet.plans import rewrite
 from graphnet.plans.rewrite import algebra, fold, layout, optimise, rewritten, share, simplify, stabilise
 from graphnet.record import OPS

@@ -6,7 +6,7 @@ from rewrites import becomes, identical, node, values
 
 import graphnet as gn
 from graphnet.node import constant
-from graphnet.ops.elementwise import over, times
+from graphnet.ops.arithmetic import over, times
 from graphnet.plans.rewrite import rewritten
 from graphnet.plans.rewrite.algebra import exact, is_number
 

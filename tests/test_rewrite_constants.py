@@ -8,7 +8,7 @@ from rewrites import becomes, identical, names, node, values
 
 import graphnet as gn
 from graphnet.node import constant
-from graphnet.ops.elementwise import over, times
+from graphnet.ops.arithmetic import over, times
 from graphnet.plans.rewrite import rewritten
 from graphnet.plans.rewrite.constants import folding, numbers, power_of_two
 

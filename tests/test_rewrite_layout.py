@@ -7,7 +7,8 @@ from rewrites import SPECIAL, becomes, identical, names, node, values
 import graphnet as gn
 from graphnet.apply import made
 from graphnet.node import constant
-from graphnet.ops.index import SCATTER_ADD, SLOT
+from graphnet.ops.index import SCATTER_ADD
+from graphnet.ops.index_axes import SLOT
 from graphnet.plans.rewrite import layout, rewritten
 from graphnet.plans.rewrite.layout import products, rearranging, sums, turned
 

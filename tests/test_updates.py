@@ -5,7 +5,7 @@ import pytest
 
 import graphnet as gn
 from graphnet import nn
-from graphnet.ops.elementwise import times
+from graphnet.ops.arithmetic import times
 from graphnet.plans.rewrite.updates import product_update, product_updates
 
 A, B = np.arange(6.0).reshape(3, 2) - 2, np.arange(8.0).reshape(2, 4) / 3

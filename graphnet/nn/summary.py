@@ -16,7 +16,7 @@ from graphnet.nn.layer import Layer
 from graphnet.nn.line import encodable
 from graphnet.nn.shapes import flat
 from graphnet.node import made_by
-from graphnet.ops.products import EINSUM
+from graphnet.ops.einsums import EINSUM
 from graphnet.optional import optional
 
 #: the least width of a column

@@ -9,10 +9,15 @@ import numpy as np
 from graphnet.apply import as_tensor
 from graphnet.declare import composite, elementwise
 from graphnet.node import Tensor
-from graphnet.ops.elementwise import absolute, clip, clip_high, greater, greater_equal, less, square, times, where
-from graphnet.ops.shaping import split
+from graphnet.ops.angles import hypot
+from graphnet.ops.arithmetic import absolute, times
+from graphnet.ops.choices import clip, clip_high, where
+from graphnet.ops.comparisons import greater, greater_equal, less
+from graphnet.ops.exponentials import exp, expm1
+from graphnet.ops.joining import split
+from graphnet.ops.powers import square
+from graphnet.ops.sigmoids import sigmoid, softplus, tanh
 from graphnet.ops.special import erfc
-from graphnet.ops.transcendental import exp, expm1, hypot, sigmoid, softplus, tanh
 from graphnet.typed import ArrayLike
 
 _SELU_ALPHA = 1.6732632423543772

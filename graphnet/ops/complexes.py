@@ -7,8 +7,8 @@ import numpy as np
 from graphnet.apply import as_tensor
 from graphnet.declare import elementwise
 from graphnet.node import Tensor
-from graphnet.ops.elementwise import conjugate
-from graphnet.ops.transcendental import arctan2, degrees
+from graphnet.ops.angles import arctan2, degrees
+from graphnet.ops.arithmetic import conjugate
 from graphnet.typed import ArrayLike
 
 
@@ -54,5 +54,3 @@ def angle(z: ArrayLike, deg: bool = False) -> Tensor:
 
 
 conj = conjugate
-
-__all__ = ["angle", "conj", "conjugate", "imag", "real"]

@@ -12,9 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from graphnet import ops
 from graphnet.node import Tensor, as_array, constant, known
-from graphnet.ops import elementwise as e
-from graphnet.ops import index, reduce, shaping
 from graphnet.ops.products import trace as trace
 
 __all__ = [
@@ -58,7 +57,7 @@ __all__ = [
 def convert_to_tensor(x: Any, dtype: Any = None, sparse: Any = None, ragged: Any = None) -> Tensor:
     """`x` as a tensor: numbers in Python lists as float32, int32 or bool unless `dtype` is given."""
     if isinstance(x, (list, tuple)) and _has_tensors(x):
-        t = shaping.stack([convert_to_tensor(part) for part in x])
+        t = ops.stack([convert_to_tensor(part) for part in x])
         return t if dtype is None else cast(t, dtype)
     if not isinstance(x, Tensor):
         listed = not hasattr(x, "dtype")
@@ -118,7 +117,7 @@ def cast(x: Any, dtype: Any) -> Tensor:
     >>> cast([1.7, -1.7], "int32")
     Tensor([ 1, -1], dtype=int32)
     """
-    return shaping.astype(convert_to_tensor(x), np.dtype(dtype))
+    return ops.astype(convert_to_tensor(x), np.dtype(dtype))
 
 
 def saturate_cast(x: Any, dtype: Any) -> Tensor:
@@ -126,77 +125,77 @@ def saturate_cast(x: Any, dtype: Any) -> Tensor:
     kind = np.dtype(dtype)
     if kind.kind in "iu":
         limits = np.iinfo(kind)
-        x = e.clip(convert_to_tensor(x), limits.min, limits.max)
+        x = ops.clip(convert_to_tensor(x), limits.min, limits.max)
     return cast(x, kind)
 
 
 def copy(x: Any) -> Tensor:
     """`x` as a tensor of its own."""
-    return shaping.identity(convert_to_tensor(x))
+    return ops.identity(convert_to_tensor(x))
 
 
 def empty(shape: Any, dtype: Any = "float32") -> Tensor:
     """Zeros: no number is left to chance."""
-    return shaping.zeros(shape, dtype)
+    return ops.zeros(shape, dtype)
 
 
 def empty_like(x: Any, dtype: Any = None) -> Tensor:
     """Zeros in the shape of `x`."""
     t = convert_to_tensor(x)
-    return shaping.zeros(t.shape, dtype or t.dtype)
+    return ops.zeros(t.shape, dtype or t.dtype)
 
 
 def append(x1: Any, x2: Any, axis: int | None = None) -> Tensor:
     """`x2` behind `x1` along `axis`, or both flat."""
     a, b = convert_to_tensor(x1), convert_to_tensor(x2)
     if axis is None:
-        return shaping.concatenate([shaping.ravel(a), shaping.ravel(b)])
-    return shaping.concatenate([a, b], axis=axis)
+        return ops.concatenate([ops.ravel(a), ops.ravel(b)])
+    return ops.concatenate([a, b], axis=axis)
 
 
 def _at_least(t: Tensor, rank: int) -> Tensor:
     if t.ndim == 0:
-        return shaping.reshape(t, (1,) * rank)
+        return ops.reshape(t, (1,) * rank)
     if t.ndim == 1 and rank > 1:
-        t = shaping.expand_dims(t, 0)
-    return shaping.expand_dims(t, -1) if t.ndim == 2 and rank == 3 else t
+        t = ops.expand_dims(t, 0)
+    return ops.expand_dims(t, -1) if t.ndim == 2 and rank == 3 else t
 
 
 def hstack(xs: Any) -> Tensor:
     """Joined along the second axis, vectors along the first."""
     parts = [_at_least(convert_to_tensor(x), 1) for x in xs]
-    return shaping.concatenate(parts, axis=0 if parts[0].ndim == 1 else 1)
+    return ops.concatenate(parts, axis=0 if parts[0].ndim == 1 else 1)
 
 
 def vstack(xs: Any) -> Tensor:
     """Joined along the first axis, vectors as rows."""
-    return shaping.concatenate([_at_least(convert_to_tensor(x), 2) for x in xs], axis=0)
+    return ops.concatenate([_at_least(convert_to_tensor(x), 2) for x in xs], axis=0)
 
 
 def dstack(xs: Any) -> Tensor:
     """Joined along the third axis."""
-    return shaping.concatenate([_at_least(convert_to_tensor(x), 3) for x in xs], axis=2)
+    return ops.concatenate([_at_least(convert_to_tensor(x), 3) for x in xs], axis=2)
 
 
 def hsplit(x: Any, indices_or_sections: Any) -> list[Tensor]:
     """Parts along the second axis, of vectors along the first."""
     t = convert_to_tensor(x)
-    return list(shaping.split(t, indices_or_sections, axis=0 if t.ndim == 1 else 1))
+    return list(ops.split(t, indices_or_sections, axis=0 if t.ndim == 1 else 1))
 
 
 def vsplit(x: Any, indices_or_sections: Any) -> list[Tensor]:
     """Parts along the first axis."""
-    return list(shaping.split(convert_to_tensor(x), indices_or_sections, axis=0))
+    return list(ops.split(convert_to_tensor(x), indices_or_sections, axis=0))
 
 
 def dsplit(x: Any, indices_or_sections: Any) -> list[Tensor]:
     """Parts along the third axis."""
-    return list(shaping.split(convert_to_tensor(x), indices_or_sections, axis=2))
+    return list(ops.split(convert_to_tensor(x), indices_or_sections, axis=2))
 
 
 def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Tensor]:
     """The slices of `x` along `axis`, which is gone."""
-    t = shaping.moveaxis(convert_to_tensor(x), axis, 0)
+    t = ops.moveaxis(convert_to_tensor(x), axis, 0)
     if num not in (None, t.shape[0]):
         raise ValueError(f"unstack: num is the size of axis {axis}, which is {t.shape[0]}; received {num!r}")
     return [t[n] for n in range(t.shape[0])]
@@ -204,20 +203,20 @@ def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Tensor]:
 
 def fliplr(x: Any) -> Tensor:
     """Mirrored along the second axis."""
-    return shaping.flip(convert_to_tensor(x), axis=1)
+    return ops.flip(convert_to_tensor(x), axis=1)
 
 
 def flipud(x: Any) -> Tensor:
     """Mirrored along the first axis."""
-    return shaping.flip(convert_to_tensor(x), axis=0)
+    return ops.flip(convert_to_tensor(x), axis=0)
 
 
 def rot90(x: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Tensor:
     """Turned `k` times by 90 degrees, from the first of `axes` to the second."""
     t, k = convert_to_tensor(x), k % 4
     if k in (2, 3):
-        t = shaping.flip(shaping.flip(t, axis=axes[0]), axis=axes[1])
-    return shaping.flip(shaping.swapaxes(t, *axes), axis=axes[0]) if k % 2 else t
+        t = ops.flip(ops.flip(t, axis=axes[0]), axis=axes[1])
+    return ops.flip(ops.swapaxes(t, *axes), axis=axes[0]) if k % 2 else t
 
 
 def select(condlist: Any, choicelist: Any, default: Any = 0) -> Tensor:
@@ -226,7 +225,7 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Tensor:
         raise ValueError(f"select: {len(condlist)} conditions for {len(choicelist)} choices")
     found: Any = default
     for condition, choice in reversed(list(zip(condlist, choicelist, strict=True))):
-        found = e.where(convert_to_tensor(condition), convert_to_tensor(choice), found)
+        found = ops.where(convert_to_tensor(condition), convert_to_tensor(choice), found)
     return convert_to_tensor(found)
 
 
@@ -235,22 +234,22 @@ def top_k(x: Any, k: int, sorted: bool = True) -> tuple[Tensor, Tensor]:
     t = convert_to_tensor(x)
     if not 0 <= k <= t.shape[-1]:
         raise ValueError(f"top_k: k is 0 to {t.shape[-1]}, the size of the last axis; received {k!r}")
-    places = index.argsort(e.negative(t if t.dtype.kind in "fi" else cast(t, "int64")), axis=-1)[..., :k]
-    return index.take_along_axis(t, places, axis=-1), cast(places, "int32")
+    places = ops.argsort(ops.negative(t if t.dtype.kind in "fi" else cast(t, "int64")), axis=-1)[..., :k]
+    return ops.take_along_axis(t, places, axis=-1), cast(places, "int32")
 
 
 def in_top_k(targets: Any, predictions: Any, k: int) -> Tensor:
     """Whether fewer than `k` of a row of predictions are larger than the one at its target."""
     p, places = convert_to_tensor(predictions), convert_to_tensor(targets)
-    own = index.take_along_axis(p, shaping.expand_dims(places, -1), axis=-1)
-    return e.less(reduce.sum(cast(e.logical_not(e.less_equal(p, own)), "int32"), axis=-1), k)
+    own = ops.take_along_axis(p, ops.expand_dims(places, -1), axis=-1)
+    return ops.less(ops.sum(cast(ops.logical_not(ops.less_equal(p, own)), "int32"), axis=-1), k)
 
 
 def multi_hot(inputs: Any, num_classes: int, axis: int = -1, dtype: Any = "float32") -> Tensor:
     """1 for each class that is listed in a row, 0 for the others: `(..., listed)` to `(..., num_classes)`."""
-    hot = index.one_hot(convert_to_tensor(inputs), num_classes, dtype)
-    found = reduce.max(hot, axis=-2) if hot.ndim > 1 else hot
-    return found if axis in (-1, found.ndim - 1) else shaping.moveaxis(found, -1, axis)
+    hot = ops.one_hot(convert_to_tensor(inputs), num_classes, dtype)
+    found = ops.max(hot, axis=-2) if hot.ndim > 1 else hot
+    return found if axis in (-1, found.ndim - 1) else ops.moveaxis(found, -1, axis)
 
 
 def slice(inputs: Any, start_indices: Any, shape: Any) -> Tensor:
@@ -264,7 +263,7 @@ def slice_update(inputs: Any, start_indices: Any, updates: Any) -> Tensor:
     """`inputs` with the block `updates`, which begins at `start_indices`, in its place."""
     t, new = convert_to_tensor(inputs), convert_to_tensor(updates)
     starts = [int(n) for n in start_indices]
-    return index.set_at(t, tuple(builtins.slice(a, a + m) for a, m in zip(starts, new.shape, strict=True)), new)
+    return ops.set_at(t, tuple(builtins.slice(a, a + m) for a, m in zip(starts, new.shape, strict=True)), new)
 
 
 def _places(indices: Any) -> tuple[Any, ...]:
@@ -275,7 +274,7 @@ def _places(indices: Any) -> tuple[Any, ...]:
 def scatter(indices: Any, values: Any, shape: Any) -> Tensor:
     """Zeros of this shape with `values` added at `indices`, whose last axis has one number for each axis."""
     new = convert_to_tensor(values)
-    return index.add_at(shaping.zeros(tuple(int(n) for n in shape), new.dtype), _places(indices), new)
+    return ops.add_at(ops.zeros(tuple(int(n) for n in shape), new.dtype), _places(indices), new)
 
 
 def scatter_update(inputs: Any, indices: Any, updates: Any, reduction: str | None = None) -> Tensor:
@@ -283,7 +282,7 @@ def scatter_update(inputs: Any, indices: Any, updates: Any, reduction: str | Non
     t, new = convert_to_tensor(inputs), convert_to_tensor(updates)
     if reduction not in (None, "add"):
         raise ValueError(f"scatter_update: reduction is None or 'add'; received {reduction!r}")
-    return (index.set_at if reduction is None else index.add_at)(t, _places(indices), new)
+    return (ops.set_at if reduction is None else ops.add_at)(t, _places(indices), new)
 
 
 def segment_sum(data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False) -> Tensor:
@@ -292,4 +291,4 @@ def segment_sum(data: Any, segment_ids: Any, num_segments: int | None = None, so
     ids = np.asarray(segment_ids.numpy() if isinstance(segment_ids, Tensor) else segment_ids)
     count = (int(ids.max()) + 1 if ids.size else 0) if num_segments is None else num_segments
     kept = (ids >= 0) & (ids < count)
-    return index.add_at(shaping.zeros((count, *t.shape[1:]), t.dtype), ids[kept], t if kept.all() else t[kept])
+    return ops.add_at(ops.zeros((count, *t.shape[1:]), t.dtype), ids[kept], t if kept.all() else t[kept])

@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from graphnet import ops
 from graphnet.node import Tensor, constant
-from graphnet.ops import elementwise as e
-from graphnet.ops import index, reduce, shaping
+from graphnet.ops.angles import arctan2
 from graphnet.ops.keras_names import cast, convert_to_tensor
-from graphnet.ops.transcendental import arctan2
 
 __all__ = [
     "allclose",
@@ -66,18 +65,18 @@ def normalize(x: Any, axis: int = -1, order: float = 2, epsilon: float | None = 
     t = t if t.dtype.kind == "f" else cast(t, "float32")
     least = 1e-7 if epsilon is None else epsilon
     length = norm(t, ord=None if order == 2 else order, axis=axis, keepdims=True)
-    none = e.less(length, least)
-    return e.where(none, shaping.stop_gradient(t) / least, t / e.where(none, 1.0, length))
+    none = ops.less(length, least)
+    return ops.where(none, ops.stop_gradient(t) / least, t / ops.where(none, 1.0, length))
 
 
 def rsqrt(x: Any) -> Tensor:
     """`1 / sqrt(x)`."""
-    return e.reciprocal(e.sqrt(convert_to_tensor(x)))
+    return ops.reciprocal(ops.sqrt(convert_to_tensor(x)))
 
 
 def fabs(x: Any) -> Tensor:
     """`abs(x)`."""
-    return e.abs(convert_to_tensor(x))
+    return ops.abs(convert_to_tensor(x))
 
 
 def real(x: Any) -> Tensor:
@@ -95,36 +94,39 @@ conj = conjugate
 
 def imag(x: Any) -> Tensor:
     """Zeros: numbers here are real."""
-    return shaping.zeros_like(convert_to_tensor(x))
+    return ops.zeros_like(convert_to_tensor(x))
 
 
 def isreal(x: Any) -> Tensor:
     """True everywhere: numbers here are real."""
-    return shaping.ones_like(convert_to_tensor(x), dtype=bool)
+    return ops.ones_like(convert_to_tensor(x), dtype=bool)
 
 
 def isposinf(x: Any) -> Tensor:
     """Where `x` is plus infinity."""
-    return e.equal(convert_to_tensor(x), np.inf)
+    return ops.equal(convert_to_tensor(x), np.inf)
 
 
 def isneginf(x: Any) -> Tensor:
     """Where `x` is minus infinity."""
-    return e.equal(convert_to_tensor(x), -np.inf)
+    return ops.equal(convert_to_tensor(x), -np.inf)
 
 
 def isclose(x1: Any, x2: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:
     """Where `|x1 - x2| <= atol + rtol * |x2|`; infinities of one sign are close."""
     a, b = convert_to_tensor(x1), convert_to_tensor(x2)
-    finite = e.where(e.isfinite(b), b, 0)
-    near = e.logical_and(e.isfinite(b), e.less_equal(e.abs(a - finite), atol + rtol * e.abs(finite)))
-    near = e.logical_or(near, e.equal(a, b))
-    return e.logical_or(near, e.logical_and(e.isnan(a), e.isnan(b))) if equal_nan else near
+    finite = ops.where(ops.isfinite(b), b, 0)
+    near = ops.logical_and(
+        ops.isfinite(b),
+        ops.less_equal(ops.abs(a - finite), atol + rtol * ops.abs(finite)),
+    )
+    near = ops.logical_or(near, ops.equal(a, b))
+    return ops.logical_or(near, ops.logical_and(ops.isnan(a), ops.isnan(b))) if equal_nan else near
 
 
 def allclose(x1: Any, x2: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:
     """Whether all elements are close, see `isclose`."""
-    return reduce.all(isclose(x1, x2, rtol, atol, equal_nan))
+    return ops.all(isclose(x1, x2, rtol, atol, equal_nan))
 
 
 def nan_to_num(x: Any, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Tensor:
@@ -133,96 +135,96 @@ def nan_to_num(x: Any, nan: float = 0.0, posinf: float | None = None, neginf: fl
     if t.dtype.kind != "f":
         return t
     limits = np.finfo(t.dtype)
-    t = e.where(e.isnan(t), nan, t)
-    t = e.where(e.equal(t, np.inf), float(limits.max) if posinf is None else posinf, t)
-    return e.where(e.equal(t, -np.inf), float(limits.min) if neginf is None else neginf, t)
+    t = ops.where(ops.isnan(t), nan, t)
+    t = ops.where(ops.equal(t, np.inf), float(limits.max) if posinf is None else posinf, t)
+    return ops.where(ops.equal(t, -np.inf), float(limits.min) if neginf is None else neginf, t)
 
 
 def heaviside(x1: Any, x2: Any) -> Tensor:
     """0 below 0, 1 above, and `x2` at 0."""
     x, at_zero = convert_to_tensor(x1), convert_to_tensor(x2)
-    return e.where(e.less(x, 0), 0.0, e.where(e.equal(x, 0), at_zero, 1.0)).astype(np.result_type(x, at_zero))
+    return ops.where(ops.less(x, 0), 0.0, ops.where(ops.equal(x, 0), at_zero, 1.0)).astype(np.result_type(x, at_zero))
 
 
 def signbit(x: Any) -> Tensor:
     """Where `x` is below 0, or -0."""
     t = convert_to_tensor(x)
-    return e.greater(arctan2(shaping.zeros_like(t), t), 1)
+    return ops.greater(arctan2(ops.zeros_like(t), t), 1)
 
 
 def count_nonzero(x: Any, axis: Any = None) -> Tensor:
     """How many elements are not 0."""
-    return reduce.sum(cast(e.not_equal(convert_to_tensor(x), 0), "int32"), axis=axis)
+    return ops.sum(cast(ops.not_equal(convert_to_tensor(x), 0), "int32"), axis=axis)
 
 
 def average(x: Any, axis: Any = None, weights: Any = None) -> Tensor:
     """The mean, or `sum(x * weights) / sum(weights)`."""
     t = convert_to_tensor(x)
     if weights is None:
-        return reduce.mean(t, axis=axis)
+        return ops.mean(t, axis=axis)
     w = convert_to_tensor(weights)
     if w.shape != t.shape:
         if w.ndim != 1 or not isinstance(axis, (int, np.integer)) or w.shape[0] != t.shape[axis]:
             raise ValueError(f"average: weights of shape {w.shape} do not fit {t.shape} along axis {axis!r}")
-        w = shaping.reshape(w, [-1 if n == axis % t.ndim else 1 for n in range(t.ndim)])
-    return reduce.sum(t * w, axis=axis) / reduce.sum(shaping.broadcast_to(w, t.shape), axis=axis)
+        w = ops.reshape(w, [-1 if n == axis % t.ndim else 1 for n in range(t.ndim)])
+    return ops.sum(t * w, axis=axis) / ops.sum(ops.broadcast_to(w, t.shape), axis=axis)
 
 
 def moments(x: Any, axes: Any, keepdims: bool = False, synchronized: bool = False) -> tuple[Tensor, Tensor]:
     """Mean and variance along `axes`."""
     t = convert_to_tensor(x)
     axes = tuple(axes) if isinstance(axes, (list, tuple)) else axes
-    return reduce.mean(t, axis=axes, keepdims=keepdims), reduce.var(t, axis=axes, keepdims=keepdims)
+    return ops.mean(t, axis=axes, keepdims=keepdims), ops.var(t, axis=axes, keepdims=keepdims)
 
 
 def _nan(f: Callable[..., Tensor], neutral: float) -> Callable[..., Tensor]:
     def reduced(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
         t = convert_to_tensor(x)
-        return f(e.where(e.isnan(t), neutral, t), axis=axis, keepdims=keepdims)
+        return f(ops.where(ops.isnan(t), neutral, t), axis=axis, keepdims=keepdims)
 
     return reduced
 
 
-nansum = _nan(reduce.sum, 0.0)
-nanprod = _nan(reduce.prod, 1.0)
-nanmax = _nan(reduce.max, -np.inf)
-nanmin = _nan(reduce.min, np.inf)
+nansum = _nan(ops.sum, 0.0)
+nanprod = _nan(ops.prod, 1.0)
+nanmax = _nan(ops.max, -np.inf)
+nanmin = _nan(ops.min, np.inf)
 
 
 def nanmean(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     """The mean of what is not NaN."""
     t = convert_to_tensor(x)
-    count = reduce.sum(cast(e.logical_not(e.isnan(t)), t.dtype), axis=axis, keepdims=keepdims)
+    count = ops.sum(cast(ops.logical_not(ops.isnan(t)), t.dtype), axis=axis, keepdims=keepdims)
     return nansum(t, axis, keepdims) / count
 
 
 def nanvar(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     """The variance of what is not NaN."""
     t = convert_to_tensor(x)
-    return nanmean(e.square(t - nanmean(t, axis, keepdims=True)), axis, keepdims)
+    return nanmean(ops.square(t - nanmean(t, axis, keepdims=True)), axis, keepdims)
 
 
 def nanstd(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     """The standard deviation of what is not NaN."""
-    return e.sqrt(nanvar(x, axis, keepdims))
+    return ops.sqrt(nanvar(x, axis, keepdims))
 
 
 def diff(a: Any, n: int = 1, axis: int = -1) -> Tensor:
     """Each element less the one before, `n` times over."""
-    t = shaping.moveaxis(convert_to_tensor(a), axis, -1)
+    t = ops.moveaxis(convert_to_tensor(a), axis, -1)
     for _ in range(n):
-        t = e.not_equal(t[..., 1:], t[..., :-1]) if t.dtype.kind == "b" else t[..., 1:] - t[..., :-1]
-    return shaping.moveaxis(t, -1, axis)
+        t = ops.not_equal(t[..., 1:], t[..., :-1]) if t.dtype.kind == "b" else t[..., 1:] - t[..., :-1]
+    return ops.moveaxis(t, -1, axis)
 
 
 def trapezoid(y: Any, x: Any = None, dx: float = 1.0, axis: int = -1) -> Tensor:
     """The integral of `y` along `axis` by the rule of trapezoids."""
-    t = shaping.moveaxis(convert_to_tensor(y), axis, -1)
+    t = ops.moveaxis(convert_to_tensor(y), axis, -1)
     step: Any = dx
     if x is not None:
         places = convert_to_tensor(x)
-        step = diff(places if places.ndim == 1 else shaping.moveaxis(places, axis, -1))
-    return reduce.sum((t[..., 1:] + t[..., :-1]) * step, axis=-1) / 2
+        step = diff(places if places.ndim == 1 else ops.moveaxis(places, axis, -1))
+    return ops.sum((t[..., 1:] + t[..., :-1]) * step, axis=-1) / 2
 
 
 def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = "float32") -> Tensor:
@@ -234,24 +236,21 @@ def kron(x1: Any, x2: Any) -> Tensor:
     """The Kronecker product: every element of `x1` times all of `x2`."""
     a, b = convert_to_tensor(x1), convert_to_tensor(x2)
     rank = max(a.ndim, b.ndim)
-    a, b = (shaping.reshape(t, (1,) * (rank - t.ndim) + t.shape) for t in (a, b))
-    wide = shaping.reshape(a, [n for m in a.shape for n in (m, 1)]) * shaping.reshape(
-        b, [n for m in b.shape for n in (1, m)]
-    )
-    return shaping.reshape(wide, tuple(m * n for m, n in zip(a.shape, b.shape, strict=True)))
+    a, b = (ops.reshape(t, (1,) * (rank - t.ndim) + t.shape) for t in (a, b))
+    wide = ops.reshape(a, [n for m in a.shape for n in (m, 1)]) * ops.reshape(b, [n for m in b.shape for n in (1, m)])
+    return ops.reshape(wide, tuple(m * n for m, n in zip(a.shape, b.shape, strict=True)))
 
 
 def meshgrid(*x: Any, indexing: str = "xy") -> list[Tensor]:
     """Coordinates of a grid, an array for each axis, from those along the axes."""
     if indexing not in ("xy", "ij"):
         raise ValueError(f"meshgrid: indexing is 'xy' or 'ij'; received {indexing!r}")
-    ts = [shaping.ravel(convert_to_tensor(t)) for t in x]
+    ts = [ops.ravel(convert_to_tensor(t)) for t in x]
     sizes = [t.shape[0] for t in ts]
     made = [
-        shaping.broadcast_to(shaping.reshape(t, [-1 if m == n else 1 for m in range(len(ts))]), sizes)
-        for n, t in enumerate(ts)
+        ops.broadcast_to(ops.reshape(t, [-1 if m == n else 1 for m in range(len(ts))]), sizes) for n, t in enumerate(ts)
     ]
-    return [shaping.swapaxes(t, 0, 1) for t in made] if indexing == "xy" and len(ts) > 1 else made
+    return [ops.swapaxes(t, 0, 1) for t in made] if indexing == "xy" and len(ts) > 1 else made
 
 
 def logspace(
@@ -290,30 +289,30 @@ def quantile(x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims:
     axes = tuple(range(t.ndim)) if axis is None else axis if isinstance(axis, (tuple, list)) else (axis,)
     axes = tuple(a % t.ndim for a in axes)
     rest = tuple(a for a in range(t.ndim) if a not in axes)
-    flat = shaping.reshape(shaping.transpose(t, rest + axes), (*[t.shape[a] for a in rest], -1))
-    in_order = index.sort(flat, axis=-1)
+    flat = ops.reshape(ops.transpose(t, rest + axes), (*[t.shape[a] for a in rest], -1))
+    in_order = ops.sort(flat, axis=-1)
     place = fractions * (in_order.shape[-1] - 1)
     low = np.floor(place).astype(int)
     high, share = np.ceil(place).astype(int), (place - low).astype(t.dtype)
     found = in_order[..., low] * (1 - share) + in_order[..., high] * share
     if fractions.ndim:
-        found = shaping.moveaxis(found, -1, 0)
+        found = ops.moveaxis(found, -1, 0)
     if keepdims:
-        found = shaping.reshape(found, (*fractions.shape, *(1 if a in axes else n for a, n in enumerate(t.shape))))
+        found = ops.reshape(found, (*fractions.shape, *(1 if a in axes else n for a, n in enumerate(t.shape))))
     return found
 
 
 def cross(x1: Any, x2: Any, axis: int = -1) -> Tensor:
     """The cross product of vectors of three numbers along `axis`."""
-    a, b = (shaping.moveaxis(convert_to_tensor(x), axis, -1) for x in (x1, x2))
+    a, b = (ops.moveaxis(convert_to_tensor(x), axis, -1) for x in (x1, x2))
     if a.shape[-1] != 3 or b.shape[-1] != 3:
         raise ValueError(f"cross: vectors have 3 numbers; received {a.shape[-1]} and {b.shape[-1]}")
     parts = [a[..., i] * b[..., j] - a[..., j] * b[..., i] for i, j in ((1, 2), (2, 0), (0, 1))]
-    return shaping.moveaxis(shaping.stack(parts, axis=-1), -1, axis)
+    return ops.moveaxis(ops.stack(parts, axis=-1), -1, axis)
 
 
 def vander(x: Any, N: int | None = None, increasing: bool = False) -> Tensor:
     """Powers of `x` as columns, from the highest down unless `increasing`."""
     t = convert_to_tensor(x)
     columns = [t**n for n in range(t.shape[0] if N is None else N)]
-    return shaping.stack(columns if increasing else columns[::-1], axis=-1)
+    return ops.stack(columns if increasing else columns[::-1], axis=-1)

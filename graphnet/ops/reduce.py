@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import math
 from typing import Any
 
@@ -10,15 +9,20 @@ import numpy as np
 
 from graphnet import shapes
 from graphnet.declare import op, reduction
-from graphnet.node import KINDS, Tensor
-from graphnet.ops.elementwise import ROOTS, SQUARED, equal, isinf, sqrt, times, where
-from graphnet.ops.transcendental import exp
-from graphnet.record import OPS, pair
+from graphnet.node import Tensor
+from graphnet.ops.arithmetic import SQUARED, times
+from graphnet.ops.arranging import flip
+from graphnet.ops.choices import never_zero, where
+from graphnet.ops.comparisons import equal, isinf
+from graphnet.ops.exponentials import exp
+from graphnet.ops.joining import concatenate, stack
+from graphnet.ops.shaping import reshape, stop_gradient, transpose
+from graphnet.record import pair
 from graphnet.shapes import Axes
 from graphnet.typed import ArrayLike
 
 
-def _count(x: Any, axis: Any) -> Any:
+def count(x: Any, axis: Any) -> Any:
     """The number of elements that are reduced into one."""
     return math.prod(x.shape[a] for a in axis)
 
@@ -42,7 +46,7 @@ def sum(x: ArrayLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
     return np.sum(x, axis=axis, keepdims=keepdims)
 
 
-@reduction(onnx="ReduceMean", complex=True, vjp=lambda g, y, x, axis: g / _count(x, axis), fold=np.add)
+@reduction(onnx="ReduceMean", complex=True, vjp=lambda g, y, x, axis: g / count(x, axis), fold=np.add)
 def mean(x: ArrayLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
     """The arithmetic mean over `axis`, `sum(x) / n`: one axis, several, or all if None.
 
@@ -58,10 +62,6 @@ def mean(x: ArrayLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
     return np.mean(x, axis=axis, keepdims=keepdims)
 
 
-def stop_gradient(x: Any) -> Any:
-    return OPS["stop_gradient"].function(x)  # type: ignore[misc]
-
-
 def _others(x: Any) -> Any:
     """For each number along the last axis, the product of all the others: no division, so right with zeros too."""
     n = x.shape[-1]
@@ -70,34 +70,24 @@ def _others(x: Any) -> Any:
     left, right = x[..., 0 : n - n % 2 : 2], x[..., 1::2]
     pairs = left * right
     odd = x[..., n - 1 :] if n % 2 else None
-    above = _others(_joined(pairs, odd)) if odd is not None else _others(pairs)
+    above = _others(concatenate([pairs, odd], axis=-1)) if odd is not None else _others(pairs)
     whole = above[..., : n // 2]
-    from graphnet.ops.shaping import reshape, stack
-
     both = reshape(stack([whole * right, whole * left], axis=-1), (*x.shape[:-1], n - n % 2))
-    return _joined(both, above[..., n // 2 :]) if odd is not None else both
+    return concatenate([both, above[..., n // 2 :]], axis=-1) if odd is not None else both
 
 
 def _ones_like(x: Any) -> Any:
     return np.ones(x.shape, x.dtype)
 
 
-def _joined(a: Any, b: Any) -> Any:
-    from graphnet.ops.shaping import concatenate
-
-    return concatenate([a, b], axis=-1)
-
-
 def _prod_slope(x: Any, axis: Any) -> Any:
     """The derivative of `prod` for each element: the product of the others, in the shape of `x`."""
-    from graphnet.ops.shaping import reshape, transpose
-
     if x.size == 0 or not axis:
         return _ones_like(x)
     kept = tuple(i for i in range(x.ndim) if i not in axis)
     order = kept + tuple(axis)
     moved = transpose(x, order)
-    flat = reshape(moved, (*tuple(x.shape[i] for i in kept), _count(x, axis)))
+    flat = reshape(moved, (*tuple(x.shape[i] for i in kept), count(x, axis)))
     others = reshape(_others(flat), moved.shape)
     return transpose(others, tuple(int(i) for i in np.argsort(order)))
 
@@ -157,59 +147,7 @@ def min(x: ArrayLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
     return np.min(x, axis=axis, keepdims=keepdims)
 
 
-#: where a deviation is less than this part of the mean, the rounding of the mean is felt
-_NEAR = 1e-3
-
-
-def exact_mean(x: Any, axis: Any) -> Any:
-    """Whether the mean of what is left of equal numbers without their mean, a few units each, is found exactly."""
-    return _count(x, axis) <= (1 << 12 if x.dtype.itemsize < 8 else 1 << 24)
-
-
-def _mean_of(x: Any, axis: Any) -> Any:
-    return np.add.reduce(x, axis, None, None, True) / _count(x, axis)  # type: ignore[call-overload]
-
-
-def _deviations(x: Any, axis: Any, m: Any) -> Any:
-    """`x - m` without the rounding of the mean `m`: exactly 0 where all are equal, and right where they nearly are."""
-    if not exact_mean(x, axis):
-        top = np.maximum.reduce(x, axis, None, None, True)  # type: ignore[call-overload]
-        m = np.where(top == np.minimum.reduce(x, axis, None, None, True), top, m)  # type: ignore[call-overload]
-    d = x - m
-    # What is left of the mean is the rounding of the first one.
-    return d - _mean_of(d, axis)
-
-
-def _away(x: Any, y: Any, axis: Any) -> Any:
-    """`_deviations` in tensor ops, and on bare arrays with deviation `y`."""
-    if x.__class__ not in KINDS:
-        if x.dtype == np.float16:
-            x = x.astype(np.float32)
-        m = _mean_of(x, axis)
-        return x - m if (y > _NEAR * np.abs(m)).all() else _deviations(x, axis, m)
-    m = mean(x, axis=axis, keepdims=True)
-    if not exact_mean(x, axis):
-        top = max(x, axis=axis, keepdims=True)
-        same = equal(top, min(x, axis=axis, keepdims=True))
-        m = m + stop_gradient(where(same, top - m, 0))
-    d = x - m
-    return d - mean(d, axis=axis, keepdims=True)
-
-
-def _never_zero(y: Any) -> Any:
-    """`y`, and infinity where it is 0: what is divided by it is 0 there, in every order of derivatives."""
-    return where(equal(y, 0), math.inf, y)
-
-
-def _var_slope(g: Any, y: Any, x: Any, axis: Any, ddof: Any) -> Any:
-    return times(g, (x - mean(x, axis=axis, keepdims=True)) * (2 / _free(x, axis, ddof)))
-
-
-def _std_slope(g: Any, y: Any, x: Any, axis: Any, ddof: Any) -> Any:
-    return times(g, _away(x, y, axis) / (_never_zero(y) * _free(x, axis, ddof)))
-
-
-def _of_kept(rule: Any) -> Any:
+def of_kept(rule: Any) -> Any:
     """A rule for g and y that have the reduced axes at size one, for those that may not."""
 
     def kept(g: Any, y: Any, x: Any, axis: Any, keepdims: Any, **attrs: Any) -> Any:
@@ -219,63 +157,9 @@ def _of_kept(rule: Any) -> Any:
     return kept
 
 
-@reduction(vjp=_var_slope)
-def var(x: ArrayLike, axis: Axes = None, keepdims: bool = False, ddof: int = 0) -> Tensor:
-    """The variance over `axis`, `sum((x - mean)**2) / (n - ddof)`: one axis, several, or all if None.
-
-    With `keepdims` these axes stay, of size one. The dtype is that of `x`, float64 for booleans and whole numbers; of
-    complex numbers it is real. Where `n` is not above `ddof` it divides by 0: NaN or infinity, with NumPy's
-    `RuntimeWarning`.
-
-    Raises `IndexError` for an axis that `x` does not have, `ValueError` for one that is named twice.
-
-    >>> import graphnet as gn
-    >>> gn.var([1.0, 2.0, 3.0, 6.0]), gn.var([1.0, 2.0, 3.0, 6.0], ddof=2)
-    (Tensor(3.5), Tensor(7.))
-    """
-    return np.var(x, axis=axis, keepdims=keepdims, ddof=ddof)
-
-
-@reduction(
-    vjp=_std_slope, kink=("all are equal: slopes 0", lambda y, x, axis, ddof: np.equal(y, 0) & (_count(x, axis) > 1))
-)
-def std(x: ArrayLike, axis: Axes = None, keepdims: bool = False, ddof: int = 0) -> Tensor:
-    """Standard deviation over `axis`, with a divisor of `n - ddof`.
-
-    All derivatives of a constant's are 0: there is a corner. (The square of it is the variance, which is smooth.)
-
-    >>> import graphnet as gn
-    >>> gn.grad(gn.std)([0.1, 0.1, 0.1])
-    Tensor([0., 0., 0.])
-    """
-    if x.dtype.kind == "c":
-        return np.std(x, axis=axis, keepdims=keepdims, ddof=ddof)
-    narrow = x.dtype if x.dtype.kind == "f" else np.dtype(np.float64)
-    wide = np.asarray(x, np.promote_types(narrow, np.float32))
-    axes = shapes.axes_indices(axis, wide.ndim)
-    free = builtins.max(_count(wide, axes) - ddof, 0)
-    m = _mean_of(wide, axes)
-    d = wide - m
-    y = np.sqrt(np.add.reduce(d * d, axes, None, None, True) / free)  # type: ignore[call-overload]
-    if (y <= _NEAR * np.abs(m)).any():
-        d = _deviations(wide, axes, m)
-        y = np.sqrt(np.add.reduce(d * d, axes, None, None, True) / free)  # type: ignore[call-overload]
-    y = y.astype(narrow, copy=False)
-    return y if keepdims else np.reshape(y, shapes.reduced(wide.shape, axes, False))
-
-
-pair(SQUARED, std, _of_kept(_var_slope))
-pair(ROOTS, var, _of_kept(lambda g, y, x, axis, ddof: _std_slope(g, sqrt(y), x, axis, ddof)))
-
-
-def _free(x: Any, axis: Any, ddof: Any) -> Any:
-    n = _count(x, axis) - ddof
-    return n if n > 0 else math.nan
-
-
 @reduction(
     onnx="ReduceL2",
-    vjp=lambda g, y, x, axis: times(g, x / _never_zero(y)),
+    vjp=lambda g, y, x, axis: times(g, x / never_zero(y)),
     kink=("all are 0: slopes 0", lambda y, x, axis: np.equal(y, 0)),
 )
 def norm2(x: ArrayLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
@@ -285,10 +169,10 @@ def norm2(x: ArrayLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
     scale = np.where((size > 0) & np.isfinite(size), size, np.ones((), size.dtype))
     ratio = x / scale
     y = scale * np.sqrt(np.sum(ratio * ratio, axis=axis, keepdims=True))
-    return y if keepdims else np.reshape(y, shapes.reduced(np.shape(x), shapes.axes_indices(axis, np.ndim(x)), False))
+    return y if keepdims else np.squeeze(y, axis)
 
 
-pair(SQUARED, norm2, _of_kept(lambda g, y, x, axis: times(g, 2 * x)))
+pair(SQUARED, norm2, of_kept(lambda g, y, x, axis: times(g, 2 * x)))
 
 
 def _weights(x: Any, axis: Any) -> Any:
@@ -320,7 +204,7 @@ def logsumexp(x: ArrayLike, axis: Axes = None, keepdims: bool = False) -> Tensor
     shift = np.where(np.isfinite(top), top, np.zeros((), top.dtype))
     with np.errstate(divide="ignore"):
         y = np.log(np.sum(np.exp(x - shift), axis=axis, keepdims=True)) + shift
-    return y if keepdims else np.reshape(y, shapes.reduced(np.shape(x), shapes.axes_indices(axis, np.ndim(x)), False))
+    return y if keepdims else np.squeeze(y, axis)
 
 
 @reduction(vjp=None, fold=np.logical_or)
@@ -353,85 +237,11 @@ def all(x: ArrayLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
     return np.all(x, axis=axis, keepdims=keepdims)
 
 
-def _one_axis(x: Any, axis: Any = None, keepdims: Any = False) -> Any:
-    if axis is not None:
-        axis = shapes.axis_index(axis, len(x.shape))
-    if shapes.size(x.shape if axis is None else x.shape[axis : axis + 1]) == 0:
-        raise ValueError("the position of the extreme of no numbers is not defined")
-    return {"axis": axis, "keepdims": bool(keepdims)}
-
-
-def _one_axis_shape(x: Any, axis: Any, keepdims: Any) -> Any:
-    axes = tuple(range(len(x.shape))) if axis is None else (axis,)
-    return shapes.reduced(x.shape, axes, keepdims)
-
-
-def _position_each(f: Any, x: Any, axis: Any, keepdims: bool) -> Any:
-    if axis is not None:
-        return f(x, axis + 1, keepdims)
-    places = f(x.reshape((x.shape[0], shapes.size(x.shape[1:]))), 1)
-    return places.reshape((x.shape[0], *(1,) * (x.ndim - 1))) if keepdims else places
-
-
-@op(
-    _one_axis_shape,
-    dtype=np.int64,
-    prepare=_one_axis,
-    onnx="ArgMax",
-    vjp=(None,),
-    fold=np.maximum,
-    position=True,
-    batch=lambda batch, x, axis, keepdims: _position_each(argmax, x, axis, keepdims),
-)
-def argmax(x: ArrayLike, axis: int | None = None, keepdims: bool = False) -> Tensor:
-    """The position of the largest along `axis` (in the flat array if None), the first of equal ones: int64.
-
-    The first NaN counts as the largest. With `keepdims` the reduced axes stay, of size one: such a result fits
-    `take_along_axis`. Its derivative is 0.
-
-    Raises `ValueError` over nothing, `IndexError` for an axis that `x` does not have.
-
-    >>> import graphnet as gn
-    >>> x = [[1.0, 5.0], [7.0, 2.0]]
-    >>> gn.argmax(x), gn.argmax(x, axis=1)
-    (Tensor(2), Tensor([1, 0]))
-    """
-    return np.argmax(x, axis=axis, keepdims=keepdims)
-
-
-@op(
-    _one_axis_shape,
-    dtype=np.int64,
-    prepare=_one_axis,
-    onnx="ArgMin",
-    vjp=(None,),
-    fold=np.minimum,
-    position=True,
-    batch=lambda batch, x, axis, keepdims: _position_each(argmin, x, axis, keepdims),
-)
-def argmin(x: ArrayLike, axis: int | None = None, keepdims: bool = False) -> Tensor:
-    """The position of the smallest along `axis` (in the flat array if None), the first of equal ones: int64.
-
-    The first NaN counts as the smallest. With `keepdims` the reduced axes stay, of size one: such a result fits
-    `take_along_axis`. Its derivative is 0.
-
-    Raises `ValueError` over nothing, `IndexError` for an axis that `x` does not have.
-
-    >>> import graphnet as gn
-    >>> x = [[1.0, 5.0], [7.0, 2.0]]
-    >>> gn.argmin(x), gn.argmin(x, axis=1)
-    (Tensor(0), Tensor([0, 1]))
-    """
-    return np.argmin(x, axis=axis, keepdims=keepdims)
-
-
 def _cumsum_axis(x: Any, axis: Any = None) -> Any:
     return {"axis": None if axis is None else shapes.axis_index(axis, len(x.shape))}
 
 
 def _cumsum_slope(g: Any, y: Any, x: Any, axis: Any) -> Any:
-    from graphnet.ops.shaping import flip, reshape
-
     along = 0 if axis is None else axis
     if g.dtype == np.float16:
         g = g.astype(np.float32)

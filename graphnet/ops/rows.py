@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from graphnet.apply import apply, apply_prepared
+from graphnet.apply import apply, apply_prepared, as_tensor
 from graphnet.declare import op
 from graphnet.node import Spec, Tensor
-from graphnet.ops.elementwise import greater_equal, less, where
-from graphnet.ops.shaping import _tensor as as_tensor
+from graphnet.ops.choices import where
+from graphnet.ops.comparisons import greater_equal, less
 from graphnet.ops.shaping import astype, broadcast_to, moveaxis, reshape
 from graphnet.record import Op, registered
 from graphnet.typed import ArrayLike

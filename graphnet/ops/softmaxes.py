@@ -10,10 +10,12 @@ from graphnet import shapes
 from graphnet.declare import composite, op
 from graphnet.node import Tensor
 from graphnet.ops import reduce
-from graphnet.ops.elementwise import greater, where
-from graphnet.ops.index import sort
-from graphnet.ops.shaping import astype, flip, stop_gradient
-from graphnet.ops.transcendental import exp
+from graphnet.ops.arranging import flip
+from graphnet.ops.choices import where
+from graphnet.ops.comparisons import greater
+from graphnet.ops.exponentials import exp
+from graphnet.ops.selecting import sort
+from graphnet.ops.shaping import astype, stop_gradient
 from graphnet.shapes import Axes
 from graphnet.typed import ArrayLike
 

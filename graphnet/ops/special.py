@@ -9,8 +9,10 @@ import numpy as np
 
 from graphnet.declare import composite, elementwise
 from graphnet.node import Tensor
-from graphnet.ops.elementwise import absolute, divide, less, times, where
-from graphnet.ops.transcendental import sin
+from graphnet.ops.angles import sin
+from graphnet.ops.arithmetic import absolute, divide, times
+from graphnet.ops.choices import where
+from graphnet.ops.comparisons import less
 from graphnet.typed import ArrayLike
 
 _TWO_BY_ROOT_PI = 2 / math.sqrt(math.pi)

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 
 from graphnet.node import Spec, Tensor, constant
-from graphnet.ops.shaping import _together, moveaxis, reshape, swapaxes
+from graphnet.ops.joining import together
+from graphnet.ops.shaping import moveaxis, reshape, swapaxes
 from graphnet.record import Op
 
 
 def folded(function: Callable[..., Tensor], batch: Sequence[bool], *inputs: Any, **attrs: Any) -> Tensor:
     """`function` of inputs `(samples, ...)` for a batch of each: the samples of all places are one row of samples."""
-    wide = _together(batch, inputs)
+    wide = together(batch, inputs)
     count, samples = wide[0].shape[:2]
     y = function(*[reshape(x, (count * samples, *x.shape[2:])) for x in wide], **attrs)
     return reshape(y, (count, samples, *y.shape[1:]))

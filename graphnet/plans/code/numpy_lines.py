@@ -16,11 +16,11 @@ import numpy as np
 from graphnet import ops
 from graphnet.escape import line
 from graphnet.node import Tensor, made_by
-from graphnet.ops.elementwise import divide_no_nan, multiply_no_nan
+from graphnet.ops.arithmetic import divide_no_nan, multiply_no_nan
 from graphnet.ops.index import GETITEM, SCATTER_ADD
+from graphnet.ops.joining import CONCATENATE
 from graphnet.ops.planned import VDOT, sum_of_products
 from graphnet.ops.random import fill_normal, fill_uniform
-from graphnet.ops.shaping import CONCATENATE
 from graphnet.plans.rewrite.gather import picked
 from graphnet.record import Op
 

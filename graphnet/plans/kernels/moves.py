@@ -10,8 +10,9 @@ import numpy as np
 
 from graphnet import ops
 from graphnet.node import Tensor, made_by
+from graphnet.ops.arranging import PAD
 from graphnet.ops.index import SCATTER_ADD
-from graphnet.ops.shaping import CONCATENATE, PAD, STACK
+from graphnet.ops.joining import CONCATENATE, STACK
 from graphnet.plans.kernels.calls import KernelCall
 from graphnet.plans.nest.language import Kernel
 from graphnet.plans.nest.values import Pointer, Unsupported, number, typed

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from graphnet.node import Parameter, Tensor, made_by
-from graphnet.ops.elementwise import power
+from graphnet.ops.powers import power
 from graphnet.ops.reduce import mean
 from graphnet.plans.nest.language import Kernel
 from graphnet.plans.nest.values import BOOL, Unsupported, Value

@@ -9,7 +9,7 @@ import numpy as np
 from graphnet import ops, shapes
 from graphnet.apply import made
 from graphnet.node import Tensor, constant, made_by
-from graphnet.ops.elementwise import divide_no_nan, multiply_no_nan
+from graphnet.ops.arithmetic import divide_no_nan, multiply_no_nan
 from graphnet.plans.rewrite.rewriting import SMALL, Rules, fitting, is_constant, the_number
 
 folding = Rules()

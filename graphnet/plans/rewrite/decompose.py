@@ -13,8 +13,9 @@ from graphnet.apply import made
 from graphnet.carried import attached
 from graphnet.graph import Graph
 from graphnet.node import Tensor, constant, made_by
+from graphnet.ops.deviations import exact_mean
 from graphnet.ops.index import GETITEM, SCATTER_ADD
-from graphnet.ops.reduce import exact_mean, norm2
+from graphnet.ops.reduce import norm2
 from graphnet.plans.rewrite import rewritten
 from graphnet.plans.rewrite.gather import chosen
 from graphnet.record import Op

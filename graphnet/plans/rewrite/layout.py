@@ -12,7 +12,7 @@ from graphnet.apply import made
 from graphnet.graph import Graph
 from graphnet.node import Tensor, constant, made_by
 from graphnet.ops.index import SCATTER_ADD
-from graphnet.ops.shaping import CONCATENATE
+from graphnet.ops.joining import CONCATENATE
 from graphnet.plans.rewrite.rewriting import Rules
 
 rearranging = Rules()
