@@ -20,6 +20,7 @@ from graphnet.plans.order.arena import LINE, Arena
 from graphnet.plans.order.fusion import Single, Step
 from graphnet.plans.order.memory import Memory
 from graphnet.plans.order.steps import Order
+from graphnet.plans.order.views import words_of
 from graphnet.plans.rewrite.gemm import gemm_call
 
 Copies = Sequence[tuple[Parameter, Tensor]]
@@ -105,8 +106,8 @@ class PythonLines:
         assert t.op is not None
         text, source, form = self.text, self.array(t.inputs[0]), t.op.view
         assert form is not None
-        needed = {**t.attrs, "shape": t.shape, "broadcast_to": np.broadcast_to}
-        code = form.format(x=source, **{word: text.name(v) for word, v in needed.items() if f"{{{word}}}" in form})
+        needed = words_of(t).items()
+        code = form.format(x=source, **{word: text.name(v) for word, v in needed if f"{{{word}}}" in form})
         text.say(f"{text.id(t)} = {code}", numpy_lines.comment(t))
 
     def _gemm_line(self, place: int, t: Tensor) -> None:

@@ -16,7 +16,7 @@ from graphnet.ops.joining import CONCATENATE, STACK
 from graphnet.plans.kernels.calls import KernelCall
 from graphnet.plans.nest.language import Kernel
 from graphnet.plans.nest.values import Pointer, Unsupported, number, typed
-from graphnet.plans.order.views import Places
+from graphnet.plans.order.views import Places, of_an_array
 
 
 class Move(NamedTuple):
@@ -47,13 +47,14 @@ def moves_of(t: Tensor, places: Places) -> Moves | None:
         axis = t.attrs["axis"]
         parts = np.split(whole, np.cumsum([i.shape[axis] for i in t.inputs[:-1]]), axis)
     elif made_by(t, STACK):
-        parts = list(np.moveaxis(whole, t.attrs["axis"], 0))
+        apart = np.moveaxis(whole, t.attrs["axis"], 0)
+        parts = [apart[n, ...] for n in range(len(t.inputs))]
     elif made_by(t, PAD):
         fill = t.attrs["value"]
         widths = zip(t.attrs["pad_width"], t.inputs[0].shape, strict=True)
         parts = [whole[tuple(slice(low, low + n) for (low, _), n in widths)]]
     elif made_by(t, SCATTER_ADD) and len(t.inputs) == 1:
-        fill, parts = 0, [whole[t.attrs["index"]]]
+        fill, parts = 0, [whole[of_an_array(t.attrs["index"])]]
     elif made_by(t, ops.reshape) and not places.is_view(t):
         parts = [whole.reshape(t.inputs[0].shape)]
     else:

@@ -75,8 +75,21 @@ class Places:
 def _seen(t: Tensor, array: np.ndarray) -> Any:
     """`array` as `t` sees it: a copy of it where that takes one."""
     assert t.op is not None and t.op.view is not None
-    needed = {**t.attrs, "shape": t.shape, "broadcast_to": np.broadcast_to}
+    needed = words_of(t)
     return _function(t.op.view, tuple(needed))(array, *needed.values())
+
+
+def words_of(t: Tensor) -> dict[str, Any]:
+    """What the words in the expression of a view stand for."""
+    words = {**t.attrs, "shape": t.shape, "broadcast_to": np.broadcast_to}
+    if "index" in words:
+        words["index"] = of_an_array(words["index"])
+    return words
+
+
+def of_an_array(index: tuple[Any, ...]) -> tuple[Any, ...]:
+    """`index` in a form in which one element is an array without axes, and no number."""
+    return index if any(i is Ellipsis for i in index) else (*index, Ellipsis)
 
 
 @cache
