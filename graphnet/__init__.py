@@ -30,6 +30,7 @@ from graphnet.watch import ConventionWarning, debug
 
 # These use the names above.
 from graphnet.graph import Graph, trace  # isort: skip
+from graphnet.rowwise import vmap  # isort: skip
 from graphnet.plans.jit import compile  # isort: skip
 from graphnet.plans.backend import repeatable  # isort: skip
 from graphnet.loops import scan  # isort: skip
@@ -81,6 +82,7 @@ __all__ = [
     "value_and_grad",
     "viz",
     "vjp",
+    "vmap",
 ]
 __all__ += ops.__all__
 

@@ -198,7 +198,11 @@ def apply(op: Op, args: Sequence[Any], attrs: dict[str, Any] = NO_ATTRS, prepare
     for t in inputs:
         if t.__class__ in KINDS and t._value.__class__ is Spec:
             unknown = True
-    read = m.trace is not None and not unknown and any(t.__class__ in KINDS and _is_read(t) for t in inputs)
+    read = (
+        m.trace is not None
+        and not (unknown or m.trace.fixed)
+        and any(t.__class__ in KINDS and _is_read(t) for t in inputs)
+    )
     if read and not m.trace.looking:
         # A parameter can change between two calls of the traced graph: inside the trace it counts as unknown.
         unknown = any(t.__class__ is Parameter for t in inputs)

@@ -1,18 +1,25 @@
-"""An op for a whole batch of inputs at once: by its batching rule, that of its family, or one after the other."""
+"""Ops, and what was computed with them, for a whole batch of inputs at once.
+
+An op goes by its batching rule, by that of its family, or place by place (`batched`). What a function computed of
+symbolic tensors is computed for a batch of each by going through its nodes once more (`replayed`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from graphnet.apply import apply_prepared, as_tensor, described
-from graphnet.node import WEAK, Tensor
+from graphnet.mode import mode, state
+from graphnet.node import WEAK, Tensor, symbolic, tick
 from graphnet.ops.joining import stack
-from graphnet.ops.shaping import reshape
+from graphnet.ops.shaping import broadcast_to, reshape
 from graphnet.ops.window_batch import nothing
 from graphnet.record import Op
+
+NOTHING: Mapping[Any, Any] = {}
 
 
 def batched(op: Op, batch: Sequence[bool], inputs: Sequence[Any], attrs: Mapping[str, Any]) -> Tensor:
@@ -67,3 +74,65 @@ def _in_turn(op: Op, batch: Sequence[bool], tensors: Sequence[Any], attrs: Mappi
         for n in range(count)
     ]
     return stack(places)
+
+
+def replayed(
+    outputs: Sequence[Tensor],
+    rows: Mapping[Tensor, Tensor],
+    begun: int,
+    shared: Mapping[Tensor, Tensor] = NOTHING,
+) -> list[tuple[Tensor, bool]]:
+    """What was computed since the tick `begun`, for a batch: each output, and whether it has the axis of the batch.
+
+    `rows` has the batch, along a first axis, of each tensor that stood for one place; `shared` has what others stood
+    for in all places. What depends on neither is taken as it is: it was computed once. Nodes keep the regions and lines
+    of those they are made from.
+    """
+    inside: list[Tensor] = []
+    seen: set[Tensor] = {*rows, *shared}
+    waiting = list(outputs)
+    while waiting:
+        t = waiting.pop()
+        if t not in seen:
+            seen.add(t)
+            if t.op is not None and t._tick >= begun:
+                inside.append(t)
+                waiting.extend(t.inputs)
+    inside.sort(key=lambda t: t._tick)
+    wide = set(rows)
+    values = {**rows, **shared}
+    before = state.mode
+    try:
+        for t in inside:
+            op, inputs = t.op, t.inputs
+            if not any(i in values for i in inputs):
+                continue
+            of = before.of if t.gradient_of is None else values.get(t.gradient_of, t.gradient_of)
+            if state.mode.region is not t.region or state.mode.of is not of:
+                state.mode = before.replaced(region=t.region, of=of)
+            batch, new = [i in wide for i in inputs], [values.get(i, i) for i in inputs]
+            if True in batch:
+                y = batched(op, batch, new, t.attrs)  # type: ignore[arg-type]
+                wide.add(t)
+            else:
+                y = apply_prepared(op, new, t.attrs)  # type: ignore[arg-type]
+            if y.op is not None:
+                y._code, y._lasti = t._code, t._lasti
+            values[t] = y
+    finally:
+        state.mode = before
+    return [(values.get(t, t), t in wide) for t in outputs]
+
+
+def over(
+    f: Callable[[list[Tensor]], Sequence[Tensor]], batch: Sequence[bool], inputs: Sequence[Tensor]
+) -> list[Tensor]:
+    """The tensors that `f` gives for a list of inputs, for each place of those that have a batch: all have its axis."""
+    count = next(x.shape[0] for x, wide in zip(inputs, batch, strict=True) if wide)
+    ones = [symbolic(x.shape[wide:], x.dtype) for x, wide in zip(inputs, batch, strict=True)]
+    begun = tick()
+    with mode(trace=None, recording=True, raw=False, strict=False, debug=None, of=None, within=None):
+        ys = f(ones)
+    rows = {t: x for t, x, wide in zip(ones, inputs, batch, strict=True) if wide}
+    shared = {t: x for t, x in zip(ones, inputs, strict=True) if t not in rows}
+    return [y if wide else broadcast_to(y, (count, *y.shape)) for y, wide in replayed(ys, rows, begun, shared)]

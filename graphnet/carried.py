@@ -11,10 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from graphnet.apply import apply_prepared
+from graphnet.batching import over
 from graphnet.containers import is_numbers
 from graphnet.declare import op
 from graphnet.mode import mode
 from graphnet.node import Spec, Tensor, constant, symbolic
+from graphnet.ops.reduce import sum as sum_op
+from graphnet.ops.shaping import broadcast_to
 from graphnet.parts import Packing
 from graphnet.record import Joint
 
@@ -39,10 +43,25 @@ def _asked(call: Any, wanted: Sequence[int], g: Any, inputs: Sequence[Any]) -> l
         return [h if h is None else h._value for h in slopes]
 
 
+def _custom_each(batch: Sequence[bool], *inputs: Tensor, call: Any) -> Any:
+    count = next(x.shape[0] for x, wide in zip(inputs, batch, strict=True) if wide)
+    specs = [Spec(x.shape[wide:], x.dtype) for x, wide in zip(inputs, batch, strict=True)]
+    each = _Each(call, batch, inputs, count, call.infer(specs))
+    return apply_prepared(custom.op, inputs, {"call": each})
+
+
+def _attached_each(batch: Sequence[bool], y: Tensor, *inputs: Tensor, call: Any) -> Any:
+    count = next(x.shape[0] for x, wide in zip((y, *inputs), batch, strict=True) if wide)
+    y = y if batch[0] else broadcast_to(y, (count, *y.shape))
+    each = _Each(call, batch[1:], inputs, count, Spec(y.shape[1:], y.dtype))
+    return apply_prepared(attached.op, (y, *inputs), {"call": each})
+
+
 @op(
     lambda *inputs, call: call.infer(inputs).shape,
     dtype=lambda *inputs, call: call.infer(inputs).dtype,
     vjp=Joint(_custom_slopes),
+    batch=_custom_each,
     may_raise=True,
     hidden=True,
 )
@@ -55,6 +74,7 @@ def custom(*inputs: Any, call: Any) -> Any:
     lambda y, *inputs, call: y.shape,
     dtype=lambda y, *inputs, call: y.dtype,
     vjp=Joint(_attached_slopes),
+    batch=_attached_each,
     may_raise=True,
 )
 def attached(*inputs: Any, call: Any) -> Any:
@@ -87,6 +107,48 @@ class Call:
     def computed(self, inputs: Sequence[Tensor]) -> Any:
         """The outputs for these inputs, as one."""
         raise NotImplementedError
+
+
+class _Each(Call):
+    """`call` for each place of a batch, which those of the inputs have where `batch` says so."""
+
+    def __init__(self, call: Any, batch: Sequence[bool], inputs: Sequence[Tensor], count: int, one: Spec):
+        self.call, self.batch, self.count = call, tuple(batch), count
+        self.packing = Packing([Spec((count, *one.shape), one.dtype)])
+        self.specs = [(x.shape, x.dtype) for x in inputs]
+        self.ready = None
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, _Each)
+            and (self.batch, self.count) == (other.batch, other.count)
+            and self.call == other.call
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.call, self.batch, self.count))
+
+    def __repr__(self) -> str:
+        return f"{self.call!r} for {self.count} rows"
+
+    def computed(self, inputs: Sequence[Tensor]) -> Any:
+        return over(lambda ones: [self.call.computed(ones)], self.batch, inputs)[0]
+
+    def slopes(self, wanted: Sequence[int], gs: Sequence[Tensor], inputs: Sequence[Tensor], graph: bool) -> list[Any]:
+        answered: list[int] = []
+
+        def one(given: list[Tensor]) -> list[Tensor]:
+            g, *xs = given
+            found = self.call.slopes(wanted, self.call.packing.gradients(g), xs, True)
+            answered[:] = [n for n, h in enumerate(found) if h is not None]
+            return [found[n] for n in answered]
+
+        hs = over(one, (True, *self.batch), (*gs, *inputs))
+        slopes: list[Any] = [None] * len(wanted)
+        for n, h in zip(answered, hs, strict=True):
+            # What all places share has the sum of their gradients.
+            slopes[n] = h if self.batch[wanted[n]] else sum_op(h, axis=0)
+        return slopes
 
 
 def is_array(leaf: Any) -> bool:

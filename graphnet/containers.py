@@ -207,14 +207,16 @@ def _called(value: Any) -> str:
     return f"{type(value).__name__}"
 
 
-def _matched(tree: Any, value: Any, what: str, path: str, leaves: list[Any], none: bool) -> None:
-    if value is None and none:
-        leaves += [None] * _count(tree)
+def _matched(
+    tree: Any, value: Any, what: str, path: str, leaves: list[Any], whole: tuple[type, ...], leaf: str = "an array"
+) -> None:
+    if isinstance(value, whole):
+        leaves += [value] * _count(tree)
         return
     at = f"{what}{path}"
     if tree is _LEAF:
         if value is None or isinstance(value, dict) or dataclasses.is_dataclass(value):
-            raise TypeError(f"{at}: expected an array, received {_called(value)}")
+            raise TypeError(f"{at}: expected {leaf}, received {_called(value)}")
         leaves.append(value)
         return
     if tree is None:
@@ -242,7 +244,7 @@ def _matched(tree: Any, value: Any, what: str, path: str, leaves: list[Any], non
             raise ValueError(f"{at}: expected a {tree.kind.__name__} of {len(tree.keys)}, received {_called(value)}")
         parts = list(value)
     for key, child, part in zip(tree.keys, tree.children, parts, strict=True):
-        _matched(child, part, what, path + tree.place(key), leaves, none)
+        _matched(child, part, what, path + tree.place(key), leaves, whole, leaf)
 
 
 def _labelled(tree: Any, name: str) -> list[str]:
@@ -333,7 +335,18 @@ class Structure:
         With `none`, a None stands for anything, and for None in each of its leaves.
         """
         leaves: list[Any] = []
-        _matched(self._tree, value, what, "", leaves, none)
+        _matched(self._tree, value, what, "", leaves, (type(None),) if none else ())
+        return leaves
+
+    def spread(self, value: Any, what: str, of: tuple[type, ...], leaf: str) -> list[Any]:
+        """`value` for each leaf: it has this structure as far as it goes, and what is `of` a class in it, or None,
+        stands for all leaves that are there. `leaf` says, in errors, what that is.
+
+        >>> flatten({"w": 1.0, "b": (2.0, 3.0)})[1].spread({"w": 0, "b": None}, "in_axes", (int,), "an axis")
+        [0, None, None]
+        """
+        leaves: list[Any] = []
+        _matched(self._tree, value, what, "", leaves, (*of, type(None)), leaf)
         return leaves
 
     def names(self, name: str) -> list[str]:

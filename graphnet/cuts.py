@@ -66,6 +66,12 @@ class Cut:
         return [None if place else g for place in wanted]
 
 
+def _cut_each(batch: Sequence[bool], h: Tensor, *sources: Tensor, call: Any) -> Tensor:
+    count = next(x.shape[0] for x, wide in zip((h, *sources), batch, strict=True) if wide)
+    h = h if batch[0] else apply(OPS["broadcast_to"], (h,), {"shape": (count, *h.shape)})
+    return apply(_CUT, (h, *sources), {"call": call})
+
+
 _CUT = registered(
     Op(
         "left_graph",
@@ -75,6 +81,7 @@ _CUT = registered(
         Joint(lambda wanted, g, y, *inputs, call: call.slopes(wanted, g, inputs)),
         hidden=True,
         builtin=True,
+        batch=_cut_each,
     )
 )
 

@@ -317,12 +317,20 @@ class Trace:
     `updates` is what each parameter is assigned last; `current` what it stands for since, which has no history, as an
     assigned parameter has none; `past` what it stood for before. With `looking`, values of parameters are known, but
     what is made from them is kept as nodes; assignments count until the trace ends, and no longer. `loop` is whether it
-    is that of the step of a loop in the trace `outer`.
+    is that of the step of a loop, or of a function of rows, in the trace `outer`; `rows` then says which these are.
+    `fixed` is a trace whose graph runs at once, so that parameters are what they are now.
     """
 
-    def __init__(self, looking: bool = False, outer: Trace | None = None, loop: bool = False) -> None:
-        self.looking = looking
-        self.outer, self.loop = outer, loop
+    def __init__(
+        self,
+        looking: bool = False,
+        outer: Trace | None = None,
+        loop: bool = False,
+        fixed: bool = False,
+        rows: Any = None,
+    ) -> None:
+        self.looking, self.fixed = looking, fixed
+        self.outer, self.loop, self.rows = outer, loop, rows
         self.updates: dict[Parameter, Tensor] = {}
         self.current: dict[Tensor, Tensor] = {}
         self.past: dict[Tensor, Parameter] = {}

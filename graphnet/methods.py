@@ -155,6 +155,12 @@ def _complex(self: Tensor) -> complex:
 
 def _bool(self: Tensor) -> bool:
     if self.is_symbolic:
+        trace = state.mode.trace
+        if trace is not None and trace.rows is not None:
+            raise TypeError(
+                f"whether {described(self)} is true can differ from row to row, and gn.vmap runs the function once, "
+                "for all rows together: use gn.where instead of if"
+            )
         raise TypeError("whether a symbolic tensor is true is not known yet: use gn.where instead of if")
     if self.size != 1:
         raise ValueError(f"the truth of a tensor of shape {self.shape} is ambiguous: use .any() or .all()")

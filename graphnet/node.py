@@ -469,6 +469,12 @@ def known(t: Tensor) -> np.ndarray:
     value = t._value
     if value.__class__ is Spec:
         label = f"{t.name!r} " if t.name else ""
+        if state.mode.trace is not None and state.mode.trace.rows is not None:
+            raise ValueError(
+                f"the value of {label}({value.dtype}{list(value.shape)}) is not known: gn.vmap runs the function once, "
+                "for all rows together; write gn.where instead of if, gn.scan instead of a loop that needs a number, "
+                "and gn's functions instead of math's and NumPy's"
+            )
         raise ValueError(
             f"the value of the symbolic tensor {label}({value.dtype}{list(value.shape)}) is not known yet: "
             "build a Graph from it and call that with arrays; in a function that is traced or compiled, write gn.where "
@@ -508,7 +514,7 @@ def leaving(t: Tensor, how: str) -> np.ndarray:
 def settled(t: Tensor, how: str) -> np.ndarray:
     """The array of `t`, or an error if it is symbolic, or a Parameter in a trace, which would fix its value."""
     trace = state.mode.trace
-    if trace is not None and not trace.looking and isinstance(t, Parameter):
+    if trace is not None and not (trace.looking or trace.fixed) and isinstance(t, Parameter):
         raise ValueError(
             f"{how} of the Parameter {line(t.name or '')} ({t.dtype}{list(t.shape)}) in a function that is traced or "
             "compiled: its value is not known yet, since it can change between two calls; write gn.where instead of "

@@ -87,7 +87,7 @@ def _pieces(g: Tensor) -> list[tuple[int, int, Tensor]]:
 class Packing:
     """Several values as one flat array of the widest dtype; one value as it is."""
 
-    def __init__(self, ys: Sequence[Tensor]):
+    def __init__(self, ys: Sequence[Tensor | Spec]):
         self.specs = [(y.shape, y.dtype) for y in ys]
         self.dtype = np.result_type(*[y.dtype for y in ys])
         self.blocks: list[Block] = []

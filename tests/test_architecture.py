@@ -37,7 +37,7 @@ ORDER = """
     computed escape extras files forks functions named optional version datasets
     shapes record mode node typed apply dispatch cuts checked declare ops
     batching foreign containers arguments sweep results derivatives parts replay carried custom recompute check watch
-    numpy_functions protocols stepwise graph plans loops viz methods graph_methods
+    numpy_functions protocols stepwise graph rowwise plans loops viz methods graph_methods
     nn __main__
 """.split()
 

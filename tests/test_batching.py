@@ -50,11 +50,6 @@ IN_TURN = {
     "gemm": "made by passes over a graph whose batches are part of it already",
     "conv_add": "as gemm",
     "vdot": "as gemm",
-    "attached": "todo",
-    "custom": "todo",
-    "compiled": "todo",
-    "left_graph": "todo",
-    "scan": "todo",
 }
 
 

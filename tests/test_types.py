@@ -123,6 +123,8 @@ REVEALED = {
     "gn.grad(pair, has_aux=True)(x)": "tuple[Any, str]",
     "gn.value_and_grad(f)(x, scale=2.0)": f"tuple[{T}, Any]",
     "gn.hessian(f)": f"def (a: {T}, scale: float =) -> Any",
+    "gn.vmap(f)": f"def (a: {T}, scale: float =) -> {T}",
+    "gn.vmap(f, in_axes=(0, None))(x, 2.0)": T,
     "gn.vjp(f, x)": f"tuple[{T}, def (Any) -> tuple[Any, ...]]",
     "gn.jvp(f, (x,), (x,))": f"tuple[{T}, {T}]",
     "gn.gradients(f(w), w)": T,

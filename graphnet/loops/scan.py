@@ -16,9 +16,12 @@ from graphnet.functions import function
 from graphnet.graph import Trace
 from graphnet.loops.body import Body, interned, spec
 from graphnet.loops.derived import backward, kept
+from graphnet.loops.each import wide
 from graphnet.loops.running import loop_of
 from graphnet.mode import mode, state
 from graphnet.node import Parameter, Tensor, constant, symbolic, tick
+from graphnet.ops.joining import concatenate
+from graphnet.ops.shaping import broadcast_to, moveaxis, reshape
 from graphnet.record import Joint
 
 
@@ -64,6 +67,31 @@ def _loop_slopes(
     return slopes
 
 
+def _scan_each(batch: Sequence[bool], *inputs: Tensor, body: Body, length: int, reverse: bool) -> Tensor:
+    """One loop for all places: in its result, what each place has side by side as its own loop has it."""
+    count = next(x.shape[0] for x, own in zip(inputs, batch, strict=True) if own)
+    each = wide(body, batch, count)
+    given = list(inputs)
+    for p, (x, own) in enumerate(zip(inputs, batch, strict=True)):
+        if p < body.carries and each.carried[p] and not own:
+            given[p] = broadcast_to(x, (count, *x.shape))
+        elif own and body.carries <= p < body.carries + body.xs:
+            given[p] = moveaxis(x, 0, 1)  # (length, count, ...)
+    looped, flat = _looped(each.body, given, length, reverse)
+    blocks = looped.blocks(length)
+    stacked = range(body.carries, body.carries + body.ys)
+    blocks = [*blocks[: stacked.stop], *blocks[len(blocks) - body.sums :]] if body.sums else blocks[: stacked.stop]
+    pieces = []
+    for p, (block, own) in enumerate(zip(blocks, each.outputs, strict=True)):
+        y = parts.part(flat, block)
+        if own and p in stacked:
+            y = moveaxis(y, 1, 0)
+        if not own:
+            y = broadcast_to(y, (count, *y.shape))
+        pieces.append(reshape(y, (count, y.size // count)))
+    return pieces[0] if len(pieces) == 1 else concatenate(pieces, axis=1)
+
+
 def _scan_into(out: np.ndarray, *arrays: np.ndarray, body: Body, length: int, reverse: bool) -> None:
     loop_of(body).into(out, arrays, length, reverse)
 
@@ -72,6 +100,7 @@ def _scan_into(out: np.ndarray, *arrays: np.ndarray, body: Body, length: int, re
     lambda *inputs, body, length, reverse: spec(body, length).shape,
     dtype=lambda *inputs, body, length, reverse: body.dtype,
     vjp=Joint(_loop_slopes),
+    batch=_scan_each,
     name="scan",
     onnx="Scan",
     into=_scan_into,
@@ -87,7 +116,10 @@ def _scan(*inputs: Any, body: Any, length: Any, reverse: Any) -> Any:
 
 def _looped(body: Body, inputs: Sequence[Any], length: int, reverse: bool) -> tuple[Body, Any]:
     """The flat result of a loop, and its body: one that keeps what gradients need, where they may be asked for."""
-    if state.mode.recording and not state.mode.raw:
+    trace = state.mode.trace
+    # For rows, the loop that runs is another one: only who differentiates inside of their function needs this one's.
+    alone = trace is not None and trace.rows is not None and state.mode.within is trace.rows.within
+    if state.mode.recording and not (state.mode.raw or alone):
         wanted = tuple(p for p, t in enumerate(inputs) if isinstance(t, Tensor) and t.requires_grad)
         if wanted:
             body = kept(body, wanted)

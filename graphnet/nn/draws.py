@@ -34,16 +34,30 @@ class Calls(Draws):
         """The key of a call of `layer`, which may use `each` keys from there on.
 
         In a training step it is the count of steps beside the seed; a second call in the same step has a seed of its
-        own. Elsewhere each call counts.
+        own. Elsewhere each call counts. In a `gn.vmap` it is a call for each row.
         """
+        rows, number = _rows(state.mode.trace)
         if phase.iteration is not None:
-            seed = (seed + phase.draw(layer) * APART) % KEYS
-            return phase.iteration * each + seed if each != 1 else phase.iteration + seed
+            first = phase.draw(layer, rows)
+            own: Any = [(seed + n * APART) % KEYS for n in range(first, first + rows)]
+            own = own[0] if number is None else gn.tensor(np.array(own, np.int64))[number]
+            return phase.iteration * each + own if each != 1 else phase.iteration + own
         # Of a loop each step draws the same numbers: the loop is one call.
         with mode(trace=outside(state.mode.trace)):
             key: gn.Tensor = self.count * each + seed
-            self.count.assign(self.count + 1)
-        return key
+            self.count.assign(self.count + rows)
+        return key if number is None else key + number * each
+
+
+def _rows(trace: Any) -> tuple[int, Any]:
+    """How many rows the function that is traced runs for, and the number of its own; 1 and None outside of `vmap`."""
+    count, number = 1, None
+    while trace is not None and trace.loop:
+        if trace.rows is not None:
+            number = trace.rows.number if number is None else trace.rows.number * count + number
+            count *= trace.rows.count
+        trace = trace.outer
+    return count, number
 
 
 def outside(trace: Any) -> Any:

@@ -37,10 +37,10 @@ class Phase(threading.local):
     def __init__(self) -> None:
         self.drawn = {}
 
-    def draw(self, layer: Any) -> int:
-        """How often `layer` has drawn in this step before."""
+    def draw(self, layer: Any, times: int = 1) -> int:
+        """How often `layer` has drawn in this step before; now it does so this many `times`."""
         count = self.drawn.get(layer, 0)
-        self.drawn[layer] = count + 1
+        self.drawn[layer] = count + times
         return count
 
 

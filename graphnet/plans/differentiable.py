@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from graphnet.apply import apply
+from graphnet.batching import over
 from graphnet.computed import computed
 from graphnet.declare import op
 from graphnet.derivatives import _gradients
@@ -49,6 +50,7 @@ class Differentiable:
     def _forget(self) -> None:
         self._backward: dict[tuple[int, ...], tuple[Differentiable | None, list[int]]] = {}
         self._keeping: dict[tuple[int, ...], Keeping] = {}
+        self._each: dict[tuple[tuple[bool, ...], int], Differentiable] = {}
         self._plan: Any = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -119,6 +121,19 @@ class Differentiable:
             self._keeping.setdefault(wanted, Keeping(plan, back, [p for p, _ in found]))
         return self._keeping[wanted]
 
+    def each(self, batch: tuple[bool, ...], count: int) -> Differentiable:
+        """The function for `count` places at once, of inputs that have one value for each where `batch` says so."""
+        key = batch, count
+        if key not in self._each:
+            inputs = [
+                symbolic((count, *t.shape) if wide else t.shape, t.dtype, t.name)
+                for t, wide in zip(self.graph.inputs, batch, strict=True)
+            ]
+            with _aside():
+                y = over(lambda ones: [self.graph.inlined(*ones)], batch, inputs)
+            self._each.setdefault(key, Differentiable(inputs, y, self.make))
+        return self._each[key]
+
     def _slopes(self, wanted: tuple[int, ...]) -> tuple[Tensor, list[tuple[int, Tensor]]]:
         """A gradient of the result, and what it makes of the inputs at `wanted`, where it reaches them."""
         (y,), inputs = self.graph.outputs, self.graph.inputs
@@ -188,10 +203,18 @@ def _slopes(places: Sequence[int], g: Any, y: Any, *inputs: Any, function: Diffe
     return [slopes.get(p) for p in places]
 
 
+def _called_each(batch: Sequence[bool], *inputs: Tensor, function: Differentiable, kept: Any) -> Any:
+    own = len(function.graph.inputs)
+    count = next(x.shape[0] for x, wide in zip(inputs, batch, strict=True) if wide)
+    # What a run kept for its gradient is computed once more, if there is to be one.
+    return apply(_called.op, inputs[:own], {"function": function.each(tuple(batch[:own]), count), "kept": None})
+
+
 @op(
     lambda *inputs, function, kept: function.spec.shape,
     dtype=lambda *inputs, function, kept: function.spec.dtype,
     vjp=Joint(_slopes),
+    batch=_called_each,
     name="compiled",
     hidden=True,
     may_raise=lambda *inputs, function, kept: function.can_fail,
