@@ -21,6 +21,7 @@ from graphnet.graph import Graph
 from graphnet.mode import caller_site, mode, state
 from graphnet.node import Spec, Tensor, constant, symbolic, tick
 from graphnet.ops.index import GETITEM
+from graphnet.ops.shaping import broadcast_to
 from graphnet.parts import Packing
 from graphnet.plans.rewrite import rooted
 from graphnet.record import Joint
@@ -207,6 +208,9 @@ def _called_each(batch: Sequence[bool], *inputs: Tensor, function: Differentiabl
     own = len(function.graph.inputs)
     count = next(x.shape[0] for x, wide in zip(inputs, batch, strict=True) if wide)
     # What a run kept for its gradient is computed once more, if there is to be one.
+    if not any(batch[:own]):
+        y = apply(_called.op, inputs[:own], {"function": function, "kept": None})
+        return broadcast_to(y, (count, *y.shape))
     return apply(_called.op, inputs[:own], {"function": function.each(tuple(batch[:own]), count), "kept": None})
 
 
