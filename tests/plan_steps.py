@@ -9,6 +9,7 @@ from typing import Any
 
 import graphnet as gn
 from graphnet.node import toposort
+from graphnet.ops.sigmoids import tanh_slope
 from graphnet.plans.kernels.pointwise import fusible
 from graphnet.plans.kernels.products import product
 from graphnet.plans.order.schedule import members
@@ -28,7 +29,7 @@ def column(t: gn.Tensor) -> gn.Tensor:
 def written(text: str) -> tuple[dict[str, gn.Tensor], dict[str, gn.Tensor], str]:
     """The nodes by name, the inputs by name, and what is said of them, of a text: `x(3, 4): a = exp(x) -> ...`.
 
-    Functions are those of graphnet, and `column`.
+    Functions are those of graphnet, `column` and `tanh_slope`.
     """
     graph, _, said = text.partition(" -> ")
     heads, _, lines = graph.partition(": ")
@@ -36,7 +37,8 @@ def written(text: str) -> tuple[dict[str, gn.Tensor], dict[str, gn.Tensor], str]
         name: gn.input(ast.literal_eval(shape), name=name) for name, shape in re.findall(r"(\w)(\([^)]*\))", heads)
     }
     scope: dict[str, Any] = {**given}
-    exec(lines, {**{name: getattr(gn, name) for name in gn.__all__}, "column": column}, scope)
+    functions = {name: getattr(gn, name) for name in gn.__all__}
+    exec(lines, {**functions, "column": column, "tanh_slope": tanh_slope}, scope)
     return {name: t for name, t in scope.items() if name not in given}, given, said
 
 

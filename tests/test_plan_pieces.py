@@ -7,14 +7,11 @@ import logging
 import numpy as np
 import pytest
 from backends import NEEDS_LLVM, each_backend
-from hypothesis import given
-from hypothesis import strategies as st
 
 import graphnet as gn
 from graphnet.plans import blas, takeover
 from graphnet.plans.code import compiler
 from graphnet.plans.kernels import gemv
-from graphnet.plans.order.arena import LINE, Life, arranged
 
 # One element of each row.
 
@@ -354,27 +351,6 @@ def test_compilations_are_counted_and_logged_and_the_oldest_plans_go(caplog):
     assert f.compilations == 3
     f(gn.ones(2))
     assert f.compilations == 4
-
-
-# Where buffers lie.
-
-
-@given(st.lists(st.tuples(st.integers(0, 1000), st.integers(0, 12), st.integers(0, 6)), max_size=30))
-def test_buffers_that_are_needed_at_the_same_time_lie_apart(drawn):
-    lives = [Life(n, size, first, first + more) for n, (size, first, more) in enumerate(drawn)]
-    arena = arranged(lives)
-    whole = {b.key: -(-max(b.nbytes, 1) // LINE) * LINE for b in lives}
-    for b in lives:
-        start = arena.offset[b.key]
-        assert start % LINE == 0 and start >= 0 and start + whole[b.key] <= arena.total
-        for c in lives[: b.key]:
-            if b.first <= c.last and c.first <= b.last:
-                other = arena.offset[c.key]
-                assert start + whole[b.key] <= other or other + whole[c.key] <= start
-    held = [sum(whole[b.key] for b in lives if b.first <= at <= b.last) for at in range(20)]
-    assert arena.peak == max(held) and (not lives or held[arena.peak_step] == arena.peak)
-    assert arena.peak <= arena.total <= sum(whole.values())
-    assert arena.unshared == sum(b.nbytes for b in lives)
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.05])
