@@ -33,11 +33,12 @@ def _fit(g: Any, shape: tuple[int, ...], dtype: np.dtype) -> Any:
         extra = g.ndim - len(shape)
         if extra > 0:
             g = g.sum(axis=tuple(range(extra)))
-        axes = tuple(i for i, n in enumerate(shape) if n == 1 and g.shape[i - len(shape)] != 1) if g.ndim else ()
-        if axes and g.ndim == len(shape):
+        # A rule may leave out axes: then those of the gradient are the last ones of the value.
+        axes = tuple(a for a, n in enumerate(shape[len(shape) - g.ndim :]) if n == 1 and g.shape[a] != 1)
+        if axes:
             g = g.sum(axis=axes, keepdims=True)
         if g.shape != shape:
-            g = np.broadcast_to(g, shape) if g.__class__ is ndarray else shaping.broadcast_to(g, shape)
+            g = shaping.broadcast_to(g, shape)
     if g.dtype != dtype:
         if g.dtype.kind == "c" and dtype.kind != "c":
             # Of what flows through complex numbers to a real one, the real part is its gradient.
@@ -96,13 +97,16 @@ def _needs(node: Tensor, t: Parameter, reached: set[Tensor], g: Any, y: Any, inp
     arrays = [v._value if isinstance(v, Tensor) else v for v in (g, y, *inputs)]
     if any(v.__class__ is Spec for v in arrays):
         return True
-    other = [np.full_like(v, np.nan) if i is t else v for i, v in zip(node._inputs, arrays[2:], strict=True)]
     with mode(raw=True, recording=False, debug=None, trace=None, of=None), np.errstate(all="ignore"):
         for i, rule in zip(node._inputs, rules, strict=True):
             if i in reached and rule is not None:
-                now, then = (rule(*arrays[:2], *values, **node.attrs) for values in (arrays[2:], other))
-                if not np.array_equal(now, then, equal_nan=True):
-                    return True
+                now = rule(*arrays, **node.attrs)
+                # A comparison with NaN may answer as that with the value of now.
+                for number in (np.nan, np.inf, -np.inf, 0.0):
+                    pairs = zip(node._inputs, arrays[2:], strict=True)
+                    other = [np.full_like(v, number) if i is t else v for i, v in pairs]
+                    if not np.array_equal(now, rule(*arrays[:2], *other, **node.attrs), equal_nan=True):
+                        return True
     return False
 
 
