@@ -92,15 +92,10 @@ _REDUCTIONS: dict[str, Function] = {
 _ufunc_table: dict[str, Function] = {}
 
 
-def _heaviside(x: Any, at_zero: Any) -> Tensor:
-    step = ops.where(ops.greater(x, 0), 1.0, ops.where(ops.equal(x, 0), at_zero, 0.0))
-    x = as_tensor(x)
-    step = ops.where(ops.isnan(x), x, step) if x.dtype.kind == "f" else step
-    return ops.astype(step, np.result_type(x.dtype, at_zero.dtype if isinstance(at_zero, Tensor) else at_zero, 0.0))
-
-
 def _ufuncs() -> dict[str, Function]:
     if not _ufunc_table:
+        from graphnet.ops.numpy_numbers import heaviside
+
         for op in OPS.values():
             if op.builtin and op.function is not None and isinstance(getattr(np, op.name, None), np.ufunc):
                 _ufunc_table[op.name] = op.function
@@ -109,7 +104,7 @@ def _ufuncs() -> dict[str, Function]:
             divmod=lambda a, b: (ops.floor_divide(a, b), ops.remainder(a, b)),
             fabs=ops.absolute,
             float_power=lambda a, b: ops.power(ops.astype(as_tensor(a), np.float64), b),
-            heaviside=_heaviside,
+            heaviside=heaviside,
             signbit=lambda x: ops.less(ops.copysign(1.0, x), 0),
             # SciPy's names.
             erf=ops.erf,
@@ -228,7 +223,7 @@ _function_table: dict[Any, Function] = {}
 
 def _functions() -> dict[Any, Function]:
     if not _function_table:
-        from graphnet.numpy_functions import FUNCTIONS, VALUES
+        from graphnet.ops.numpy_functions import FUNCTIONS, VALUES
 
         for name in _SAME_NAME.split():
             _function_table[getattr(np, name)] = getattr(ops, name)

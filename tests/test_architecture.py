@@ -37,7 +37,7 @@ ORDER = """
     computed escape extras files forks functions named optional version datasets
     shapes record mode node typed apply dispatch cuts checked declare ops
     batching foreign containers arguments sweep results derivatives parts replay carried custom recompute check watch
-    numpy_functions protocols stepwise graph rowwise plans loops viz methods graph_methods
+    protocols stepwise graph rowwise plans loops viz methods graph_methods
     nn __main__
 """.split()
 
@@ -204,9 +204,10 @@ _TABLES = {
     "protocols.py": 7,
     "nn/callbacks/watcher.py": 1,
     "nn/history.py": 1,
-    "plans/nest/interpret.py": 1,
-    "plans/nest/llvm.py": 3,
-    "plans/nest/values.py": 3,
+    "plans/nest/functions.py": 1,
+    "plans/nest/lowering.py": 3,
+    "plans/nest/meanings.py": 1,
+    "plans/nest/values.py": 2,
     "plans/scalar/functions.py": 1,
 }
 

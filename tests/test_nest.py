@@ -14,12 +14,14 @@ import pytest
 from nest_kernels import compiled, outputs, same
 
 from graphnet.plans.code import compiler
-from graphnet.plans.nest import interpret, values
+from graphnet.plans.nest import functions, interpret, values
+from graphnet.plans.nest.functions import any_order, exactly, fma, largest, multiply_add, smallest
 from graphnet.plans.nest.language import Kernel, Table, function
 from graphnet.plans.nest.listing import listing
-from graphnet.plans.nest.llvm import Module, literal
+from graphnet.plans.nest.llvm import Module
+from graphnet.plans.nest.llvm_types import literal
 from graphnet.plans.nest.memory import NotWritten, OutOfBounds, blank
-from graphnet.plans.nest.values import Unsupported, any_order, exactly, fma, largest, multiply_add, smallest, where
+from graphnet.plans.nest.values import Unsupported, where
 
 needs_llvm = pytest.mark.skipif(not compiler.available(), reason="LLVM comes with llvmlite, the `fast` extra")
 
@@ -87,7 +89,7 @@ def test_quotients_of_integers_are_cut_off(dtype):
     a, b = a[fine], b[fine]
     signs = np.where((a < 0) == (b < 0), 1, -1)
     want = np.array([int(s) * (abs(int(x)) // abs(int(y))) for x, y, s in zip(a, b, signs, strict=True)], dtype)
-    same(elementwise(values.quotient, a, b), want)
+    same(elementwise(functions.quotient, a, b), want)
 
 
 @pytest.mark.parametrize("width", [1, 2])
@@ -122,7 +124,7 @@ def test_sums_and_products_of_booleans_are_or_and_and():
 def test_functions_of_the_processor(dtype, width):
     x = np.abs(numbers(dtype))[:16]
     for name in ("sqrt", "floor", "ceil", "trunc", "rint"):
-        same(elementwise(getattr(values, name), x, width=width), getattr(np, name)(x))
+        same(elementwise(getattr(functions, name), x, width=width), getattr(np, name)(x))
     x = numbers(dtype)[:16]
     same(elementwise(abs, x, width=width), abs(x))
     same(elementwise(operator.neg, x, width=width), -x)
@@ -134,7 +136,7 @@ def test_functions_of_integers(dtype):
     same(elementwise(abs, x), np.abs(x))
     same(elementwise(operator.neg, x), np.negative(x))
     for name in ("floor", "ceil", "trunc", "rint"):
-        same(elementwise(getattr(values, name), x), x)
+        same(elementwise(getattr(functions, name), x), x)
 
 
 @pytest.mark.parametrize("width", [1, 4])
@@ -562,7 +564,7 @@ def test_what_has_no_value():
         return one(write, x.copy())
 
     bad = {
-        "divided": lambda k, p: values.quotient(p[1], p[0]),
+        "divided": lambda k, p: functions.quotient(p[1], p[0]),
         "shifted by 40": lambda k, p: p[0].cast("int32") << p[1].cast("int32"),
         "an index of": lambda k, p: k.index(p[2]) + k.index(p[2]),
         "index -1 divided": lambda k, p: (k.index(p[0]) - 1) // 2,
@@ -744,12 +746,12 @@ def step(pool, op, a, b, c, dtype):
             return a.view({4: "int32", 8: "int64"}[a.dtype.itemsize] if a.dtype.kind == "f" else "float32")
         if op == "cast":
             if a.dtype.kind == "f" and np.dtype(dtype).kind in "iu":
-                a = where(abs(a) < 100, values.floor(abs(a)), 0)
+                a = where(abs(a) < 100, functions.floor(abs(a)), 0)
             return a.cast(dtype)
         if op in ("neg", "abs"):
             return -a if op == "neg" else abs(a)
         if op == "sqrt":
-            return values.sqrt(abs(a))
+            return functions.sqrt(abs(a))
         if op in ("max", "min"):
             return (largest if op == "max" else smallest)(a, b)
         if op == "lt":

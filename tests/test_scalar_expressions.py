@@ -14,7 +14,8 @@ from scalar_kernels import DTYPES, arguments, assembly, interpreted, is_vectoris
 
 from graphnet.plans.code import compiler
 from graphnet.plans.nest.language import Kernel
-from graphnet.plans.nest.llvm import Module, kind, literal, memory
+from graphnet.plans.nest.llvm import Module
+from graphnet.plans.nest.llvm_types import kind, literal, memory
 from graphnet.plans.nest.values import Unsupported
 from graphnet.plans.scalar.expression import expression
 from graphnet.record import OPS

@@ -14,6 +14,7 @@ import numpy as np
 
 from graphnet import ops
 from graphnet.node import Tensor, as_array, constant, known
+from graphnet.ops import numpy_functions
 from graphnet.ops.products import trace as trace
 
 __all__ = [
@@ -147,34 +148,22 @@ def empty_like(x: Any, dtype: Any = None) -> Tensor:
 
 def append(x1: Any, x2: Any, axis: int | None = None) -> Tensor:
     """`x2` behind `x1` along `axis`, or both flat."""
-    a, b = convert_to_tensor(x1), convert_to_tensor(x2)
-    if axis is None:
-        return ops.concatenate([ops.ravel(a), ops.ravel(b)])
-    return ops.concatenate([a, b], axis=axis)
-
-
-def _at_least(t: Tensor, rank: int) -> Tensor:
-    if t.ndim == 0:
-        return ops.reshape(t, (1,) * rank)
-    if t.ndim == 1 and rank > 1:
-        t = ops.expand_dims(t, 0)
-    return ops.expand_dims(t, -1) if t.ndim == 2 and rank == 3 else t
+    return numpy_functions.append(convert_to_tensor(x1), convert_to_tensor(x2), axis)
 
 
 def hstack(xs: Any) -> Tensor:
     """Joined along the second axis, vectors along the first."""
-    parts = [_at_least(convert_to_tensor(x), 1) for x in xs]
-    return ops.concatenate(parts, axis=0 if parts[0].ndim == 1 else 1)
+    return numpy_functions.hstack(map(convert_to_tensor, xs))
 
 
 def vstack(xs: Any) -> Tensor:
     """Joined along the first axis, vectors as rows."""
-    return ops.concatenate([_at_least(convert_to_tensor(x), 2) for x in xs], axis=0)
+    return numpy_functions.vstack(map(convert_to_tensor, xs))
 
 
 def dstack(xs: Any) -> Tensor:
     """Joined along the third axis."""
-    return ops.concatenate([_at_least(convert_to_tensor(x), 3) for x in xs], axis=2)
+    return numpy_functions.dstack(map(convert_to_tensor, xs))
 
 
 def hsplit(x: Any, indices_or_sections: Any) -> list[Tensor]:
@@ -213,20 +202,12 @@ def flipud(x: Any) -> Tensor:
 
 def rot90(x: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Tensor:
     """Turned `k` times by 90 degrees, from the first of `axes` to the second."""
-    t, k = convert_to_tensor(x), k % 4
-    if k in (2, 3):
-        t = ops.flip(ops.flip(t, axis=axes[0]), axis=axes[1])
-    return ops.flip(ops.swapaxes(t, *axes), axis=axes[0]) if k % 2 else t
+    return numpy_functions.rot90(convert_to_tensor(x), k, axes)
 
 
 def select(condlist: Any, choicelist: Any, default: Any = 0) -> Tensor:
     """From the first of `choicelist` whose condition is true, element by element, else `default`."""
-    if len(condlist) != len(choicelist):
-        raise ValueError(f"select: {len(condlist)} conditions for {len(choicelist)} choices")
-    found: Any = default
-    for condition, choice in reversed(list(zip(condlist, choicelist, strict=True))):
-        found = ops.where(convert_to_tensor(condition), convert_to_tensor(choice), found)
-    return convert_to_tensor(found)
+    return numpy_functions.select([*map(convert_to_tensor, condlist)], [*map(convert_to_tensor, choicelist)], default)
 
 
 def top_k(x: Any, k: int, sorted: bool = True) -> tuple[Tensor, Tensor]:

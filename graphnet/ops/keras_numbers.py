@@ -9,7 +9,7 @@ import numpy as np
 
 from graphnet import ops
 from graphnet.node import Tensor, constant
-from graphnet.ops.angles import arctan2
+from graphnet.ops import numpy_functions, numpy_numbers
 from graphnet.ops.keras_names import cast, convert_to_tensor
 
 __all__ = [
@@ -59,12 +59,10 @@ def normalize(x: Any, axis: int = -1, order: float = 2, epsilon: float | None = 
     >>> normalize([[3.0, 4.0]])
     Tensor([[0.6, 0.8]], dtype=float32)
     """
-    from graphnet.ops.products import norm
-
     t = convert_to_tensor(x)
     t = t if t.dtype.kind == "f" else cast(t, "float32")
     least = 1e-7 if epsilon is None else epsilon
-    length = norm(t, ord=None if order == 2 else order, axis=axis, keepdims=True)
+    length = ops.norm(t, ord=None if order == 2 else order, axis=axis, keepdims=True)
     none = ops.less(length, least)
     return ops.where(none, ops.stop_gradient(t) / least, t / ops.where(none, 1.0, length))
 
@@ -131,25 +129,18 @@ def allclose(x1: Any, x2: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan
 
 def nan_to_num(x: Any, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Tensor:
     """`x` with numbers in place of NaN and infinities: the dtype's largest and smallest unless given."""
-    t = convert_to_tensor(x)
-    if t.dtype.kind != "f":
-        return t
-    limits = np.finfo(t.dtype)
-    t = ops.where(ops.isnan(t), nan, t)
-    t = ops.where(ops.equal(t, np.inf), float(limits.max) if posinf is None else posinf, t)
-    return ops.where(ops.equal(t, -np.inf), float(limits.min) if neginf is None else neginf, t)
+    return numpy_numbers.nan_to_num(convert_to_tensor(x), nan=nan, posinf=posinf, neginf=neginf)
 
 
 def heaviside(x1: Any, x2: Any) -> Tensor:
     """0 below 0, 1 above, and `x2` at 0."""
     x, at_zero = convert_to_tensor(x1), convert_to_tensor(x2)
-    return ops.where(ops.less(x, 0), 0.0, ops.where(ops.equal(x, 0), at_zero, 1.0)).astype(np.result_type(x, at_zero))
+    return numpy_numbers.heaviside(x, at_zero).astype(np.result_type(x, at_zero))
 
 
 def signbit(x: Any) -> Tensor:
     """Where `x` is below 0, or -0."""
-    t = convert_to_tensor(x)
-    return ops.greater(arctan2(ops.zeros_like(t), t), 1)
+    return ops.less(ops.copysign(1.0, convert_to_tensor(x)), 0)
 
 
 def count_nonzero(x: Any, axis: Any = None) -> Tensor:
@@ -177,31 +168,27 @@ def moments(x: Any, axes: Any, keepdims: bool = False, synchronized: bool = Fals
     return ops.mean(t, axis=axes, keepdims=keepdims), ops.var(t, axis=axes, keepdims=keepdims)
 
 
-def _nan(f: Callable[..., Tensor], neutral: float) -> Callable[..., Tensor]:
+def _nan(f: Callable[..., Tensor]) -> Callable[..., Tensor]:
     def reduced(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
-        t = convert_to_tensor(x)
-        return f(ops.where(ops.isnan(t), neutral, t), axis=axis, keepdims=keepdims)
+        return f(convert_to_tensor(x), axis, keepdims)
 
     return reduced
 
 
-nansum = _nan(ops.sum, 0.0)
-nanprod = _nan(ops.prod, 1.0)
-nanmax = _nan(ops.max, -np.inf)
-nanmin = _nan(ops.min, np.inf)
+nansum = _nan(numpy_numbers.without_nan(ops.sum, 0.0))
+nanprod = _nan(numpy_numbers.without_nan(ops.prod, 1.0))
+nanmax = _nan(numpy_numbers.nan_extreme(ops.max, -np.inf))
+nanmin = _nan(numpy_numbers.nan_extreme(ops.min, np.inf))
 
 
 def nanmean(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     """The mean of what is not NaN."""
-    t = convert_to_tensor(x)
-    count = ops.sum(cast(ops.logical_not(ops.isnan(t)), t.dtype), axis=axis, keepdims=keepdims)
-    return nansum(t, axis, keepdims) / count
+    return numpy_numbers.nanmean(convert_to_tensor(x), axis, keepdims)
 
 
 def nanvar(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     """The variance of what is not NaN."""
-    t = convert_to_tensor(x)
-    return nanmean(ops.square(t - nanmean(t, axis, keepdims=True)), axis, keepdims)
+    return numpy_numbers.nanvar(convert_to_tensor(x), axis, keepdims=keepdims)
 
 
 def nanstd(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
@@ -211,20 +198,12 @@ def nanstd(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
 
 def diff(a: Any, n: int = 1, axis: int = -1) -> Tensor:
     """Each element less the one before, `n` times over."""
-    t = ops.moveaxis(convert_to_tensor(a), axis, -1)
-    for _ in range(n):
-        t = ops.not_equal(t[..., 1:], t[..., :-1]) if t.dtype.kind == "b" else t[..., 1:] - t[..., :-1]
-    return ops.moveaxis(t, -1, axis)
+    return numpy_numbers.diff(convert_to_tensor(a), n, axis)
 
 
 def trapezoid(y: Any, x: Any = None, dx: float = 1.0, axis: int = -1) -> Tensor:
     """The integral of `y` along `axis` by the rule of trapezoids."""
-    t = ops.moveaxis(convert_to_tensor(y), axis, -1)
-    step: Any = dx
-    if x is not None:
-        places = convert_to_tensor(x)
-        step = diff(places if places.ndim == 1 else ops.moveaxis(places, axis, -1))
-    return ops.sum((t[..., 1:] + t[..., :-1]) * step, axis=-1) / 2
+    return numpy_numbers.trapezoid(convert_to_tensor(y), None if x is None else convert_to_tensor(x), dx, axis)
 
 
 def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = "float32") -> Tensor:
@@ -234,23 +213,12 @@ def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = "float32") -> Ten
 
 def kron(x1: Any, x2: Any) -> Tensor:
     """The Kronecker product: every element of `x1` times all of `x2`."""
-    a, b = convert_to_tensor(x1), convert_to_tensor(x2)
-    rank = max(a.ndim, b.ndim)
-    a, b = (ops.reshape(t, (1,) * (rank - t.ndim) + t.shape) for t in (a, b))
-    wide = ops.reshape(a, [n for m in a.shape for n in (m, 1)]) * ops.reshape(b, [n for m in b.shape for n in (1, m)])
-    return ops.reshape(wide, tuple(m * n for m, n in zip(a.shape, b.shape, strict=True)))
+    return numpy_numbers.kron(convert_to_tensor(x1), convert_to_tensor(x2))
 
 
 def meshgrid(*x: Any, indexing: str = "xy") -> list[Tensor]:
     """Coordinates of a grid, an array for each axis, from those along the axes."""
-    if indexing not in ("xy", "ij"):
-        raise ValueError(f"meshgrid: indexing is 'xy' or 'ij'; received {indexing!r}")
-    ts = [ops.ravel(convert_to_tensor(t)) for t in x]
-    sizes = [t.shape[0] for t in ts]
-    made = [
-        ops.broadcast_to(ops.reshape(t, [-1 if m == n else 1 for m in range(len(ts))]), sizes) for n, t in enumerate(ts)
-    ]
-    return [ops.swapaxes(t, 0, 1) for t in made] if indexing == "xy" and len(ts) > 1 else made
+    return list(numpy_functions.meshgrid(*map(convert_to_tensor, x), indexing=indexing))
 
 
 def logspace(
@@ -267,9 +235,7 @@ def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype
 
 def hard_swish(x: Any) -> Tensor:
     """`x * relu6(x + 3) / 6`."""
-    from graphnet.ops.activation import hard_silu
-
-    return hard_silu(convert_to_tensor(x))
+    return ops.hard_silu(convert_to_tensor(x))
 
 
 def median(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
@@ -279,36 +245,15 @@ def median(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
 
 def quantile(x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False) -> Tensor:
     """The number below which a fraction `q` of the elements lies, between two elements in a line."""
-    if method != "linear":
-        raise ValueError(f"quantile: method is 'linear'; received {method!r}")
     t = convert_to_tensor(x)
-    t = t if t.dtype.kind == "f" else cast(t, "float32")
-    fractions = np.asarray(q, np.float64)
-    if ((fractions < 0) | (fractions > 1)).any():
-        raise ValueError(f"quantile: q is from 0 to 1; received {q!r}")
-    axes = tuple(range(t.ndim)) if axis is None else axis if isinstance(axis, (tuple, list)) else (axis,)
-    axes = tuple(a % t.ndim for a in axes)
-    rest = tuple(a for a in range(t.ndim) if a not in axes)
-    flat = ops.reshape(ops.transpose(t, rest + axes), (*[t.shape[a] for a in rest], -1))
-    in_order = ops.sort(flat, axis=-1)
-    place = fractions * (in_order.shape[-1] - 1)
-    low = np.floor(place).astype(int)
-    high, share = np.ceil(place).astype(int), (place - low).astype(t.dtype)
-    found = in_order[..., low] * (1 - share) + in_order[..., high] * share
-    if fractions.ndim:
-        found = ops.moveaxis(found, -1, 0)
-    if keepdims:
-        found = ops.reshape(found, (*fractions.shape, *(1 if a in axes else n for a, n in enumerate(t.shape))))
-    return found
+    return numpy_numbers.quantile(
+        t if t.dtype.kind == "f" else cast(t, "float32"), q, axis, method=method, keepdims=keepdims
+    )
 
 
 def cross(x1: Any, x2: Any, axis: int = -1) -> Tensor:
     """The cross product of vectors of three numbers along `axis`."""
-    a, b = (ops.moveaxis(convert_to_tensor(x), axis, -1) for x in (x1, x2))
-    if a.shape[-1] != 3 or b.shape[-1] != 3:
-        raise ValueError(f"cross: vectors have 3 numbers; received {a.shape[-1]} and {b.shape[-1]}")
-    parts = [a[..., i] * b[..., j] - a[..., j] * b[..., i] for i, j in ((1, 2), (2, 0), (0, 1))]
-    return ops.moveaxis(ops.stack(parts, axis=-1), -1, axis)
+    return numpy_numbers.cross(convert_to_tensor(x1), convert_to_tensor(x2), axis=axis)
 
 
 def vander(x: Any, N: int | None = None, increasing: bool = False) -> Tensor:

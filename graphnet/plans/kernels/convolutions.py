@@ -23,8 +23,9 @@ from graphnet.node import Tensor, made_by
 from graphnet.ops import convolution
 from graphnet.ops.planned import CONV_ADD
 from graphnet.plans.kernels.tiles import WIDE, Count, add_products, blocks, numbered, parts, sums
+from graphnet.plans.nest.functions import exactly
 from graphnet.plans.nest.language import Kernel
-from graphnet.plans.nest.values import Pointer, exactly
+from graphnet.plans.nest.values import Pointer
 from graphnet.plans.order.views import row_major
 
 #: windows in a tile: with two registers of channels each, twelve sums, which leaves registers for what is multiplied

@@ -11,8 +11,9 @@ import numpy as np
 
 from graphnet.plans.kernels.products import Product
 from graphnet.plans.kernels.tiles import Count, parts
+from graphnet.plans.nest.functions import exactly
 from graphnet.plans.nest.language import Kernel
-from graphnet.plans.nest.values import FLOAT32, FLOAT64, Pointer, exactly
+from graphnet.plans.nest.values import FLOAT32, FLOAT64, Pointer
 
 #: elements of a matrix that is not worth several threads
 LARGEST = 1 << 20

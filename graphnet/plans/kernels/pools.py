@@ -18,8 +18,9 @@ from graphnet.node import Tensor, made_by
 from graphnet.ops.pooling import max_pool_at, window_put
 from graphnet.plans.kernels.convolutions import Samples
 from graphnet.plans.kernels.tiles import WIDE, Count, blocks, numbered
+from graphnet.plans.nest.functions import exactly
 from graphnet.plans.nest.language import Kernel
-from graphnet.plans.nest.values import UINT8, Pointer, exactly, where
+from graphnet.plans.nest.values import UINT8, Pointer, where
 from graphnet.plans.order.views import row_major
 
 OPS = (ops.max_pool, max_pool_at, window_put)

@@ -17,8 +17,9 @@ from graphnet.ops.reduce import mean
 from graphnet.plans.kernels.calls import Key
 from graphnet.plans.kernels.loops import Loops
 from graphnet.plans.kernels.refs import Ref
+from graphnet.plans.nest.functions import any_order, largest, smallest
 from graphnet.plans.nest.language import Kernel, Variable
-from graphnet.plans.nest.values import BOOL, INT64, Value, any_order, largest, smallest, where
+from graphnet.plans.nest.values import BOOL, INT64, Value, where
 from graphnet.plans.order.fusion import LONG_SUM, Group, reduced_axes
 
 _EXTREMES = (np.maximum, np.minimum)

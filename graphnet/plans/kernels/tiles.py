@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from graphnet.plans.nest.functions import multiply_add
 from graphnet.plans.nest.language import Kernel, Variable
-from graphnet.plans.nest.values import Index, Pointer, Value, multiply_add
+from graphnet.plans.nest.values import Index, Pointer, Value
 
 #: bytes of a block of numbers that the loops work on at once: two registers of 32 bytes
 WIDE = 64

@@ -31,18 +31,7 @@ from typing import Any, overload
 
 import numpy as np
 
-from graphnet.plans.nest.values import (
-    BOOL,
-    INT64,
-    Index,
-    Node,
-    Pointer,
-    Statement,
-    Unsupported,
-    Value,
-    number,
-    typed,
-)
+from graphnet.plans.nest.values import BOOL, INT64, Index, Node, Pointer, Statement, Value, number, typed
 
 #: what + - * of floats may do: a * b + c as one instruction only removes a rounding
 CONTRACT = "contract"
@@ -101,8 +90,6 @@ class Kernel:
         self.lowered: Any = None
         self.loops: Any = None
 
-    # Arguments and constants.
-
     def pointer(self, dtype: Any, label: str = "", noalias: bool = True) -> Pointer:
         """The next argument: the address of elements of `dtype`, reached through no other argument if `noalias`."""
         return self._argument(Pointer(self, "argument", typed(dtype), 1, ()).named(label), noalias)
@@ -141,8 +128,6 @@ class Kernel:
         """The address of a table of constants."""
         return Pointer(self, "table", table.array.dtype, 1, (), table).named(table.name)
 
-    # Memory of the function.
-
     def variable(self, start: Any, dtype: Any = None, width: int = 1, label: str = "") -> Variable:
         """A variable that begins as `start`: a value, or a number of `dtype`, `width` times."""
         value = start if isinstance(start, Value) and dtype is None else self.const(start, dtype, width)
@@ -156,8 +141,6 @@ class Kernel:
         made = Pointer(self, "stack", typed(dtype), 1, (), size).named(label)
         self.stacks.append(made)
         return made
-
-    # Blocks.
 
     @contextmanager
     def _inside(self, block: list[Any]) -> Iterator[None]:
@@ -231,8 +214,6 @@ class Kernel:
         """What is computed at the beginning of the kernel, before its loops: of arguments and constants only."""
         with self._inside(self.head):
             yield
-
-    # Statements.
 
     def zero(self, p: Pointer, nbytes: int | Index) -> None:
         """Fill memory with zeros."""
@@ -350,6 +331,3 @@ def function(body: Callable[..., Any] | None = None, *, promote: bool = True) ->
     if body is None:
         return lambda b: Function(b, promote)
     return Function(body, promote)
-
-
-__all__ = ["CONTRACT", "Function", "Kernel", "Table", "Unsupported", "Variable", "function"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from graphnet.plans.nest.values import ceil, floor, quotient, rint, sqrt, trunc
+from graphnet.plans.nest.functions import ceil, floor, quotient, rint, sqrt, trunc
 from graphnet.plans.scalar.angles import cos, sin
 from graphnet.plans.scalar.error import erf, erfc, gaussian
 from graphnet.plans.scalar.exponential import (

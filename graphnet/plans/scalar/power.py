@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 
+from graphnet.plans.nest.functions import floor
 from graphnet.plans.nest.language import function
-from graphnet.plans.nest.values import FLOAT32, FLOAT64, INT32, INT64, Value, floor, where
+from graphnet.plans.nest.values import FLOAT32, FLOAT64, INT32, INT64, Value, where
 from graphnet.plans.scalar.exponential import exp_tail, scaled, within
 from graphnet.plans.scalar.logarithm import parts
 from graphnet.plans.scalar.widths import LOG2E, polynomial, upper, width

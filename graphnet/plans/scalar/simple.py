@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 
+from graphnet.plans.nest.functions import quotient
 from graphnet.plans.nest.language import function
-from graphnet.plans.nest.values import BOOL, Unsupported, Value, quotient, where
+from graphnet.plans.nest.values import BOOL, Unsupported, Value, where
 
 
 @function
