@@ -13,7 +13,8 @@ import numpy as np
 from graphnet import shapes
 from graphnet.apply import apply, apply_prepared, as_tensor, failure
 from graphnet.declare import op
-from graphnet.node import Spec, Tensor, known
+from graphnet.mode import state
+from graphnet.node import Parameter, Spec, Tensor, known
 from graphnet.ops.index_axes import SLOT, whole, widened
 from graphnet.ops.joining import together
 from graphnet.ops.shaping import astype, broadcast_to, reshape
@@ -36,8 +37,10 @@ def _check_masks(parts: tuple[Any, ...], masks: dict[int, Any], shape: tuple[int
         axis += skipped if part is Ellipsis else width
 
 
-def parted(key: Any, shape: tuple[int, ...]) -> tuple[tuple[Any, ...], list[Any]]:
+def parted(key: Any, shape: tuple[int, ...], later: bool = False) -> tuple[tuple[Any, ...], list[Any]]:
     """The static part of an index into `shape`, and its integer arrays; masks become the places where they hold.
+
+    Of an index that is used `later`, when a graph runs, Parameters are inputs: they can change until then.
 
     Raises `TypeError` for what is no index, `IndexError` for a mask of another shape than the axes it stands for.
     """
@@ -56,7 +59,7 @@ def parted(key: Any, shape: tuple[int, ...]) -> tuple[tuple[Any, ...], list[Any]
         elif isinstance(part, (int, np.integer)):
             index.append(int(part))
         else:
-            if isinstance(part, Tensor) and part.is_symbolic:
+            if isinstance(part, Tensor) and (part.is_symbolic or (later and isinstance(part, Parameter))):
                 array: Any = part
             else:
                 try:
@@ -67,8 +70,9 @@ def parted(key: Any, shape: tuple[int, ...]) -> tuple[tuple[Any, ...], list[Any]
                     array = array.astype(np.int64)
             if array.dtype.kind == "b":
                 if isinstance(array, Tensor):
+                    kind = "the mask of a Parameter, in a graph," if array.__class__ is Parameter else "a symbolic mask"
                     raise TypeError(
-                        "a symbolic mask cannot be an index: the shape of the result would depend on its values; "
+                        f"{kind} cannot be an index: the shape of the result would depend on its values; "
                         "use gn.where(mask, x, other)"
                     )
                 if array.ndim == 0:
@@ -93,7 +97,8 @@ def parted(key: Any, shape: tuple[int, ...]) -> tuple[tuple[Any, ...], list[Any]
 def _parted(function: Any, x: Any, key: Any) -> tuple[tuple[Any, ...], list[Any]]:
     """`parted`, with the op and what is indexed in the errors."""
     try:
-        return parted(key, x.shape)
+        later = state.mode.trace is not None or (isinstance(x, Tensor) and x.is_symbolic)
+        return parted(key, x.shape, later)
     except Exception as error:
         raise failure(function.op, error, (x,), {}, explain=False) from None
 

@@ -80,7 +80,7 @@ def dotted(graph: Graph) -> Graph:
         (x,), (new,) = node.inputs, inputs
         if not made_by(x, ops.multiply) or users.get(x) != 1 or x in wanted or x in given:
             return None
-        a, b = new.inputs if made_by(new, ops.multiply) else (new, new)
+        a, b = new.inputs
         fits = a.shape == b.shape == x.shape and a.dtype == b.dtype == node.dtype and node.dtype.itemsize > 2
         return made(VDOT, (a, b), {}, like=node) if fits else None
 
