@@ -18,8 +18,9 @@ from graphnet.check import check_grads
 from graphnet.custom import custom_gradient
 from graphnet.declare import composite, elementwise, op, reduction
 from graphnet.derivatives import elementwise_grad, grad, gradients, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+from graphnet.leaves import Parameter, input
 from graphnet.mode import Region, no_grad, region
-from graphnet.node import Parameter, Tensor, input, toposort
+from graphnet.node import Tensor, toposort
 from graphnet.ops import *
 from graphnet.ops.creation import tensor
 from graphnet.recompute import checkpoint

@@ -12,8 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from graphnet.arrays import WEAK, Spec
+from graphnet.leaves import KINDS, Parameter
 from graphnet.mode import NO_ATTRS, PACKAGE, caller_site, prefix, state
-from graphnet.node import KINDS, WEAK, Parameter, Spec, Tensor, as_array, constant, materialised, new, tick
+from graphnet.node import Tensor, as_array, constant, materialised, new, tick
 from graphnet.record import OPS, Op
 
 ndarray = np.ndarray

@@ -18,7 +18,8 @@ import numpy as np
 
 from graphnet.containers import Structure, flatten, is_numbers
 from graphnet.escape import line
-from graphnet.node import KINDS, Parameter, Tensor, as_array
+from graphnet.leaves import KINDS, Parameter
+from graphnet.node import Tensor, as_array
 
 #: classes whose objects are known by identity: what they do does not change, but for what functions read from outside
 BY_IDENTITY: set[type] = {

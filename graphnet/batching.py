@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 
 from graphnet.apply import apply_prepared, as_tensor, described
+from graphnet.arrays import WEAK
+from graphnet.leaves import symbolic
 from graphnet.mode import mode, state
-from graphnet.node import WEAK, Tensor, symbolic, tick
+from graphnet.node import Tensor, tick
 from graphnet.ops.joining import stack
 from graphnet.ops.shaping import broadcast_to, reshape
 from graphnet.ops.window_batch import nothing

@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 
 from graphnet.apply import apply_prepared
+from graphnet.arrays import Spec
 from graphnet.batching import over
 from graphnet.containers import is_numbers
 from graphnet.declare import op
+from graphnet.leaves import symbolic
 from graphnet.mode import mode
-from graphnet.node import Spec, Tensor, constant, symbolic
+from graphnet.node import Tensor, constant
 from graphnet.ops.reduce import sum as sum_op
 from graphnet.ops.shaping import broadcast_to
 from graphnet.parts import Packing

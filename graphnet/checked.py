@@ -14,9 +14,11 @@ import numpy as np
 
 from graphnet import shapes
 from graphnet.apply import KEPT, described, failure
+from graphnet.arrays import Spec
 from graphnet.cuts import Cut, cut, depends, marked, nearby, same
+from graphnet.leaves import KINDS
 from graphnet.mode import mode, noting, prefix, state
-from graphnet.node import KINDS, Spec, Tensor, tick
+from graphnet.node import Tensor, tick
 from graphnet.record import Joint, Op, Rule
 
 ndarray = np.ndarray

@@ -19,8 +19,9 @@ from graphnet.carried import Call, attached, custom, is_array
 from graphnet.containers import Structure, flatten, is_numbers
 from graphnet.cuts import Cut, cut, depends, marked, nearby, same
 from graphnet.functions import function
+from graphnet.leaves import Parameter, symbolic
 from graphnet.mode import mode, noting, state
-from graphnet.node import Parameter, Tensor, as_array, constant, symbolic, tick
+from graphnet.node import Tensor, as_array, constant, tick
 from graphnet.ops.shaping import snapshot
 from graphnet.parts import Packing
 from graphnet.replay import Program, captured

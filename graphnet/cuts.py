@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from graphnet.apply import apply, as_tensor
+from graphnet.arrays import STAYING, Spec
 from graphnet.mode import state
-from graphnet.node import STAYING, Spec, Tensor
+from graphnet.node import Tensor
 from graphnet.record import OPS, Joint, Op, registered
 
 

@@ -22,9 +22,10 @@ import numpy as np
 
 from graphnet import checked, shapes
 from graphnet.apply import as_tensor
+from graphnet.arrays import Spec
 from graphnet.dispatch import dispatching, fast
+from graphnet.leaves import KINDS
 from graphnet.mode import region, state
-from graphnet.node import KINDS, Spec
 from graphnet.record import Op, Rule, registered
 from graphnet.typed import OpFunction, P, R
 

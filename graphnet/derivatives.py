@@ -14,12 +14,14 @@ import numpy as np
 
 from graphnet import sweep
 from graphnet.apply import apply, as_tensor, described
+from graphnet.arrays import Spec
 from graphnet.containers import Structure, flatten
 from graphnet.escape import line
 from graphnet.functions import function
+from graphnet.leaves import Parameter, variable
 from graphnet.mode import differentiating, mode, state
 from graphnet.named import made
-from graphnet.node import Parameter, Spec, Tensor, constant, variable
+from graphnet.node import Tensor, constant
 from graphnet.ops import joining, shaping
 from graphnet.ops.arithmetic import multiply
 from graphnet.ops.reduce import sum as sum_op

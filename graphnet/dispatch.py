@@ -17,8 +17,10 @@ from typing import Any
 import numpy as np
 
 from graphnet.apply import apply, failure
+from graphnet.arrays import WEAK, Spec
+from graphnet.leaves import KINDS
 from graphnet.mode import NO_ATTRS, PACKAGE, state
-from graphnet.node import KINDS, WEAK, Spec, Tensor, new, tick
+from graphnet.node import Tensor, new, tick
 from graphnet.record import Op
 
 ndarray = np.ndarray

@@ -14,12 +14,14 @@ import numpy as np
 
 from graphnet.apply import apply_prepared, as_tensor, described, holds_tensors, made, stopped
 from graphnet.arguments import Arguments, Signature
+from graphnet.arrays import Spec
 from graphnet.computed import computed
 from graphnet.containers import flatten
 from graphnet.derivatives import gradients
 from graphnet.escape import identifier, line
+from graphnet.leaves import Parameter, symbolic
 from graphnet.mode import NO_ATTRS, mode, state
-from graphnet.node import Parameter, Spec, Tensor, as_array, constant, symbolic, toposort
+from graphnet.node import Tensor, as_array, constant, toposort
 from graphnet.ops.products import trace as matrix_trace
 from graphnet.ops.shaping import astype, identity, snapshot, stop_gradient
 from graphnet.stepwise import Numbered, stepwise

@@ -10,13 +10,15 @@ import numpy as np
 
 from graphnet import ops, protocols
 from graphnet.apply import described
+from graphnet.arrays import known, leaving, settled
 from graphnet.derivatives import backward
 from graphnet.dispatch import fast
 from graphnet.escape import line
 from graphnet.foreign import Strange, strange
 from graphnet.graph import Graph
+from graphnet.leaves import Parameter
 from graphnet.mode import state
-from graphnet.node import Parameter, Tensor, known, leaving, settled, toposort
+from graphnet.node import Tensor, toposort
 from graphnet.ops import index, products
 from graphnet.protocols import booleans_only
 

@@ -1,34 +1,23 @@
 """The node: a `Tensor` holds its array if that is known, the op that made it, its inputs and its attributes.
 
-Here too: `Parameter` (the mutable leaf), `input` (the symbolic leaf) and the topological sort. No operator is defined
-here: every method that computes is added by `graphnet.methods`.
+Here too: what makes one of an array, and the topological sort. No operator is defined here: every method that computes
+is added by `graphnet.methods`.
 """
 
 from __future__ import annotations
 
 import itertools
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphnet.escape import line
-from graphnet.mode import (
-    NO_ATTRS,
-    PACKAGE,
-    Region,
-    caller_site,
-    reached_elsewhere,
-    site_line,
-    state,
-)
+from graphnet.arrays import Shape, Spec, known, leaving, native, ndarray
+from graphnet.mode import NO_ATTRS, PACKAGE, Region, site_line, state
 from graphnet.record import Op
-from graphnet.shapes import Axes, DTypeLike
 
-Shape = tuple[int, ...]
-ndarray = np.ndarray
 new = object.__new__
 tick: Callable[[], int] = itertools.count(1).__next__
 
@@ -48,28 +37,15 @@ _DEFAULTS: dict[str, Any] = {
 }
 
 
-class Spec:
-    """The shape and dtype of an array that is not known yet."""
+if TYPE_CHECKING:
+    from graphnet.declared import Operators
 
-    __slots__ = ("dtype", "shape")
-
-    def __init__(self, shape: Shape, dtype: np.dtype):
-        self.shape = shape
-        self.dtype = dtype
-
-    @property
-    def ndim(self) -> int:
-        return len(self.shape)
-
-    @property
-    def size(self) -> int:
-        total = 1
-        for n in self.shape:
-            total *= n
-        return total
+    class _Operators(Operators["Tensor"]): ...
+else:
+    _Operators = object
 
 
-class Tensor:
+class Tensor(_Operators):
     """A node of a graph: an array if it is known, and how it was made.
 
     Make one with `graphnet.tensor` (data), `graphnet.Parameter` (data that learns), `graphnet.input` (symbolic), or
@@ -106,6 +82,8 @@ class Tensor:
     )
     __array_priority__ = 1000
     __hash__ = object.__hash__
+    #: whether it is a Parameter, whose array can be replaced
+    _mutable = False
 
     _value: Any
     _inputs: tuple[Any, ...]
@@ -134,7 +112,7 @@ class Tensor:
         self.name = name
 
     def __init_subclass__(cls, **options: Any) -> None:
-        if cls.__module__ != __name__:
+        if cls.__module__ not in (__name__, "graphnet.leaves"):
             # Ops ask for the class itself, which is fast: one they don't know would lose its history without a word.
             raise TypeError(
                 f"{cls.__name__}: the classes Tensor and Parameter cannot be subclassed; "
@@ -236,195 +214,6 @@ class Tensor:
             state.mode.within.flat = True
         return constant(known(self))
 
-    if TYPE_CHECKING:
-        # What `graphnet.methods` adds, declared for type checkers.
-        def __add__(self, other: Any) -> Tensor: ...
-        def __radd__(self, other: Any) -> Tensor: ...
-        def __sub__(self, other: Any) -> Tensor: ...
-        def __rsub__(self, other: Any) -> Tensor: ...
-        def __mul__(self, other: Any) -> Tensor: ...
-        def __rmul__(self, other: Any) -> Tensor: ...
-        def __truediv__(self, other: Any) -> Tensor: ...
-        def __rtruediv__(self, other: Any) -> Tensor: ...
-        def __floordiv__(self, other: Any) -> Tensor: ...
-        def __rfloordiv__(self, other: Any) -> Tensor: ...
-        def __mod__(self, other: Any) -> Tensor: ...
-        def __rmod__(self, other: Any) -> Tensor: ...
-        def __pow__(self, other: Any) -> Tensor: ...
-        def __rpow__(self, other: Any) -> Tensor: ...
-        def __matmul__(self, other: Any) -> Tensor: ...
-        def __rmatmul__(self, other: Any) -> Tensor: ...
-        def __and__(self, other: Any) -> Tensor: ...
-        def __rand__(self, other: Any) -> Tensor: ...
-        def __or__(self, other: Any) -> Tensor: ...
-        def __ror__(self, other: Any) -> Tensor: ...
-        def __xor__(self, other: Any) -> Tensor: ...
-        def __rxor__(self, other: Any) -> Tensor: ...
-        def __lt__(self, other: Any) -> Tensor: ...
-        def __le__(self, other: Any) -> Tensor: ...
-        def __gt__(self, other: Any) -> Tensor: ...
-        def __ge__(self, other: Any) -> Tensor: ...
-        def __neg__(self) -> Tensor: ...
-        def __pos__(self) -> Tensor: ...
-        def __abs__(self) -> Tensor: ...
-        def __invert__(self) -> Tensor: ...
-        def __getitem__(self, key: Any) -> Tensor: ...
-        def __len__(self) -> int: ...
-        def __iter__(self) -> Iterator[Tensor]: ...
-        def __bool__(self) -> bool: ...
-        def __float__(self) -> float: ...
-        def __int__(self) -> int: ...
-        def __complex__(self) -> complex: ...
-        def __index__(self) -> int: ...
-        def __contains__(self, value: Any) -> bool: ...
-        def __divmod__(self, other: Any) -> tuple[Tensor, Tensor]: ...
-        def __rdivmod__(self, other: Any) -> tuple[Tensor, Tensor]: ...
-        def __round__(self, ndigits: int | None = 0) -> Tensor: ...
-        def __repr__(self) -> str: ...
-        def __str__(self) -> str: ...
-        def __format__(self, spec: str) -> str: ...
-        def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any: ...
-        def item(self) -> float | int: ...
-        def tolist(self) -> Any: ...
-        def backward(self, gradient: Any = None) -> None: ...
-        def reshape(self, *sizes: Any, **given: Any) -> Tensor: ...
-        def transpose(self, *axes: Any, **given: Any) -> Tensor: ...
-        def clip(self, min: Any = None, max: Any = None) -> Tensor: ...
-        def flatten(self) -> Tensor: ...
-        def dot(self, b: Any) -> Tensor: ...
-        def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor: ...
-        def copy(self) -> Tensor: ...
-        def draw(self, path: Any = None, **options: Any) -> Any: ...
-        def sum(self, axis: Axes = None, keepdims: bool = False) -> Tensor: ...
-        def prod(self, axis: Axes = None, keepdims: bool = False) -> Tensor: ...
-        def mean(self, axis: Axes = None, keepdims: bool = False) -> Tensor: ...
-        def var(self, axis: Axes = None, keepdims: bool = False, ddof: int = 0) -> Tensor: ...
-        def std(self, axis: Axes = None, keepdims: bool = False, ddof: int = 0) -> Tensor: ...
-        def max(self, axis: Axes = None, keepdims: bool = False) -> Tensor: ...
-        def min(self, axis: Axes = None, keepdims: bool = False) -> Tensor: ...
-        def argmax(self, axis: int | None = None, keepdims: bool = False) -> Tensor: ...
-        def argmin(self, axis: int | None = None, keepdims: bool = False) -> Tensor: ...
-        def cumsum(self, axis: int | None = None) -> Tensor: ...
-        def any(self, axis: Axes = None, keepdims: bool = False) -> Tensor: ...
-        def all(self, axis: Axes = None, keepdims: bool = False) -> Tensor: ...
-        def ravel(self) -> Tensor: ...
-        def swapaxes(self, axis1: int, axis2: int) -> Tensor: ...
-        def squeeze(self, axis: Axes = None) -> Tensor: ...
-        def astype(self, dtype: DTypeLike) -> Tensor: ...
-        def round(self, decimals: int = 0) -> Tensor: ...
-        def take(self, indices: Any, axis: int | None = None, mode: str = "raise") -> Tensor: ...
-        def repeat(self, repeats: int | Sequence[int], axis: int | None = None) -> Tensor: ...
-        def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor: ...
-        def argsort(self, axis: int = -1) -> Tensor: ...
-        def conj(self) -> Tensor: ...
-        def conjugate(self) -> Tensor: ...
-        def exp(self) -> Tensor: ...
-        def log(self) -> Tensor: ...
-        def sqrt(self) -> Tensor: ...
-        def abs(self) -> Tensor: ...
-        def sin(self) -> Tensor: ...
-        def cos(self) -> Tensor: ...
-        def tanh(self) -> Tensor: ...
-        def sigmoid(self) -> Tensor: ...
-        def relu(self) -> Tensor: ...
-        def softmax(self, axis: Axes = -1) -> Tensor: ...
-        def norm(self, ord: float | str | None = None, axis: Axes = None, keepdims: bool = False) -> Tensor: ...
-        def __eq__(self, other: Any) -> Tensor: ...  # type: ignore[override]
-        def __ne__(self, other: Any) -> Tensor: ...  # type: ignore[override]
-        @property
-        def T(self) -> Tensor: ...
-        @property
-        def real(self) -> Tensor: ...
-        @property
-        def imag(self) -> Tensor: ...
-        @property
-        def mT(self) -> Tensor: ...
-
-
-class Parameter(Tensor):
-    """A leaf that learns: its array can be replaced with `assign`, and gradients are taken with respect to it.
-
-    A gradient of a history that used the value from before an `assign` raises instead of being wrong.
-
-    `trainable=False` makes it state that only `assign` changes (a moving average, say).
-
-    >>> import graphnet as gn
-    >>> w = gn.Parameter([[1.0, 2.0]], name="w")
-    >>> w.assign([[3.0, 4.0]])
-    >>> w
-    Parameter([[3., 4.]], name='w')
-    """
-
-    __slots__ = ("_changed", "_lock")
-    #: how many there have been: who has listed those of a model need not look again while there is no new one
-    _made = 0
-    _changed: int
-    _lock: Any
-
-    def __init__(self, data: Any, dtype: Any = None, name: str | None = None, trainable: bool = True):
-        value = as_array(data, dtype, copy=True)
-        if trainable and value.dtype.kind != "f":
-            if value.dtype.kind not in "iu" or dtype is not None:
-                raise TypeError(f"a Parameter holds floating-point numbers; received {value.dtype}")
-            value = value.astype(np.float64)
-        self._value = value
-        self.requires_grad = bool(trainable)
-        self._tick = tick()
-        self._changed = 0
-        Parameter._made += 1
-        self.op = None
-        self.name = name
-
-    def assign(self, value: Any) -> None:
-        """Replace the array. The shape must be the same; the dtype is kept.
-
-        Inside a trace a symbolic `value` becomes an update of the traced graph, carried out at each call.
-        """
-        current = state.mode.trace
-        if isinstance(value, Tensor):
-            if value.shape != self.shape:
-                raise ValueError(self._mismatch(value.shape))
-            if current is not None:
-                current.assign(self, value)
-                return
-            array = known(value)
-        else:
-            array = np.asarray(value)
-            if array.shape != self.shape:
-                raise ValueError(self._mismatch(array.shape))
-            if current is not None:
-                current.assign(self, constant(array.astype(self.dtype)))
-                return
-        if array.dtype.kind not in "biuf":
-            raise TypeError(f"{line(self.name or 'a Parameter')} holds {self.dtype}; received {array.dtype}")
-        # Row after row, whatever the order of what was given: plans rely on it.
-        self._value = np.array(array, dtype=self.dtype, copy=True, order="C")
-        self._changed = tick()
-
-    def assign_add(self, value: Any) -> None:
-        """`assign(self + value)`."""
-        self.assign(self + value)
-
-    def assign_sub(self, value: Any) -> None:
-        """`assign(self - value)`."""
-        self.assign(self - value)
-
-    def _mismatch(self, shape: Shape) -> str:
-        return f"assign to {line(self.name or 'a Parameter')}: its shape is {self.shape}; received {shape}"
-
-    def touched(self) -> np.ndarray:
-        """Its array, to write to in place; histories that used it are void from now on.
-
-        It is a copy of the one before, which others may hold.
-        """
-        self._changed = tick()
-        self._value = self._value.copy()
-        return self._value
-
-
-KINDS: frozenset[Any] = frozenset({Tensor, Parameter})
-WEAK: frozenset[Any] = frozenset({float, int, bool})
-
 
 def as_array(data: Any, dtype: Any = None, copy: bool = False) -> np.ndarray:
     """`data` as an array of numbers or booleans, or a clear error."""
@@ -454,75 +243,6 @@ def as_array(data: Any, dtype: Any = None, copy: bool = False) -> np.ndarray:
     return array if array.dtype.isnative else array.astype(native(array.dtype))
 
 
-def native(dtype: Any) -> np.dtype:
-    """A dtype in this machine's byte order: NumPy's own object for it, if it has one.
-
-    NumPy compares the dtypes of arrays that share memory as objects: with an equal one it takes an operation in place
-    for one on arrays that overlap, and copies.
-    """
-    kind = np.dtype(dtype)
-    return np.dtype(kind.char) if kind.kind in "biufc" else kind.newbyteorder("=")
-
-
-def known(t: Tensor) -> np.ndarray:
-    """The array of `t`, or an error if `t` is symbolic."""
-    value = t._value
-    if value.__class__ is Spec:
-        label = f"{t.name!r} " if t.name else ""
-        if state.mode.trace is not None and state.mode.trace.rows is not None:
-            raise ValueError(
-                f"the value of {label}({value.dtype}{list(value.shape)}) is not known: gn.vmap runs the function once, "
-                "for all rows together; write gn.where instead of if, gn.scan instead of a loop that needs a number, "
-                "and gn's functions instead of math's and NumPy's"
-            )
-        raise ValueError(
-            f"the value of the symbolic tensor {label}({value.dtype}{list(value.shape)}) is not known yet: "
-            "build a Graph from it and call that with arrays; in a function that is traced or compiled, write gn.where "
-            "instead of if, gn.scan instead of a loop that needs a number, and gn's functions instead of math's"
-        )
-    return value
-
-
-#: what to write instead of something that takes a tensor out of the graph
-STAYING = (
-    "Compute on with tensors (gn.sin instead of math.sin, gn.stack or gn.tensor instead of np.array, gn.set_at instead "
-    "of an assignment into an array); for a value without a gradient, write gn.stop_gradient(x) or x.detach()"
-)
-
-
-def leaving(t: Tensor, how: str) -> np.ndarray:
-    """The array of `t` for code that knows nothing of graphs (`how` it is asked for), or an error where that is wrong.
-
-    Inside of a function that is being differentiated, and of the forward part of a training step, what depends on the
-    variables stays in the graph: its gradient would be lost. For functions that holds on threads which they use, too.
-    """
-    m = state.mode
-    if not t.requires_grad and m.plain and t._value.__class__ is ndarray:
-        return t._value
-    if t.requires_grad and m.recording:
-        around = (m.within and m.within.reached(t)) or reached_elsewhere(t)
-        if around is not None:
-            raise TypeError(
-                f"{how} takes a tensor out of the graph, and its gradient would be lost: it depends on what "
-                f"{around.what} differentiates for. {STAYING}"
-            )
-        if m.within is not None and m.within.left is not None:
-            m.within.left.append((t, how))
-    return settled(t, how)
-
-
-def settled(t: Tensor, how: str) -> np.ndarray:
-    """The array of `t`, or an error if it is symbolic, or a Parameter in a trace, which would fix its value."""
-    trace = state.mode.trace
-    if trace is not None and not (trace.looking or trace.fixed) and isinstance(t, Parameter):
-        raise ValueError(
-            f"{how} of the Parameter {line(t.name or '')} ({t.dtype}{list(t.shape)}) in a function that is traced or "
-            "compiled: its value is not known yet, since it can change between two calls; write gn.where instead of "
-            "if, and gn's functions instead of math's and NumPy's"
-        )
-    return known(t)
-
-
 def constant(array: np.ndarray) -> Tensor:
     """`array` as a plain tensor, not copied."""
     t = new(Tensor)
@@ -530,44 +250,6 @@ def constant(array: np.ndarray) -> Tensor:
     t.requires_grad = False
     t.op = None
     return t
-
-
-def variable(array: np.ndarray) -> Tensor:
-    """`array`, not copied, as a leaf that gradients are taken with respect to."""
-    t = constant(array)
-    t.requires_grad = True
-    t._tick = tick()
-    return t
-
-
-def symbolic(shape: Shape, dtype: np.dtype, name: str | None = None) -> Tensor:
-    """A symbolic leaf."""
-    t = new(Tensor)
-    dtype = native(dtype)
-    t._value = Spec(shape, dtype)
-    t.requires_grad = dtype.kind == "f"
-    t.op = None
-    t.name = name
-    t._tick = tick()
-    t._code, t._lasti = caller_site()
-    return t
-
-
-def input(shape: int | Iterable[int], dtype: Any = "float32", name: str | None = None) -> Tensor:
-    """A symbolic tensor of `shape` and `dtype`: a leaf of a graph whose array is given when the graph is called.
-
-    >>> import graphnet as gn
-    >>> x = gn.input((2, 3), name="x")
-    >>> (x * 2).shape
-    (2, 3)
-    """
-    sizes = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
-    if not all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) and n >= 0 for n in sizes):
-        raise ValueError(f"the shape of an input is a tuple of sizes, each 0 or more; received {shape!r}")
-    kind = native(dtype)
-    if kind.kind not in "biuf":
-        raise TypeError(f"an input holds numbers or booleans; received dtype {kind}")
-    return symbolic(tuple(int(n) for n in sizes), kind, name)
 
 
 def materialised(inputs: tuple[Any, ...], op: Op | None = None) -> tuple[Tensor, ...]:

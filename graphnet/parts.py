@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from graphnet.apply import apply
-from graphnet.node import Spec, Tensor, constant
+from graphnet.arrays import Spec
+from graphnet.node import Tensor, constant
 from graphnet.ops.index import _getitem, _scatter_add
 from graphnet.ops.joining import concatenate
 from graphnet.ops.shaping import astype, reshape

@@ -16,10 +16,11 @@ import numpy as np
 
 from graphnet import ops
 from graphnet.apply import as_tensor
+from graphnet.arrays import leaving, settled
 from graphnet.escape import line
 from graphnet.foreign import handed, is_numbers
 from graphnet.mode import state
-from graphnet.node import Tensor, constant, leaving, settled
+from graphnet.node import Tensor, constant
 from graphnet.ops import products
 from graphnet.record import OPS
 

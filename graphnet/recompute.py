@@ -12,8 +12,9 @@ from graphnet.carried import Call, attached, custom, is_array
 from graphnet.containers import flatten
 from graphnet.derivatives import _gradients
 from graphnet.functions import function
+from graphnet.leaves import variable
 from graphnet.mode import mode
-from graphnet.node import Tensor, as_array, constant, tick, variable
+from graphnet.node import Tensor, as_array, constant, tick
 from graphnet.ops.shaping import identity
 from graphnet.parts import Packing
 from graphnet.replay import Program, captured

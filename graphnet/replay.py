@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from graphnet.apply import apply_prepared
+from graphnet.leaves import Parameter
 from graphnet.mode import state
-from graphnet.node import Parameter, Tensor, constant
+from graphnet.node import Tensor, constant
 from graphnet.record import frozen
 
 #: bytes of the largest constants that are compared by content

@@ -15,8 +15,9 @@ import numpy as np
 
 from graphnet.apply import as_tensor
 from graphnet.escape import line
+from graphnet.leaves import Parameter
 from graphnet.mode import warn
-from graphnet.node import Parameter, Tensor
+from graphnet.node import Tensor
 from graphnet.ops.shaping import astype
 
 

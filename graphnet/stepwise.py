@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from graphnet.apply import failure
+from graphnet.leaves import Parameter
 from graphnet.mode import mode, state, warn
-from graphnet.node import Parameter, Tensor
+from graphnet.node import Tensor
 
 #: of each file, the warnings that were shown
 _shown: dict[str, dict[Any, Any]] = {}

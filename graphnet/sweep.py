@@ -14,8 +14,10 @@ from typing import Any
 import numpy as np
 
 from graphnet.apply import COMPLEX, as_tensor, described
+from graphnet.arrays import Spec
+from graphnet.leaves import KINDS, Parameter
 from graphnet.mode import Region, mode, state
-from graphnet.node import KINDS, Parameter, Spec, Tensor
+from graphnet.node import Tensor
 from graphnet.ops import shaping
 from graphnet.record import Joint, Op, Rule
 

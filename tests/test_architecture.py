@@ -35,16 +35,27 @@ DOORS = {"nn/estimators.py": "sklearn"}
 #: files and packages from the ground up: each may import what stands before it, also inside functions and for types
 ORDER = """
     computed escape extras files forks functions named optional version datasets
-    shapes record mode node typed apply dispatch cuts checked declare ops
+    shapes record mode arrays declared node leaves typed apply dispatch cuts checked declare ops
     batching foreign containers arguments sweep results derivatives parts replay carried custom recompute check watch
     protocols stepwise graph rowwise plans loops viz methods graph_methods
     nn __main__
 """.split()
 
 #: what `nn` may import from this package, besides itself: "" is what everybody can
-FOR_NN = {"", "mode", "node", "apply", "declare", "record", "ops", "containers", "graph", "viz"} | set(
-    ORDER[: ORDER.index("datasets")]
-)
+FOR_NN = {
+    "",
+    "mode",
+    "arrays",
+    "node",
+    "leaves",
+    "apply",
+    "declare",
+    "record",
+    "ops",
+    "containers",
+    "graph",
+    "viz",
+} | set(ORDER[: ORDER.index("datasets")])
 
 #: neither knows of the other
 APART = {("loops", "viz"), ("viz", "loops")}

@@ -8,7 +8,8 @@ from samples import ROWS
 
 import graphnet as gn
 from graphnet.batching import batched
-from graphnet.node import Parameter, toposort
+from graphnet.leaves import Parameter
+from graphnet.node import toposort
 from graphnet.ops.index_axes import SLOT
 from graphnet.record import OPS
 

@@ -10,7 +10,7 @@ from backends import NEEDS_LLVM, each_backend
 
 import graphnet as gn
 from graphnet.apply import made
-from graphnet.node import Spec
+from graphnet.arrays import Spec
 from graphnet.plans import backend, locks, takeover
 from graphnet.record import Op
 

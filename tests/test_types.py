@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 import graphnet as gn
-from graphnet.node import Parameter, Tensor
+from graphnet.leaves import Parameter
+from graphnet.node import Tensor
 
 ROOT = Path(gn.__file__).parent.parent
 

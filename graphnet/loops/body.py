@@ -15,9 +15,11 @@ import numpy as np
 
 from graphnet import forks, shapes
 from graphnet.apply import made
+from graphnet.arrays import Spec
 from graphnet.computed import computed
 from graphnet.graph import Graph
-from graphnet.node import Spec, Tensor, symbolic
+from graphnet.leaves import symbolic
+from graphnet.node import Tensor
 from graphnet.parts import Block
 from graphnet.record import frozen
 

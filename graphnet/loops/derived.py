@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from graphnet.derivatives import _gradients
+from graphnet.leaves import symbolic
 from graphnet.loops.body import Body, interned
 from graphnet.mode import mode
-from graphnet.node import Tensor, symbolic
+from graphnet.node import Tensor
 from graphnet.ops.shaping import astype
 
 

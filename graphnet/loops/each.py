@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from graphnet.batching import replayed
+from graphnet.leaves import symbolic
 from graphnet.loops.body import Body, interned
 from graphnet.mode import mode
-from graphnet.node import symbolic
 from graphnet.ops.shaping import broadcast_to
 
 

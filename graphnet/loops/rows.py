@@ -11,8 +11,8 @@ from itertools import accumulate
 
 import numpy as np
 
+from graphnet.leaves import Parameter
 from graphnet.loops.body import Body
-from graphnet.node import Parameter
 from graphnet.plans.code.turns import Cells
 from graphnet.plans.running import Running
 

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from graphnet.graph import Graph
+from graphnet.leaves import Parameter
 from graphnet.loops.body import Body
 from graphnet.loops.rows import Layout
 from graphnet.mode import state
-from graphnet.node import Parameter
 from graphnet.plans.blas_threads import clock
 from graphnet.plans.plan import Plan
 from graphnet.plans.running import Running

@@ -14,12 +14,13 @@ from graphnet.containers import flatten
 from graphnet.declare import op
 from graphnet.functions import function
 from graphnet.graph import Trace
+from graphnet.leaves import Parameter, symbolic
 from graphnet.loops.body import Body, interned, spec
 from graphnet.loops.derived import backward, kept
 from graphnet.loops.each import wide
 from graphnet.loops.running import loop_of
 from graphnet.mode import mode, state
-from graphnet.node import Parameter, Tensor, constant, symbolic, tick
+from graphnet.node import Tensor, constant, tick
 from graphnet.ops.joining import concatenate
 from graphnet.ops.shaping import broadcast_to, moveaxis, reshape
 from graphnet.record import Joint

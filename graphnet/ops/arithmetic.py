@@ -13,8 +13,9 @@ import numpy as np
 
 from graphnet.apply import apply
 from graphnet.declare import elementwise
+from graphnet.leaves import KINDS
 from graphnet.mode import state
-from graphnet.node import KINDS, Tensor
+from graphnet.node import Tensor
 from graphnet.ops.rounding import trunc
 from graphnet.record import Op
 from graphnet.typed import ArrayLike

@@ -8,7 +8,9 @@ from typing import Any, Literal, overload
 import numpy as np
 
 from graphnet.apply import as_tensor, holds_tensors
-from graphnet.node import WEAK, Parameter, Tensor, as_array, constant, known
+from graphnet.arrays import WEAK, known
+from graphnet.leaves import Parameter
+from graphnet.node import Tensor, as_array, constant
 from graphnet.ops.shaping import astype, broadcast_to, identity, moveaxis
 from graphnet.shapes import DTypeLike, ShapeLike
 from graphnet.typed import ArrayLike

@@ -10,7 +10,8 @@ import numpy as np
 
 from graphnet import shapes
 from graphnet.declare import reduction
-from graphnet.node import KINDS, Tensor
+from graphnet.leaves import KINDS
+from graphnet.node import Tensor
 from graphnet.ops.arithmetic import ROOTS, SQUARED, times
 from graphnet.ops.choices import never_zero, where
 from graphnet.ops.comparisons import equal

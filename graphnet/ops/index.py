@@ -12,9 +12,11 @@ import numpy as np
 
 from graphnet import shapes
 from graphnet.apply import apply, apply_prepared, as_tensor, failure
+from graphnet.arrays import Spec, known
 from graphnet.declare import op
+from graphnet.leaves import Parameter
 from graphnet.mode import state
-from graphnet.node import Parameter, Spec, Tensor, known
+from graphnet.node import Tensor
 from graphnet.ops.index_axes import SLOT, whole, widened
 from graphnet.ops.joining import together
 from graphnet.ops.shaping import astype, broadcast_to, reshape

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from graphnet import ops
-from graphnet.node import Tensor, as_array, constant, known
+from graphnet.arrays import known
+from graphnet.node import Tensor, as_array, constant
 from graphnet.ops import numpy_functions
 from graphnet.ops.products import trace as trace
 

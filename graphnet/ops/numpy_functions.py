@@ -14,7 +14,8 @@ import numpy as np
 
 from graphnet import ops
 from graphnet.apply import as_tensor
-from graphnet.node import Tensor, leaving
+from graphnet.arrays import leaving
+from graphnet.node import Tensor
 from graphnet.ops import creation, shaping
 from graphnet.ops.numpy_numbers import (
     Function,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from graphnet.apply import apply_prepared
-from graphnet.node import Spec
+from graphnet.arrays import Spec
 from graphnet.record import OPS, Op, registered
 
 

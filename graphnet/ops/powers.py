@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from graphnet.declare import elementwise
-from graphnet.node import KINDS, Tensor
+from graphnet.leaves import KINDS
+from graphnet.node import Tensor
 from graphnet.ops.arithmetic import ROOTS, SQUARED, absolute, conjugate, over, times
 from graphnet.ops.choices import where
 from graphnet.ops.comparisons import equal, isnan

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from graphnet.apply import apply, apply_prepared, as_tensor
+from graphnet.arrays import Spec
 from graphnet.declare import op
-from graphnet.node import Spec, Tensor
+from graphnet.node import Tensor
 from graphnet.ops.choices import where
 from graphnet.ops.comparisons import greater_equal, less
 from graphnet.ops.shaping import astype, broadcast_to, moveaxis, reshape

@@ -10,8 +10,10 @@ import numpy as np
 
 from graphnet import shapes
 from graphnet.apply import as_tensor, described
+from graphnet.arrays import native
 from graphnet.declare import op
-from graphnet.node import Parameter, Tensor, native
+from graphnet.leaves import Parameter
+from graphnet.node import Tensor
 from graphnet.shapes import Axes, DTypeLike, ShapeLike
 from graphnet.typed import ArrayLike
 

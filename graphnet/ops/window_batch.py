@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from graphnet.node import Spec, Tensor, constant
+from graphnet.arrays import Spec
+from graphnet.node import Tensor, constant
 from graphnet.ops.joining import together
 from graphnet.ops.shaping import moveaxis, reshape, swapaxes
 from graphnet.record import Op

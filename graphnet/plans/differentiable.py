@@ -13,13 +13,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from graphnet.apply import apply
+from graphnet.arrays import Spec
 from graphnet.batching import over
 from graphnet.computed import computed
 from graphnet.declare import op
 from graphnet.derivatives import _gradients
 from graphnet.graph import Graph
+from graphnet.leaves import symbolic
 from graphnet.mode import caller_site, mode, state
-from graphnet.node import Spec, Tensor, constant, symbolic, tick
+from graphnet.node import Tensor, constant, tick
 from graphnet.ops.index import GETITEM
 from graphnet.ops.shaping import broadcast_to
 from graphnet.parts import Packing

@@ -16,8 +16,9 @@ import numpy as np
 from graphnet import forks
 from graphnet.arguments import BY_IDENTITY, Arguments, Signature
 from graphnet.graph import Graph, traced
+from graphnet.leaves import KINDS
 from graphnet.mode import state
-from graphnet.node import KINDS, constant
+from graphnet.node import constant
 from graphnet.plans.backend import backend_wanted
 from graphnet.plans.plan import Plan
 from graphnet.typed import P, R

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from contextlib import nullcontext
 from typing import Any
 
-from graphnet.node import Parameter
+from graphnet.leaves import Parameter
 
 _joining = threading.RLock()
 

@@ -13,8 +13,9 @@ from graphnet import forks
 from graphnet.apply import described
 from graphnet.escape import line
 from graphnet.graph import Graph
+from graphnet.leaves import KINDS, Parameter
 from graphnet.mode import state
-from graphnet.node import KINDS, Parameter, Tensor, constant, tick
+from graphnet.node import Tensor, constant, tick
 from graphnet.plans import at_fork  # noqa: F401  (what is to be done at a fork is known before one)
 from graphnet.plans.backend import Repeatable, backend_wanted
 from graphnet.plans.blas_threads import clock

@@ -13,9 +13,10 @@ import numpy as np
 
 from graphnet import ops
 from graphnet.apply import described
+from graphnet.arrays import known
 from graphnet.escape import line
 from graphnet.graph import Graph
-from graphnet.node import Tensor, known, made_by
+from graphnet.node import Tensor, made_by
 from graphnet.ops.convolution import conv_kernel
 from graphnet.ops.planned import GEMM
 from graphnet.plans.code.function import Code, load, numpy_code

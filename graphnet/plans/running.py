@@ -9,7 +9,8 @@ import numpy as np
 
 from graphnet import ops
 from graphnet.apply import failure
-from graphnet.node import Parameter, made_by
+from graphnet.leaves import Parameter
+from graphnet.node import made_by
 from graphnet.ops.planned import GEMM
 from graphnet.plans import blas
 from graphnet.plans.blas_threads import Throttle, clock, one_thread

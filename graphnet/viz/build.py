@@ -7,8 +7,9 @@ from typing import Any
 
 from graphnet.apply import described
 from graphnet.graph import Graph
+from graphnet.leaves import Parameter
 from graphnet.mode import Region
-from graphnet.node import Parameter, Tensor
+from graphnet.node import Tensor
 from graphnet.viz.scene import Box, Edge, Node, Scene, one_line
 from graphnet.viz.visible import Builder, Path
 from graphnet.viz.words import closed_node, count, plural, region_label, tensor_node

@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 
 from graphnet.apply import apply
+from graphnet.arrays import Spec
 from graphnet.containers import flatten
 from graphnet.escape import line
 from graphnet.graph import Graph, Trace
+from graphnet.leaves import Parameter, symbolic
 from graphnet.mode import Region, mode
-from graphnet.node import Parameter, Spec, Tensor, constant, symbolic
+from graphnet.node import Tensor, constant
 from graphnet.optional import optional
 from graphnet.record import OPS, Op
 

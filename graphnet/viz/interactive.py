@@ -12,7 +12,8 @@ from typing import Any
 
 from graphnet.files import write_whole
 from graphnet.graph import Graph
-from graphnet.node import Parameter, Tensor, toposort
+from graphnet.leaves import Parameter
+from graphnet.node import Tensor, toposort
 from graphnet.viz.page_data import page_data
 from graphnet.viz.scene import LOOKS
 from graphnet.viz.scenes import with_gradient

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from graphnet.escape import line
 from graphnet.graph import Graph
+from graphnet.leaves import Parameter
 from graphnet.mode import Region
-from graphnet.node import Parameter, Tensor
+from graphnet.node import Tensor
 from graphnet.optional import optional
 from graphnet.record import OPS
 

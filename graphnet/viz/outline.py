@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from graphnet.apply import described
 from graphnet.graph import Graph
+from graphnet.leaves import Parameter
 from graphnet.mode import Region
-from graphnet.node import Parameter, Tensor
+from graphnet.node import Tensor
 from graphnet.viz.scene import one_line
 from graphnet.viz.visible import Builder
 from graphnet.viz.words import plural, region_label

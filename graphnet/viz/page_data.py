@@ -10,8 +10,9 @@ import numpy as np
 
 from graphnet.apply import described
 from graphnet.graph import Graph
+from graphnet.leaves import Parameter
 from graphnet.mode import Region
-from graphnet.node import Parameter, Tensor
+from graphnet.node import Tensor
 from graphnet.record import OPS
 from graphnet.viz.arranger import Arranger
 from graphnet.viz.build import build

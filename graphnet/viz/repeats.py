@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from graphnet.leaves import Parameter
 from graphnet.mode import Region
-from graphnet.node import Parameter, Tensor
+from graphnet.node import Tensor
 
 #: how many boxes and ops one group of a run has at most, and how many groups make a run
 _PERIOD, _LEAST = 8, 3

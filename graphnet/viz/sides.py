@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from graphnet.graph import Graph
-from graphnet.node import Parameter, Tensor
+from graphnet.leaves import Parameter
+from graphnet.node import Tensor
 from graphnet.viz.render import Picture, drawn
 from graphnet.viz.repeats import frozen
 from graphnet.viz.scene import Box, Edge, Node, Scene, one_line

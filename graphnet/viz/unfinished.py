@@ -14,8 +14,9 @@ from typing import Any
 
 from graphnet.apply import described
 from graphnet.graph import Graph
+from graphnet.leaves import Parameter
 from graphnet.mode import Region
-from graphnet.node import Parameter, Tensor, toposort
+from graphnet.node import Tensor, toposort
 from graphnet.viz.render import Picture, drawn
 from graphnet.viz.scene import Box, Edge, Node, Scene, one_line
 from graphnet.viz.scenes import scene_of

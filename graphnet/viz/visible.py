@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from graphnet.apply import described
 from graphnet.graph import Graph
+from graphnet.leaves import Parameter
 from graphnet.mode import Region
-from graphnet.node import Parameter, Tensor
+from graphnet.node import Tensor
 from graphnet.viz.repeats import Repeats
 from graphnet.viz.scene import one_line
 

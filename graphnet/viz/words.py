@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from graphnet.apply import described
+from graphnet.leaves import Parameter
 from graphnet.mode import Region
-from graphnet.node import Parameter, Tensor
+from graphnet.node import Tensor
 from graphnet.viz.scene import Node, one_line
 from graphnet.viz.visible import Builder
 

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from graphnet.graph import Graph
-from graphnet.node import Parameter, Tensor, made_by
+from graphnet.leaves import Parameter
+from graphnet.node import Tensor, made_by
 from graphnet.ops.planned import GEMM
 from graphnet.plans import blas
 from graphnet.plans.code.exports import Native, compiled

@@ -13,7 +13,8 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 
 from graphnet import ops
-from graphnet.node import Parameter, Tensor, made_by
+from graphnet.leaves import Parameter
+from graphnet.node import Tensor, made_by
 from graphnet.ops.planned import GEMM
 from graphnet.plans import blas
 from graphnet.plans.code import numpy_lines, thread_pool

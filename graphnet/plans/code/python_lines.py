@@ -11,7 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from graphnet.node import Parameter, Tensor, native
+from graphnet.arrays import native
+from graphnet.leaves import Parameter
+from graphnet.node import Tensor
 from graphnet.plans.code import numpy_lines
 from graphnet.plans.code.text import Lines, Text
 from graphnet.plans.code.user_code import guarded, is_open

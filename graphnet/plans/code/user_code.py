@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from graphnet.node import Parameter, Tensor
+from graphnet.leaves import Parameter
+from graphnet.node import Tensor
 
 
 def is_open(t: Tensor) -> bool:

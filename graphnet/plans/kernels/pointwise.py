@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from graphnet.node import Parameter, Tensor, made_by
+from graphnet.leaves import Parameter
+from graphnet.node import Tensor, made_by
 from graphnet.ops.powers import power
 from graphnet.ops.reduce import mean
 from graphnet.plans.nest.language import Kernel

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import NamedTuple
 
-from graphnet.node import Parameter, Tensor
+from graphnet.leaves import Parameter
+from graphnet.node import Tensor
 from graphnet.plans.order.arena import Life
 from graphnet.plans.order.fusion import Single, Step
 from graphnet.plans.order.schedule import may_overwrite, members, overwritten, readers

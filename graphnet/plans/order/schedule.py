@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from graphnet.graph import Graph
-from graphnet.node import Parameter, Tensor, made_by
+from graphnet.leaves import Parameter
+from graphnet.node import Tensor, made_by
 from graphnet.ops.planned import GEMM, IN_RANGE
 from graphnet.plans.code import numpy_lines
 from graphnet.plans.kernels.refs import read_at, written_at

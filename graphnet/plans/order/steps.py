@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from graphnet.graph import Graph
-from graphnet.node import Parameter, Tensor
+from graphnet.leaves import Parameter
+from graphnet.node import Tensor
 from graphnet.plans.kernels.products import Product
 from graphnet.plans.order.fusion import Fuser, Step
 from graphnet.plans.order.schedule import ordered

@@ -12,7 +12,8 @@ import numpy as np
 
 from graphnet import ops
 from graphnet.apply import made
-from graphnet.node import Parameter, Tensor, constant, made_by
+from graphnet.leaves import Parameter
+from graphnet.node import Tensor, constant, made_by
 from graphnet.ops.index import GETITEM, SCATTER_ADD
 from graphnet.ops.index_axes import SLOT
 from graphnet.ops.planned import IN_RANGE

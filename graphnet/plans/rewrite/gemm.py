@@ -16,7 +16,8 @@ import numpy as np
 from graphnet import ops
 from graphnet.apply import made
 from graphnet.graph import Graph
-from graphnet.node import Parameter, Tensor, constant, made_by
+from graphnet.leaves import Parameter
+from graphnet.node import Tensor, constant, made_by
 from graphnet.ops.planned import GEMM, VDOT
 from graphnet.plans import blas
 from graphnet.plans.kernels.products import PLAIN, ROW_MAJOR, TRANSPOSED, Product

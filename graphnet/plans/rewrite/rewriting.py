@@ -16,8 +16,10 @@ from typing import Any
 import numpy as np
 
 from graphnet.apply import described
+from graphnet.arrays import Spec
 from graphnet.graph import Graph
-from graphnet.node import Spec, Tensor, new, symbolic, tick
+from graphnet.leaves import symbolic
+from graphnet.node import Tensor, new, tick
 from graphnet.record import Op, frozen
 
 NodeRule = Callable[[Tensor, Sequence[Tensor]], Tensor | None]

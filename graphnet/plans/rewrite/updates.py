@@ -14,7 +14,8 @@ import numpy as np
 from graphnet import ops
 from graphnet.apply import made
 from graphnet.graph import Graph
-from graphnet.node import Parameter, Tensor, constant, made_by
+from graphnet.leaves import Parameter
+from graphnet.node import Tensor, constant, made_by
 from graphnet.ops.arithmetic import multiply_no_nan
 from graphnet.plans.rewrite.layout import turned
 from graphnet.plans.rewrite.rewriting import the_number
