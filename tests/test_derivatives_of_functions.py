@@ -1,5 +1,6 @@
 """Derivatives of functions: what else they return, Parameters, constants, Jacobians, products, traces."""
 
+import re
 import warnings
 
 import numpy as np
@@ -63,7 +64,7 @@ def test_what_else_a_function_found(name):
     aux = of(call(lambda x: ((x * x).sum(), [x * w, "s"]), X))
     assert gn.gradients(aux[0].sum(), w).item() == 6.0
     assert of(call(lambda x: ((x * x).sum(), None), X)) is None
-    for wrong in (lambda x: total(x), lambda x: [total(x), 1], lambda x: (total(x), 1, 2)):
+    for wrong in (lambda x: total(x), lambda x: [total(x), 1], lambda x: (total(x), 1, 2), lambda x: (total(x),)):
         with pytest.raises(TypeError, match=r"with has_aux=True the function returns a pair, \(output, what else"):
             call(wrong, X)
     with pytest.raises(TypeError, match=r"it returned Tensor$"):
@@ -274,3 +275,41 @@ def test_derivatives_in_a_trace():
     graph = gn.trace(lambda x: gn.value_and_grad(lambda v: (v * v, v), has_aux=True)(x), np.array(2.0))
     (value, aux), found = graph(4.0)
     assert (value.item(), aux.item(), found.item()) == (16.0, 4.0, 8.0)
+
+
+def test_derivatives_are_called_after_their_function():
+    w = gn.Parameter(2.0)
+
+    def cube(x):
+        """x to the third."""
+        return x * x * x * w
+
+    for of in (gn.grad, gn.value_and_grad, gn.elementwise_grad, gn.jacobian, gn.hessian, gn.hvp):
+        assert repr(of(cube)) == f"<{of.__name__} of cube>" and of(cube).__doc__ == cube.__doc__
+    for of in (gn.grad, gn.value_and_grad):
+        assert repr(of(cube, [w])) == f"<{of.__name__} of cube>"
+    for of, name in ((gn.grad, "grad"), (gn.elementwise_grad, "elementwise_grad"), (gn.hvp, "hvp")):
+        with pytest.raises(TypeError, match=name):
+            of(3.0)
+    with pytest.raises(TypeError, match="value_and_grad"):
+        gn.value_and_grad(3.0, [w])
+
+
+@pytest.mark.parametrize("name", ["elementwise_grad", "jacobian", "hvp"])
+def test_parameters_as_places(name):
+    w = gn.Parameter([1.0, 2.0])
+    of = {"elementwise_grad": gn.elementwise_grad, "jacobian": gn.jacobian, "hvp": gn.hvp}[name]
+    with pytest.raises(TypeError) as caught:
+        of(lambda x: x * w, (0, w))(2.0, 1.0)
+    text = str(caught.value)
+    if name == "hvp":
+        assert "received a int too" in text
+    else:
+        assert text == (
+            f"{name}: argnums is the place of an argument, or a tuple of places; received 0, float64[2]. "
+            "Parameters are named in gn.value_and_grad; here make the weights an argument of the function"
+        )
+    plain = gn.tensor([1.0, 2.0])
+    if name == "jacobian":
+        with pytest.raises(TypeError, match=re.escape("received 0, float64[2]") + "$"):
+            of(lambda x: x * w, (0, plain))(2.0)

@@ -277,3 +277,15 @@ def test_seeds_are_not_changed():
     assert set(kept) == {x, y} and kept[y] is seed
     tensors = sweep.on_tensors(nodes, reached, {y: gn.tensor(seed)}, frozenset([x]))
     assert all(isinstance(t, Tensor) for t in tensors.values()) and tensors[x].tolist() == [3.0, 5.0]
+
+
+def test_leaves_may_be_newer_than_what_they_meet():
+    x = gn.tensor([1.0, 2.0], requires_grad=True)
+    h = gn.exp(x)
+    w = gn.Parameter([3.0, 4.0])
+    y = (h * w).sum()
+    y.backward()
+    np.testing.assert_allclose(x.grad.numpy(), w.numpy() * np.exp([1.0, 2.0]))
+    dx, dw = gn.gradients(y, [x, w])
+    np.testing.assert_allclose(dx.numpy(), x.grad.numpy())
+    np.testing.assert_allclose(dw.numpy(), np.exp([1.0, 2.0]))

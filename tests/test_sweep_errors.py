@@ -78,6 +78,11 @@ def test_what_the_gradient_of_a_changed_parameter_needs():
     _, x, y = changed(lambda w, x: w + x)
     with pytest.raises(RuntimeError, match=r"'w' was changed after add"):
         gn.gradients(y, x, gn.input((2,), "float64", name="g"))
+    m = gn.Parameter(np.array([True, False]), trainable=False)
+    y = x + m
+    m.assign([False, False])
+    with pytest.raises(RuntimeError, match="the parameter was changed after add"):
+        y.backward([1.0, 1.0])
     n = gn.Parameter(np.array([1, 2]), trainable=False)
     x = gn.tensor([1.0, 2.0], requires_grad=True)
     y = x[n - 1] + n
@@ -167,6 +172,7 @@ def test_debug_says_nothing_of_numbers_that_are_not_known():
     assert told(lambda: gn.gradients(gn.relu(x), x, g)) == []
     assert told(lambda: gn.gradients(gn.relu(zeros), zeros, g)) == []
     assert told(lambda: gn.gradients(gn.relu(x), x, [1.0, 1.0])) == []
+    assert told(lambda: gn.gradients(gn.maximum(zeros, x), x, [1.0, 1.0])) == []
 
 
 def test_debug_gives_the_same_gradients_and_leaves_things_as_they_were():
