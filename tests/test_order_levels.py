@@ -8,7 +8,7 @@ from plan_steps import inputs, order_of, written
 
 import graphnet as gn
 from graphnet.plans.kernels import levels as levels_module
-from graphnet.plans.kernels.levels import CHEAP_OPS, FAR, FAST_MEMORY, NEAR, Levels
+from graphnet.plans.kernels.levels import CHEAP_OPS, FAR, FAST_MEMORY, NEAR, levels_of
 from graphnet.plans.kernels.refs import Axis
 from graphnet.plans.order.costs import QUICK, cheap, nanoseconds
 from graphnet.plans.order.memory import memory_of
@@ -19,7 +19,7 @@ def levels_of_text(text):
     named, _, outputs = written(text)
     order = order_of([named[name] for name in outputs.split()])
     (group,) = order.steps
-    return Levels(group, set(memory_of(order).stored)), named
+    return levels_of(group, set(memory_of(order).stored)), named
 
 
 def names(named, nodes):
@@ -57,6 +57,24 @@ CASES = {
         "e0 d0 s1 y1",
         "e d y",
         "d",
+    ),
+    "the terms of a sum are not needed behind it": (
+        "x(3, 4): e = exp(x); s = sum(e, axis=1); y = x / column(s) -> y",
+        "e0 s1 y1",
+        "e y",
+        "",
+    ),
+    "nor what a stored value was computed from": (
+        "x(3, 4): u = exp(x); e = exp(u); s = sum(e, axis=1); y = e / column(s) -> e y",
+        "u0 e0 s1 y1",
+        "u e y",
+        "",
+    ),
+    "what rows cost is no matter": (
+        "x(3, 4): s = sum(x, axis=1); t = exp(s); a = x * column(t); n = sum(a, axis=1); y = a / column(n) -> y",
+        "s1 t1 a1 n2 y2",
+        "a y",
+        "",
     ),
     "values of rows": (
         "x(3, 4): s = sum(x, axis=1); t = exp(s); u = t + 1; y = x * column(u) -> y",
@@ -131,12 +149,12 @@ def test_how_many_cheap_ops_are_computed_again(count, kept):
         chain.append(gn.negative(chain[-1]))
     s = gn.sum(chain[-1], axis=1, keepdims=True)
     order = order_of([chain[-1] / s])
-    found = Levels(order.steps[0], set(memory_of(order).stored))
-    assert list(found.kept) == [chain[-1]] * kept
+    found = levels_of(order.steps[0], set(memory_of(order).stored))
+    assert found.kept == (chain[-1],) * kept
     # From a value that is stored, half of them are left.
     middle = chain[count // 2 + 1] if count > 1 else chain[-1]
     order = order_of([chain[-1] / s, middle])
-    assert not Levels(order.steps[0], set(memory_of(order).stored)).kept or count // 2 > CHEAP_OPS
+    assert not levels_of(order.steps[0], set(memory_of(order).stored)).kept or count // 2 > CHEAP_OPS
 
 
 def test_cheap_ops_of_several_inputs_add_up():
@@ -145,7 +163,7 @@ def test_cheap_ops_of_several_inputs_add_up():
     parts = [a[0] + a[1], a[2] + a[3]]
     for total, kept in ((a[0] + a[1] + a[2], False), (parts[0] + parts[1], True)):
         order = order_of([total / gn.sum(total, axis=1, keepdims=True)])
-        assert (total in Levels(order.steps[0], set(memory_of(order).stored)).kept) is kept
+        assert (total in levels_of(order.steps[0], set(memory_of(order).stored)).kept) is kept
 
 
 # About how long it takes.

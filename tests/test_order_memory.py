@@ -15,7 +15,7 @@ from graphnet.plans.kernels.pointwise import fusible
 from graphnet.plans.order.arena import LINE, Life, arranged
 from graphnet.plans.order.memory import memory_of
 from graphnet.plans.order.schedule import members, read_by
-from graphnet.plans.order.views import Places, row_major
+from graphnet.plans.order.views import places_of, row_major
 
 
 def never(t):
@@ -282,7 +282,7 @@ VIEWS = {
 def test_where_a_view_lies(f, offset, strides):
     (x,) = inputs((3, 4))
     t = f(x)
-    places = Places(toposort([t]), [x])
+    places = places_of(toposort([t]), {x})
     assert places[t] == (x, offset, strides) and places.is_view(t) and not places.is_view(x)
     assert places[x] == (x, 0, (4, 1))
 
@@ -291,12 +291,12 @@ def test_what_is_no_view():
     (x,) = inputs((3, 4))
     (empty,) = inputs((0, 4))
     cases = [gn.exp(x), x.astype("float64"), gn.reshape(gn.transpose(x), (12,)), x[[0, 2]], gn.transpose(empty)]
-    places = Places([x, gn.transpose(x), *(i for t in cases for i in t.inputs), *cases])
+    places = places_of([x, gn.transpose(x), *(i for t in cases for i in t.inputs), *cases])
     for t in cases:
         assert not places.is_view(t) and places[t] == (t, 0, row_major(t.shape))
     # What is given lies in its own array.
     t = gn.transpose(x)
-    assert not Places([t], [t]).is_view(t)
+    assert not places_of([t], {t}).is_view(t)
 
 
 def test_which_views_lie_without_gaps():
@@ -311,7 +311,7 @@ def test_which_views_lie_without_gaps():
         gn.broadcast_to(x, (2, 3, 4)): False,
         gn.broadcast_to(x, (1, 3, 4)): True,
     }
-    places = Places(views, [x])
+    places = places_of(views, {x})
     assert {t: places.contiguous(t) for t in views} == views
 
 

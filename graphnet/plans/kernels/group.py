@@ -12,7 +12,7 @@ from typing import Any
 
 from graphnet.node import Tensor
 from graphnet.plans.kernels.calls import KernelCall, Key
-from graphnet.plans.kernels.levels import Levels
+from graphnet.plans.kernels.levels import levels_of
 from graphnet.plans.kernels.pointwise import computed, indexed, inlined, readable
 from graphnet.plans.kernels.reductions import Reductions, joining
 from graphnet.plans.kernels.refs import Ref, joined, read_at, written_at
@@ -45,7 +45,7 @@ class Writer(Reductions):
     ):
         super().__init__(group, stored, key, names, comment)
         self.places, self._scratch = places, scratch
-        self.levels = Levels(group, self.stored)
+        self.levels = levels_of(group, self.stored)
         self.kept = {t: self._row_of(t) for t in self.levels.kept}
         self.scalars: dict[tuple[Key, int], Value] = {}
         self.heavy = any(weight(op) >= HEAVY for op in self._ops())

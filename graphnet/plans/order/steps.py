@@ -11,7 +11,7 @@ from graphnet.node import Tensor
 from graphnet.plans.kernels.products import Product
 from graphnet.plans.order.fusion import Fuser, Step
 from graphnet.plans.order.schedule import ordered
-from graphnet.plans.order.views import Places
+from graphnet.plans.order.views import Places, places_of
 
 
 class Order(NamedTuple):
@@ -42,7 +42,7 @@ def steps_of(
     """
     given = frozenset(graph.inputs)
     order = ordered(graph)
-    places = Places(order, given)
+    places = places_of(order, given)
     products: dict[Tensor, Product] = {}
 
     def is_product(t: Tensor) -> bool:

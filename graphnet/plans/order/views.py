@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Set
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -28,24 +29,22 @@ def row_major(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(reversed(strides))
 
 
+@dataclass(frozen=True, eq=False)
 class Places:
-    """The place of each node of an order: its own array, or a part of another's if the op is a view."""
+    """The place of each node of an order: its own array, or a part of another's if the op is a view.
 
-    def __init__(self, order: Iterable[Tensor], given: Iterable[Tensor] = ()):
-        self._given = set(given)
-        self._found: dict[Tensor, Place] = {}
-        self._dummies: dict[Tensor, np.ndarray] = {}
-        for t in order:
-            if t not in self._given and t.size and is_view(t):
-                self._look(t)
+    `views` has those of the views.
+    """
+
+    views: Mapping[Tensor, Place]
 
     def __getitem__(self, t: Tensor) -> Place:
-        found = self._found.get(t)
+        found = self.views.get(t)
         return found if found is not None else Place(t, 0, row_major(t.shape))
 
     def is_view(self, t: Tensor) -> bool:
         """Whether `t` needs no array of its own."""
-        return t in self._found
+        return t in self.views
 
     def contiguous(self, t: Tensor) -> bool:
         """Whether the elements of `t` lie row after row, without gaps."""
@@ -53,23 +52,26 @@ class Places:
         wanted = row_major(t.shape)
         return all(s == w or n == 1 for s, w, n in zip(place.strides, wanted, t.shape, strict=True))
 
-    def _dummy(self, t: Tensor) -> np.ndarray:
-        # An array whose memory is never touched: NumPy itself says what a view of it looks like.
-        if t not in self._dummies:
-            self._dummies[t] = np.empty(t.shape, np.int8)
-        return self._dummies[t]
 
-    def _look(self, t: Tensor) -> None:
+def places_of(order: Iterable[Tensor], given: Set[Tensor] = frozenset()) -> Places:
+    """Where the nodes lie, in this order; what is `given` has an array of its own."""
+    views: dict[Tensor, Place] = {}
+    places = Places(views)
+    # Arrays whose memory is never touched: NumPy itself says what a view of one looks like.
+    arrays: dict[Tensor, np.ndarray] = {}
+    for t in order:
+        if t in given or not t.size or not is_view(t) or t.dtype != t.inputs[0].dtype:
+            continue
         source = t.inputs[0]
-        if t.dtype != source.dtype:
-            return
-        array, place = self._dummy(source), self[source]
+        if source not in arrays:
+            arrays[source] = np.empty(source.shape, np.int8)
+        array, place = arrays[source], places[source]
         seen = _seen(t, array)
-        if not isinstance(seen, np.ndarray) or not np.may_share_memory(seen, array):
-            return
-        self._dummies[t] = seen
-        offset = seen.__array_interface__["data"][0] - array.__array_interface__["data"][0]
-        self._found[t] = Place(place.base, place.offset + offset, seen.strides)
+        if isinstance(seen, np.ndarray) and np.may_share_memory(seen, array):
+            arrays[t] = seen
+            offset = seen.__array_interface__["data"][0] - array.__array_interface__["data"][0]
+            views[t] = Place(place.base, place.offset + offset, seen.strides)
+    return places
 
 
 def _seen(t: Tensor, array: np.ndarray) -> Any:
