@@ -230,7 +230,7 @@ def check_group(group):
     assert set(group.axes) == set(group.nodes)
     for t in group.nodes:
         if group.is_copy(t):
-            assert group.nodes == [t]
+            assert group.nodes == (t,)
             continue
         axes = group.axes[t]
         assert len(axes) == t.ndim

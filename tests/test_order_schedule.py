@@ -12,6 +12,7 @@ from programs import Program
 import graphnet as gn
 from graphnet.apply import made
 from graphnet.ops.planned import GEMM, IN_RANGE
+from graphnet.plans.order.fusion import Single
 from graphnet.plans.order.schedule import depths, may_overwrite, ordered, overwritten, read_by, readers
 
 
@@ -46,6 +47,7 @@ CASES = {
     "of equals the last": ("x(3,): a = sin(x); b = exp(x); d = a + b -> d", "b a d"),
     "as late as users allow": ("x(3,): a = sin(x); b = exp(x); c = b * 2; d = a + 1 -> c d", "b c a d"),
     "what depends on numbers alone comes before": ("x(3,) n(): a = exp(x); m = exp(n); k = m * 2 -> a k", "m k a"),
+    "nor one that an array alone makes": ("x(3,): a = exp(x); s = sum(x) -> a s", "a s"),
     "a number that an array makes does not": ("x(3,): a = exp(x); s = sum(a); m = exp(s) -> a m", "a s m"),
     "a slope beside its function": (
         "x(3,): a = tanh(x); b = exp(x); c = tanh_slope(x); d = a + b; e = d * c -> e",
@@ -246,8 +248,7 @@ def test_a_product_overwrites_what_it_is_added_to():
         assert step_of(order, t).product
         assert may_overwrite(step_of(order, t), order.places, t, p) is expected
         # Without BLAS it is the body of the op, which makes a new array.
-        step_of(order, t).product = False
-        assert not may_overwrite(step_of(order, t), order.places, t, p)
+        assert not may_overwrite(Single(t), order.places, t, p)
 
 
 # Updates in place.

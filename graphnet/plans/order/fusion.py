@@ -12,8 +12,9 @@ last group of all if the domain is the same, or it begins a new one.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from graphnet.node import Tensor, is_view, made_by
 from graphnet.ops.shaping import reshape
@@ -28,44 +29,29 @@ HEAVIEST = 64
 Axes = tuple["int | None", ...]
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class Group:
-    """Nodes that run in one nest of loops over `domain`; `axes` has the axis of the domain for each axis of a node."""
+    """Nodes that run in one nest of loops over `domain`.
+
+    * `axes`: the axis of the domain for each axis of a node; `over`: the same for what a reduction goes over;
+    * `late`: nodes whose value is complete only after the loops;
+    * `split`: the first of the inner axes, if a reduction asks for one; `least`: the first that can be one.
+    """
 
     domain: tuple[int, ...]
-    nodes: list[Tensor] = field(default_factory=list)
-    axes: dict[Tensor, Axes] = field(default_factory=dict)
-    split: int | None = None
-    least: int = 0
-    #: the axes of what a reduction goes over
-    over: dict[Tensor, Axes] = field(default_factory=dict)
-    #: reductions whose result is complete only after the loops
-    late: set[Tensor] = field(default_factory=set)
-    weight: int = 0
+    nodes: tuple[Tensor, ...]
+    axes: Mapping[Tensor, Axes]
+    over: Mapping[Tensor, Axes]
+    late: Set[Tensor]
+    split: int | None
+    least: int
 
     def member(self, t: Tensor) -> tuple[Tensor, Axes] | None:
-        """The node of the group whose value `t` is, and the axes of the domain for the axes of `t`.
-
-        That is a node of the group, or one behind ops that only add, drop or repeat axes.
-        """
-        if t in self.axes:
-            return t, self.axes[t]
-        if not (is_view(t) and t.op.same):  # type: ignore[union-attr]
-            return None
-        found = self.member(t.inputs[0])
-        if found is None:
-            return None
-        node, axes = found
-        source = t.inputs[0].shape
-        if made_by(t, reshape):
-            if squeezed(t.shape) != squeezed(source):
-                return None
-            long = iter([a for a, n in zip(axes, source, strict=True) if n != 1])
-            return node, tuple(None if n == 1 else next(long) for n in t.shape)
-        return node, (None,) * (t.ndim - len(axes)) + axes
+        """The node of the group whose value `t` is, and the axes of the domain for the axes of `t`."""
+        return member_of(self.axes, t)
 
     def inner(self) -> range:
-        """The axes of the inner loops, once all nodes are there."""
+        """The axes of the inner loops."""
         return range(self.least if self.split is None else self.split, len(self.domain))
 
     def is_copy(self, t: Tensor) -> bool:
@@ -78,7 +64,7 @@ class Group:
         return len(inner) > 0 and not self.is_copy(t) and not any(a in inner for a in self.axes[t] if a is not None)
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class Single:
     """One node that runs alone: a product, a kernel of its own, or a call of its op's own body."""
 
@@ -87,6 +73,13 @@ class Single:
 
 
 Step = Group | Single
+
+
+class Fused(NamedTuple):
+    """Steps in order, and the number of the step that computes a node, or what the node is a view of."""
+
+    steps: tuple[Step, ...]
+    place_of: dict[Tensor, int]
 
 
 def squeezed(shape: Sequence[int]) -> tuple[int, ...]:
@@ -108,181 +101,196 @@ def reduced_axes(t: Tensor) -> tuple[int, ...]:
     return tuple(range(t.inputs[0].ndim)) if axis is None else (axis,)
 
 
-class Fuser:
-    """Takes nodes in order and makes steps of them.
+def member_of(axes_of: Mapping[Tensor, Axes], t: Tensor) -> tuple[Tensor, Axes] | None:
+    """Of nodes with their axes the one whose value `t` is, and the axes of the domain for the axes of `t`.
+
+    That is one of them itself, or behind ops that only add, drop or repeat axes.
+    """
+    if t in axes_of:
+        return t, axes_of[t]
+    if not (is_view(t) and t.op.same):  # type: ignore[union-attr]
+        return None
+    found = member_of(axes_of, t.inputs[0])
+    if found is None:
+        return None
+    node, axes = found
+    source = t.inputs[0].shape
+    if made_by(t, reshape):
+        if squeezed(t.shape) != squeezed(source):
+            return None
+        long = iter([a for a, n in zip(axes, source, strict=True) if n != 1])
+        return node, tuple(None if n == 1 else next(long) for n in t.shape)
+    return node, (None,) * (t.ndim - len(axes)) + axes
+
+
+class _Fit(NamedTuple):
+    """How a node is part of a group: its axes, those of what it reduces, and how the group's loops are parted then."""
+
+    axes: Axes
+    over: Axes | None
+    late: bool
+    split: int | None
+    least: int
+
+
+@dataclass(eq=False)
+class _Growing:
+    """A group that more nodes may join."""
+
+    domain: tuple[int, ...]
+    nodes: list[Tensor] = field(default_factory=list)
+    axes: dict[Tensor, Axes] = field(default_factory=dict)
+    over: dict[Tensor, Axes] = field(default_factory=dict)
+    late: set[Tensor] = field(default_factory=set)
+    split: int | None = None
+    least: int = 0
+    weight: int = 0
+
+    def add(self, t: Tensor, fit: _Fit) -> None:
+        self.nodes.append(t)
+        self.axes[t] = fit.axes
+        if fit.over is not None:
+            self.over[t] = fit.over
+        if fit.late:
+            self.late.add(t)
+        self.split, self.least = fit.split, fit.least
+        self.weight += weight(t.op) if t.op is not None else 1
+
+    def grown(self) -> Group:
+        """The group, with rows of what is summed over everything if that is long: short sums can stay in float32, where
+        vectors are twice as wide."""
+        split, count = self.split, len(self.domain)
+        if split is None and self.late and math.prod(self.domain) > LONG_SUM:
+            short = next(k for k in range(count + 1) if math.prod(self.domain[k:]) <= LONG_SUM)
+            if self.least <= short < count and self.late <= self.over.keys():
+                split = short
+        return Group(self.domain, tuple(self.nodes), self.axes, self.over, self.late, split, self.least)
+
+
+def fused(
+    order: Iterable[Tensor], places: Places, fusible: Callable[[Tensor], bool], product: Callable[[Tensor], bool]
+) -> Fused:
+    """The steps of the nodes in `order`; views are no steps.
 
     `fusible(t)` says whether kernels know the op of `t`, `product(t)` whether it is a matrix product that runs alone.
     """
-
-    def __init__(self, places: Places, fusible: Callable[[Tensor], bool], product: Callable[[Tensor], bool]):
-        self.places = places
-        self.fusible = fusible
-        self.product = product
-        self.steps: list[Step] = []
-        self.place_of: dict[Tensor, int] = {}
-
-    def run(self, order: Sequence[Tensor]) -> list[Step]:
-        """The steps of the nodes in `order`; views are no steps."""
-        for t in order:
-            if self.places.is_view(t):
-                base = self.places[t].base
-                if base in self.place_of:
-                    self.place_of[t] = self.place_of[base]
-            elif self.fusible(t):
-                self._fuse(t)
-            else:
-                self._begin(t, Single(t, self.product(t)))
-        for step in self.steps:
-            if isinstance(step, Group):
-                _part_long_sums(step)
-        return self.steps
-
-    def _begin(self, t: Tensor, step: Step) -> None:
-        self.place_of[t] = len(self.steps)
-        self.steps.append(step)
-
-    def _fuse(self, t: Tensor) -> None:
-        after = max((self.place_of.get(i, -1) for i in t.inputs), default=-1)
-        last = len(self.steps) - 1
-        for place in dict.fromkeys((after, last)):
-            if place < 0 or place < after:
-                continue
-            group = self.steps[place]
-            if isinstance(group, Group) and group.weight < HEAVIEST and self._joins(t, group):
-                self.place_of[t] = place
-                group.weight += _weight(t)
-                return
-        group = self._alone(t)
-        group.weight = _weight(t)
-        self._begin(t, group)
-
-    def _alone(self, t: Tensor) -> Group:
-        if self._reduces(t):
-            x = t.inputs[0]
-            group = Group(squeezed(x.shape))
-            self._reduce(t, group, own_axes(x.shape), full=True)
+    steps: list[_Growing | Single] = []
+    place_of: dict[Tensor, int] = {}
+    for t in order:
+        if places.is_view(t):
+            base = places[t].base
+            if base in place_of:
+                place_of[t] = place_of[base]
+        elif fusible(t):
+            after = max((place_of.get(i, -1) for i in t.inputs), default=-1)
+            place_of[t] = _put(t, steps, after, places)
         else:
-            shape = t.inputs[0].shape if made_by(t, reshape) else t.shape
-            group = Group(squeezed(shape))
-            group.nodes.append(t)
-            group.axes[t] = own_axes(t.shape)
-            if shape != t.shape:
-                # A copy in another shape goes over the shape it is read in, and nothing else joins it.
-                group.axes[t] = ()
-                group.late.add(t)
-        return group
+            place_of[t] = len(steps)
+            steps.append(Single(t, product(t)))
+    return Fused(tuple(step.grown() if isinstance(step, _Growing) else step for step in steps), place_of)
 
-    @staticmethod
-    def _reduces(t: Tensor) -> bool:
-        return t.op is not None and t.op.fold is not None
 
-    def _joins(self, t: Tensor, group: Group) -> bool:
-        if made_by(t, reshape):
-            return False
-        found = [group.member(i) for i in t.inputs]
-        for i, member in zip(t.inputs, found, strict=True):
-            # A view of a member in another form than its own needs it in memory first.
-            if (member is None and self.places[i].base in group.axes) or (member and member[0] in group.late):
-                return False
-        if self._reduces(t):
-            return self._reduction_joins(t, group, found[0][1] if found[0] else None)
-        axes = self._aligned(t, group, [member[1] for member in found if member])
-        if axes is None:
-            return False
-        covered = {a for a in axes if a is not None}
-        everything = len(covered) == len(group.domain)
-        rows = group.split is not None and covered == set(range(group.split))
-        if not everything and not rows:
-            return False
-        group.nodes.append(t)
-        group.axes[t] = axes
-        return True
+def _put(t: Tensor, steps: list[_Growing | Single], after: int, places: Places) -> int:
+    """Add `t`, which needs nothing of what comes behind step `after`, to a group. The number of its step."""
+    for place in dict.fromkeys((after, len(steps) - 1)):
+        group = steps[place] if place >= 0 else None
+        if isinstance(group, _Growing) and group.weight < HEAVIEST:
+            fit = _fit(t, group, places)
+            if fit is not None:
+                group.add(t, fit)
+                return place
+    domain, fit = _alone(t)
+    group = _Growing(domain)
+    group.add(t, fit)
+    steps.append(group)
+    return len(steps) - 1
 
-    def _aligned(self, t: Tensor, group: Group, members: Sequence[Axes]) -> Axes | None:
-        """The domain's axis for each axis of `t`, as its inputs in the group have it; None where they disagree."""
-        axes: list[int | None] = [None] * t.ndim
-        for known in members:
-            for back, a in enumerate(reversed(known), 1):
-                if a is None:
-                    continue
-                if back > t.ndim or t.shape[-back] != group.domain[a] or axes[-back] not in (None, a):
+
+def _reduces(t: Tensor) -> bool:
+    return t.op is not None and t.op.fold is not None
+
+
+def _alone(t: Tensor) -> tuple[tuple[int, ...], _Fit]:
+    """The domain of a group that begins with `t`."""
+    if made_by(t, reshape):
+        # A copy in another shape goes over the shape it is read in, and nothing else joins it.
+        return squeezed(t.inputs[0].shape), _Fit((), None, True, None, 0)
+    if not _reduces(t):
+        return squeezed(t.shape), _Fit(own_axes(t.shape), None, False, None, 0)
+    shape = t.inputs[0].shape
+    fit = _reduction(t, own_axes(shape), _Growing(squeezed(shape)))
+    assert fit is not None
+    return squeezed(shape), fit
+
+
+def _fit(t: Tensor, group: _Growing, places: Places) -> _Fit | None:
+    """How `t` joins a group, if it does."""
+    if made_by(t, reshape):
+        return None
+    known: list[Axes] = []
+    for i in t.inputs:
+        member = member_of(group.axes, i)
+        if member is not None and member[0] not in group.late:
+            known.append(member[1])
+        elif member is not None or places[i].base in group.axes:
+            # It is not there yet, or a view of a node in another form, which needs that in memory first.
+            return None
+    if _reduces(t):
+        x = t.inputs[0]
+        whole = own_axes(x.shape) if squeezed(x.shape) == group.domain else None
+        over = known[0] if known else whole
+        if over is None or any(a is None and n != 1 for a, n in zip(over, x.shape, strict=True)):
+            return None
+        return _reduction(t, over, group)
+    axes = _aligned(t, group.domain, known)
+    if axes is None:
+        return None
+    covered = [a for a in axes if a is not None]
+    rows = group.split is not None and covered == [*range(group.split)]
+    if not rows and len(covered) != len(group.domain):
+        return None
+    return _Fit(axes, None, False, group.split, group.least)
+
+
+def _aligned(t: Tensor, domain: tuple[int, ...], members: Sequence[Axes]) -> Axes | None:
+    """The domain's axis for each axis of `t`, as its inputs in the group have it; None where they disagree."""
+    axes: list[int | None] = [None] * t.ndim
+    for known in members:
+        for back, a in enumerate(reversed(known), 1):
+            if a is not None:
+                if axes[-back] not in (None, a):
                     return None
                 axes[-back] = a
-        if squeezed(t.shape) == group.domain:
-            own = own_axes(t.shape)
-            return own if all(a in (None, b) for a, b in zip(axes, own, strict=True)) else None
-        if any(a is None and n != 1 for a, n in zip(axes, t.shape, strict=True)):
+    if squeezed(t.shape) == domain:
+        own = own_axes(t.shape)
+        return own if all(a in (None, b) for a, b in zip(axes, own, strict=True)) else None
+    if any(a is None and n != 1 for a, n in zip(axes, t.shape, strict=True)):
+        return None
+    used = [a for a in axes if a is not None]
+    return tuple(axes) if used == sorted(set(used)) else None
+
+
+def _reduction(t: Tensor, over: Axes, group: _Growing) -> _Fit | None:
+    """How a reduction of an input with these axes joins a group, if the way its loops are parted allows that."""
+    reduced = reduced_axes(t)
+    gone = {a for n in reduced if (a := over[n]) is not None}
+    split, least, late = group.split, group.least, True
+    start = last = len(group.domain)
+    while start - 1 in gone:
+        start -= 1
+    if last > sum(a is not None for a in over):
+        # Over rows: their value is there once for each outer point.
+        if t.op is not None and t.op.position:
             return None
-        used = [a for a in axes if a is not None]
-        return tuple(axes) if used == sorted(set(used)) else None
-
-    def _reduction_joins(self, t: Tensor, group: Group, axes: Axes | None) -> bool:
-        x = t.inputs[0]
-        if axes is not None:
-            if any(a is None and n != 1 for a, n in zip(axes, x.shape, strict=True)):
-                return False
-        elif squeezed(x.shape) == group.domain:
-            axes = own_axes(x.shape)
-        else:
-            return False
-        covered = {a for a in axes if a is not None}
-        full = len(covered) == len(group.domain)
-        if not full and (group.split is None or covered != set(range(group.split))):
-            return False
-        return self._reduce(t, group, axes, full)
-
-    def _reduce(self, t: Tensor, group: Group, axes: Axes, full: bool) -> bool:
-        """Add a reduction over an input with these axes, if the group's split allows it."""
-        gone = {axes[a] for a in reduced_axes(t)} - {None}
-        last = len(group.domain)
-        position = t.op is not None and t.op.position
-        start = last
-        while start > 0 and start - 1 in gone:
-            start -= 1
-        everything = len(gone) == last
-        split, least, late = group.split, group.least, True
-        if not full:
-            # Over rows: their value is there once for each outer point.
-            if position:
-                return False
-        elif not gone:
-            return False
-        elif start == last:
-            if position:
-                return False
-            least = max(least, max(a for a in gone if a is not None) + 1)
-        elif everything and last > 1 and not position:
-            pass
-        elif split is None or split == start:
-            split = start
-            late = any(a is not None and a < start for a in gone)
-            if late and position:
-                return False
-        else:
-            return False
-        if split is not None and split < least:
-            return False
-        group.split, group.least = split, least
-        group.over[t] = axes
-        kept = [a for place, a in enumerate(axes) if place not in reduced_axes(t)]
-        if t.attrs["keepdims"]:
-            group.axes[t] = tuple(None if place in reduced_axes(t) else a for place, a in enumerate(axes))
-        else:
-            group.axes[t] = tuple(kept)
-        group.nodes.append(t)
-        if late:
-            group.late.add(t)
-        return True
-
-
-def _weight(t: Tensor) -> int:
-    return weight(t.op) if t.op is not None else 1
-
-
-def _part_long_sums(group: Group) -> None:
-    """Make rows of what is summed over everything: short sums can stay in float32, where vectors are twice as wide."""
-    if group.split is not None or not group.late or math.prod(group.domain) <= LONG_SUM:
-        return
-    split = next(k for k in range(len(group.domain) + 1) if math.prod(group.domain[k:]) <= LONG_SUM)
-    if group.least <= split < len(group.domain) and all(t in group.over for t in group.late):
-        group.split = split
+    elif start == last:
+        # Its own axes are outer ones.
+        least = max(least, max(gone) + 1)
+    elif start > 0 or last == 1:
+        if split not in (None, start):
+            return None
+        split, late = start, min(gone) < start
+    if split is not None and split < least:
+        return None
+    keepdims = t.attrs["keepdims"]
+    axes = tuple(None if n in reduced else a for n, a in enumerate(over) if keepdims or n not in reduced)
+    return _Fit(axes, over, late, split, least)

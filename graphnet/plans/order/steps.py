@@ -9,7 +9,7 @@ from graphnet.graph import Graph
 from graphnet.leaves import Parameter
 from graphnet.node import Tensor
 from graphnet.plans.kernels.products import Product
-from graphnet.plans.order.fusion import Fuser, Step
+from graphnet.plans.order.fusion import Step, fused
 from graphnet.plans.order.schedule import ordered
 from graphnet.plans.order.views import Places, places_of
 
@@ -51,11 +51,10 @@ def steps_of(
             products[t] = found
         return found is not None
 
-    fuser = Fuser(places, fusible, is_product)
-    steps = tuple(fuser.run(order))
+    steps, place_of = fused(order, places, fusible, is_product)
     computed = dict.fromkeys([*graph.nodes, *(p for p, _ in graph.updates)])
     parameters = tuple(t for t in computed if isinstance(t, Parameter) and t not in given)
     names = {t: f"v_{name}" for t, name in graph.names.items()}
     for p in parameters:
         names.setdefault(p, f"v_updated{len(names)}")
-    return Order(graph, steps, fuser.place_of, places, products, parameters, names, given)
+    return Order(graph, steps, place_of, places, products, parameters, names, given)
