@@ -19,6 +19,7 @@ from graphnet.computed import computed
 from graphnet.containers import flatten
 from graphnet.derivatives import gradients
 from graphnet.escape import identifier, line
+from graphnet.fitting import check_dtypes
 from graphnet.leaves import Parameter, symbolic
 from graphnet.mode import NO_ATTRS, mode, state
 from graphnet.node import Tensor, as_array, constant, toposort
@@ -348,6 +349,7 @@ class Trace:
             # Its own value, which it would otherwise have at the end, whatever was assigned between.
             value = identity(value)
         if value.dtype != parameter.dtype:
+            check_dtypes(f"assign to {line(parameter.name or 'a Parameter')}", value.dtype, parameter.dtype)
             value = astype(value, dtype=parameter.dtype.newbyteorder("="))
         now = stop_gradient(value)
         if parameter.requires_grad:

@@ -9,6 +9,7 @@ import numpy as np
 
 from graphnet.arrays import Shape, Spec, known, native
 from graphnet.escape import line
+from graphnet.fitting import fitted
 from graphnet.mode import caller_site, state
 from graphnet.node import Tensor, as_array, constant, new, tick
 
@@ -52,6 +53,9 @@ class Parameter(Tensor):
         """Replace the array. The shape must be the same; the dtype is kept.
 
         Inside a trace a symbolic `value` becomes an update of the traced graph, carried out at each call.
+
+        Raises `ValueError` for another shape, `TypeError` for fractions where it holds whole numbers, `OverflowError`
+        for whole numbers that its dtype does not hold.
         """
         current = state.mode.trace
         if isinstance(value, Tensor):
@@ -66,10 +70,12 @@ class Parameter(Tensor):
             if array.shape != self.shape:
                 raise ValueError(self._mismatch(array.shape))
             if current is not None:
-                current.assign(self, constant(array.astype(self.dtype)))
+                current.assign(self, constant(fitted(self._what(), value, self.dtype)))
                 return
         if array.dtype.kind not in "biuf":
             raise TypeError(f"{line(self.name or 'a Parameter')} holds {self.dtype}; received {array.dtype}")
+        if self.dtype.kind != "f":
+            array = fitted(self._what(), array if isinstance(value, Tensor) else value, self.dtype)
         # Row after row, whatever the order of what was given: plans rely on it.
         self._value = np.array(array, dtype=self.dtype, copy=True, order="C")
         self._changed = tick()
@@ -83,7 +89,10 @@ class Parameter(Tensor):
         self.assign(self - value)
 
     def _mismatch(self, shape: Shape) -> str:
-        return f"assign to {line(self.name or 'a Parameter')}: its shape is {self.shape}; received {shape}"
+        return f"{self._what()}: its shape is {self.shape}; received {shape}"
+
+    def _what(self) -> str:
+        return f"assign to {line(self.name or 'a Parameter')}"
 
     def touched(self) -> np.ndarray:
         """Its array, to write to in place; histories that used it are void from now on.

@@ -34,7 +34,7 @@ DOORS = {"nn/estimators.py": "sklearn"}
 
 #: files and packages from the ground up: each may import what stands before it, also inside functions and for types
 ORDER = """
-    computed escape extras files forks functions named optional version datasets
+    computed escape extras files fitting forks functions named optional version datasets
     shapes record mode arrays declared node leaves typed apply dispatch cuts checked declare ops
     batching foreign containers arguments sweep results derivatives parts replay carried custom recompute check watch
     protocols stepwise graph rowwise plans loops viz methods graph_methods

@@ -230,6 +230,7 @@ def test_the_process_ends_at_once_while_llvm_is_at_work(code, tmp_path):
 def test_a_fork_does_not_wait_for_llvm_and_the_child_goes_on_with_numpy():
     body = """
     compiler.FORK_WAITS = 0.1
+    os.getloadavg = lambda: (0.0, 0.0, 0.0)
     ready = gn.trace(lambda x: x * 2.0, np.ones(3))
     pid = os.fork()
     if pid == 0:

@@ -331,10 +331,10 @@ def test_writing_to_the_callers_arrays_later_changes_no_gradient():
 
 
 @pytest.mark.parametrize("function", [gn.set_at, gn.add_at])
-@pytest.mark.parametrize("value", [0.7, np.float32(2.0), [1.5, 2.0], gn.tensor([1.0, 2.0], requires_grad=True), 1j])
+@pytest.mark.parametrize("value", [0.7, [1.5, 2.0], np.ones(2), gn.tensor([1.0, 2.0], requires_grad=True), 1j])
 def test_fractions_are_not_dropped(function, value):
     for whole in (np.arange(3), np.zeros(3, bool)):
-        with pytest.raises(TypeError, match="do not fit"):
+        with pytest.raises(TypeError, match=r"do not fit|no whole number|neither True nor False|no imaginary part"):
             function(gn.tensor(whole), slice(0, 2), value)
     if not isinstance(value, complex):
         assert function(gn.zeros(3), slice(0, 2), value).dtype == np.float64

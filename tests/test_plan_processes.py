@@ -11,6 +11,8 @@ import textwrap
 import pytest
 from backends import NEEDS_LLVM
 
+from graphnet.plans import blas
+
 pytestmark = NEEDS_LLVM
 FORKS = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 TORCH = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="PyTorch is not installed")
@@ -237,3 +239,44 @@ def test_beside_pytorch(first):
         assert done.stdout.split() == ["True"] * 4
     else:
         assert run(body) == ["True"] * 4
+
+
+@FORKS
+@pytest.mark.skipif(blas.found() is None, reason="NumPy is built on another BLAS")
+@pytest.mark.parametrize(
+    ("other", "threads"),
+    [
+        ("", 2),
+        ("threading.Thread(target=threading.Event().wait, daemon=True).start()", 2),
+        ("threading.Thread(target=work, daemon=True).start()", 1),
+    ],
+    ids=["alone", "beside_a_thread_that_sleeps", "beside_a_thread_at_work"],
+)
+def test_threads_of_blas_in_a_child(other, threads):
+    # A lock of OpenBLAS that another thread of the parent held stays locked in the child: a product on several threads
+    # would wait for it for good.
+    assert (
+        run(f"""
+        import hashlib
+        blas.found().limit(2)
+        big = np.ones((400, 400), np.float32)
+        product = gn.trace(lambda x: x @ x, big).compile()
+        product(big)
+
+        def work():
+            while True:
+                hashlib.pbkdf2_hmac("sha256", b"", b"", 10**6)
+
+        def in_order():
+            right = (product(big).numpy() == 400.0).all() and (big @ big == 400.0).all()
+            return right and blas.threads() == {threads}
+
+        {other}
+        time.sleep(0.2)
+        for _ in range(5):
+            print(in_child(in_order), blas.threads())
+        sys.stdout.flush()
+        os._exit(0)
+    """)
+        == ["0", "2"] * 5
+    )

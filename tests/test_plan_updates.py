@@ -62,6 +62,8 @@ class Updates:
                 # Now and then twice, or what another parameter got as well.
                 p = old[rng.integers(len(old))]
                 value = gn.clip(made, -50, 50) if rng.random() < 0.5 else made
+                if p.dtype.kind == "i":
+                    value = value.astype(p.dtype)
                 if rng.random() < 0.7:
                     waiting.append((p, value))
                 else:

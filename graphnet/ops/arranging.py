@@ -11,6 +11,7 @@ import numpy as np
 from graphnet import shapes
 from graphnet.apply import as_tensor
 from graphnet.declare import composite, op
+from graphnet.fitting import fitted
 from graphnet.node import Tensor
 from graphnet.ops.choices import where
 from graphnet.ops.shaping import axes_of, broadcast_to, ravel, reshape, same_shape
@@ -57,11 +58,11 @@ def pad(x: ArrayLike, pad_width: int | Sequence[Any], mode: str = "constant", co
     """`x` with `pad_width` numbers before and after each axis: one number, one pair, or a pair per axis.
 
     `mode` is "constant" (`constant_values`), "edge", "reflect", "symmetric" or "wrap", as in NumPy. The dtype is that
-    of `x`, to which a constant is converted.
+    of `x`.
 
     Raises `ValueError` for an unknown mode, for widths that are negative, not whole or not one pair per axis, and for
-    an empty axis in a mode that repeats elements; `TypeError` for a constant that needs a gradient; `OverflowError` for
-    a whole number that the dtype does not hold.
+    an empty axis in a mode that repeats elements; `TypeError` for a constant that needs a gradient, and for a fraction
+    beside whole numbers; `OverflowError` for a whole number that the dtype does not hold.
 
     >>> import graphnet as gn
     >>> gn.pad([1.0, 2.0], (0, 2), constant_values=9.0)
@@ -76,10 +77,9 @@ def pad(x: ArrayLike, pad_width: int | Sequence[Any], mode: str = "constant", co
                     "pad: constant_values are known numbers without a gradient; for others use gn.concatenate"
                 )
             constant_values = constant_values.numpy()
-        if constant_values.__class__ is int:
-            # NumPy would wrap a number that the dtype does not hold.
-            constant_values = np.asarray(constant_values, as_tensor(x).dtype).item()
-        return _pad(x, pad_width, constant_values)
+        x = as_tensor(x)
+        # NumPy would cut a fraction off, and wrap a number that the dtype does not hold.
+        return _pad(x, pad_width, fitted("pad", constant_values, x.dtype).tolist())
     if mode not in ("edge", "reflect", "symmetric", "wrap"):
         raise ValueError(f"pad: mode is constant, edge, reflect, symmetric or wrap; received {mode!r}")
     y = as_tensor(x)
@@ -213,7 +213,7 @@ def repeat(x: ArrayLike, repeats: ShapeLike, axis: int | None = None) -> Tensor:
 def _triangle(x: Any, k: Any) -> Any:
     if x.ndim == 0:
         raise ValueError("a triangle needs at least one axis; received a tensor of shape ()")
-    return np.tri(*x.shape[-2:], k=k, dtype=bool)  # type: ignore[call-overload]
+    return np.tri(*x.shape[-2:], k=operator.index(k), dtype=bool)  # type: ignore[call-overload]
 
 
 @composite
@@ -221,7 +221,7 @@ def tril(x: ArrayLike, k: int = 0) -> Tensor:
     """`x` with zeros above diagonal `k` of its last two axes: the lower triangle.
 
     A vector counts as rows that are all equal. The shape is that of `x` (of a vector of `n`: `(n, n)`), and so is the
-    dtype, but for booleans, which give int64.
+    dtype.
 
     Raises `ValueError` for a tensor without axes.
 
@@ -231,7 +231,7 @@ def tril(x: ArrayLike, k: int = 0) -> Tensor:
             [3, 4]]), Tensor([[0, 0],
             [3, 0]]))
     """
-    return where(_triangle(x, k), x, 0)
+    return where(_triangle(x, k), x, False)
 
 
 @composite
@@ -239,7 +239,7 @@ def triu(x: ArrayLike, k: int = 0) -> Tensor:
     """`x` with zeros below diagonal `k` of its last two axes: the upper triangle.
 
     A vector counts as rows that are all equal. The shape is that of `x` (of a vector of `n`: `(n, n)`), and so is the
-    dtype, but for booleans, which give int64.
+    dtype.
 
     Raises `ValueError` for a tensor without axes.
 
@@ -249,4 +249,4 @@ def triu(x: ArrayLike, k: int = 0) -> Tensor:
             [0, 4]]), Tensor([[0, 2],
             [0, 0]]))
     """
-    return where(_triangle(x, k - 1), 0, x)
+    return where(_triangle(x, k - 1), False, x)

@@ -8,9 +8,11 @@ from typing import Any, Literal, overload
 import numpy as np
 
 from graphnet.apply import as_tensor, holds_tensors
-from graphnet.arrays import WEAK, known
+from graphnet.arrays import WEAK, known, native
+from graphnet.fitting import check_dtypes, fitted
 from graphnet.leaves import Parameter
 from graphnet.node import Tensor, as_array, constant
+from graphnet.ops.rounding import floor
 from graphnet.ops.shaping import astype, broadcast_to, identity, moveaxis
 from graphnet.shapes import DTypeLike, ShapeLike
 from graphnet.typed import ArrayLike
@@ -83,7 +85,8 @@ def full(shape: ShapeLike, fill_value: ArrayLike, dtype: DTypeLike | None = None
 
     The dtype is that of `fill_value` unless given. A gradient flows to `fill_value`.
 
-    Raises `ValueError` for a negative size and for a value that does not broadcast.
+    Raises `ValueError` for a negative size and for a value that does not broadcast; `TypeError` for a fraction in a
+    dtype of whole numbers, `OverflowError` for a whole number that the dtype does not hold.
 
     >>> import graphnet as gn
     >>> gn.full((2, 2), 7)
@@ -92,10 +95,20 @@ def full(shape: ShapeLike, fill_value: ArrayLike, dtype: DTypeLike | None = None
     >>> gn.grad(lambda x: gn.full(3, x).sum())(2.0)
     Tensor(3.)
     """
-    if plain_data(fill_value):
-        return constant(as_array(np.full(shape, fill_value, dtype)))
-    fill_value = as_tensor(fill_value)
-    return broadcast_to(fill_value if dtype is None else astype(fill_value, dtype), shape)
+    return _full("full", shape, fill_value, dtype)
+
+
+def _full(what: str, shape: Any, value: Any, dtype: Any) -> Tensor:
+    if plain_data(value):
+        value = known(value) if isinstance(value, Tensor) else value
+        if dtype is not None:
+            value = fitted(what, value, native(dtype))
+        return constant(as_array(np.full(shape, value, dtype)))
+    value = as_tensor(value)
+    if dtype is not None:
+        check_dtypes(what, value.dtype, native(dtype))
+        value = astype(value, dtype)
+    return broadcast_to(value, shape)
 
 
 def eye(N: int, M: int | None = None, k: int = 0, dtype: DTypeLike = np.float64) -> Tensor:
@@ -121,6 +134,9 @@ def arange(
 
     How many there are follows from the values of the arguments; their gradients are those of `start + step * i`.
 
+    Raises `TypeError` for a fraction in `start` or `step` of whole numbers, `OverflowError` for numbers that `dtype`
+    does not hold.
+
     >>> import graphnet as gn
     >>> gn.arange(10, step=4)
     Tensor([0, 4, 8])
@@ -128,10 +144,18 @@ def arange(
     if stop is None:
         start, stop = 0, start
     if all(map(plain_data, (start, stop, step))):
+        found = np.arange(_array(start), _array(stop), _array(step))  # type: ignore[call-overload]
+        if dtype is not None and (native(dtype).kind != found.dtype.kind or native(dtype).kind in "iu"):
+            # NumPy would cut the step off, and repeat one number.
+            whole = found.dtype.kind in "iu" and native(dtype).kind in "iu"
+            return constant(fitted("arange", found if whole else found.tolist(), native(dtype)))
         return constant(as_array(np.arange(_array(start), _array(stop), _array(step), dtype)))  # type: ignore[call-overload]
     count = len(np.arange(*(known(as_tensor(t)).item() for t in (start, stop, step))))
     y = start + step * np.arange(count)
-    return y if dtype is None else astype(y, dtype)
+    if dtype is None:
+        return y
+    check_dtypes("arange", y.dtype, native(dtype))
+    return astype(y, dtype)
 
 
 @overload
@@ -166,7 +190,10 @@ def linspace(
 ) -> Any:
     """`num` evenly spaced numbers from `start` to `stop`, without `stop` if not `endpoint`; the step too if `retstep`.
 
-    Bounds can be arrays that broadcast: the numbers are then along `axis`.
+    Bounds can be arrays that broadcast: the numbers are then along `axis`. With a `dtype` of whole numbers they are
+    rounded down.
+
+    Raises `ValueError` for a negative number of samples, `OverflowError` for a bound that `dtype` does not hold.
 
     >>> import graphnet as gn
     >>> gn.jacobian(lambda x: gn.linspace(0.0, x, 3))(2.0)
@@ -176,8 +203,13 @@ def linspace(
     if count < 0:
         raise ValueError(f"linspace: the number of samples is 0 or more; received {num}")
     parts = count - 1 if endpoint else count
+    whole = dtype is not None and native(dtype).kind in "iu"
     if plain_data(start) and plain_data(stop):
-        y, step = np.linspace(_array(start), _array(stop), count, endpoint, True, dtype, axis)  # type: ignore[call-overload]
+        y, step = np.linspace(_array(start), _array(stop), count, endpoint, True, None if whole else dtype, axis)  # type: ignore[call-overload]
+        if whole:
+            y = np.floor(y)
+            fitted("linspace", [y.min(), y.max()] if y.size else [], native(dtype))
+            y = y.astype(dtype)
         return (constant(as_array(y)), step) if retstep else constant(as_array(y))
     # Python's numbers are weak.
     kind = np.result_type(*(x if x.__class__ in WEAK else as_tensor(x).dtype for x in (start, stop)))
@@ -187,7 +219,7 @@ def linspace(
     weights = (np.arange(count) / (parts or 1)).astype(kind).reshape((count,) + (1,) * span.ndim)
     # Weighted, so that the last number is `stop` to the bit.
     y = moveaxis(start * (1 - weights) + stop * weights, 0, axis)
-    y = y if dtype is None else astype(y, dtype)
+    y = y if dtype is None else astype(floor(y) if whole else y, dtype)
     return (y, span / parts if parts else span * np.nan) if retstep else y
 
 
@@ -216,16 +248,14 @@ def ones_like(x: ArrayLike, dtype: DTypeLike | None = None) -> Tensor:
 def full_like(x: ArrayLike, fill_value: ArrayLike, dtype: DTypeLike | None = None) -> Tensor:
     """A tensor with `fill_value` everywhere, in the shape of `x`, and in its dtype unless `dtype` is given.
 
-    `fill_value` is a number, or what broadcasts to that shape; it is converted to the dtype, so 7.5 becomes 7 where `x`
-    has whole numbers. A gradient flows to `fill_value`, none to `x`.
+    `fill_value` is a number, or what broadcasts to that shape. A gradient flows to `fill_value`, none to `x`.
 
-    Raises `ValueError` for a value that does not broadcast.
+    Raises `ValueError` for a value that does not broadcast; `TypeError` for a fraction where `x` has whole numbers,
+    `OverflowError` for a whole number that the dtype does not hold.
 
     >>> import graphnet as gn
     >>> gn.full_like([1.0, 2.0], 7)
     Tensor([7., 7.])
     """
     x = as_tensor(x)
-    if plain_data(fill_value):
-        return constant(as_array(np.full(x.shape, fill_value, dtype or x.dtype)))
-    return full(x.shape, fill_value, dtype or x.dtype)
+    return _full("full_like", x.shape, fill_value, dtype or x.dtype)

@@ -14,9 +14,11 @@ from graphnet import shapes
 from graphnet.apply import apply, apply_prepared, as_tensor, failure
 from graphnet.arrays import Spec, known
 from graphnet.declare import op
+from graphnet.fitting import check_dtypes, fitted
 from graphnet.leaves import Parameter
 from graphnet.mode import state
 from graphnet.node import Tensor
+from graphnet.ops.creation import plain_data
 from graphnet.ops.index_axes import SLOT, whole, widened
 from graphnet.ops.joining import together
 from graphnet.ops.shaping import astype, broadcast_to, reshape
@@ -262,26 +264,21 @@ def _setitem(*inputs: Any, index: Any) -> Any:
 
 
 def _in_dtype(name: Any, value: Any, x: Any) -> Any:
-    """A Python number in the dtype of `x`; whole ones that it does not hold raise `OverflowError`, as in NumPy.
-
-    Raises `TypeError` for values of another kind, whose fractions or imaginary parts would be lost.
-    """
-    if value.__class__ is int:
-        return np.asarray(value, x.dtype)
-    value = value if hasattr(value, "dtype") else as_tensor(value)
-    if not np.can_cast(value.dtype, x.dtype, "same_kind"):
-        raise TypeError(
-            f"{name}: values of {value.dtype} do not fit in a tensor of {x.dtype}: convert one of them first, as in "
-            f"x.astype('{value.dtype}') or gn.astype(values, '{x.dtype}')"
-        )
+    """A value that fits in a tensor of the dtype of `x`, numbers in that dtype; see `graphnet.fitting`."""
+    if plain_data(value):
+        return fitted(name, known(value) if isinstance(value, Tensor) else value, x.dtype)
+    value = as_tensor(value)
+    check_dtypes(name, value.dtype, x.dtype)
     return value
 
 
 def set_at(x: ArrayLike, key: Any, value: ArrayLike) -> Tensor:
     """A copy of `x` with `value` at `key`: what `x[key] = value` does to an array.
 
-    The gradient goes to `value` at `key` and to `x` elsewhere. Raises `ValueError` if `key` names a place twice, and
-    `TypeError` for fractions in a tensor of whole numbers.
+    The gradient goes to `value` at `key` and to `x` elsewhere.
+
+    Raises `ValueError` if `key` names a place twice, `TypeError` for fractions in a tensor of whole numbers,
+    `OverflowError` for whole numbers that its dtype does not hold.
 
     >>> import graphnet as gn
     >>> gn.set_at(gn.tensor([1.0, 2.0, 3.0]), slice(1, None), 0.0)
@@ -293,7 +290,7 @@ def set_at(x: ArrayLike, key: Any, value: ArrayLike) -> Tensor:
 
 
 def add_at(x: ArrayLike, key: Any, value: ArrayLike) -> Tensor:
-    """A copy of `x` with `value` added at `key`; what is named twice adds up. Raises `TypeError` as `set_at` does.
+    """A copy of `x` with `value` added at `key`; what is named twice adds up. Raises for other dtypes as `set_at` does.
 
     >>> import graphnet as gn
     >>> gn.add_at(gn.zeros(3), [0, 2, 2], 1.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -208,7 +209,9 @@ def trapezoid(y: Any, x: Any = None, dx: float = 1.0, axis: int = -1) -> Tensor:
 
 def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = "float32") -> Tensor:
     """Ones on and below the diagonal `k`, zeros above it."""
-    return constant(np.tri(N, M, k, np.dtype(dtype)))
+    return constant(
+        np.tri(operator.index(N), M if M is None else operator.index(M), operator.index(k), np.dtype(dtype))
+    )
 
 
 def kron(x1: Any, x2: Any) -> Tensor:

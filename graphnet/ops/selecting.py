@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from graphnet.ops.arithmetic import remainder
 from graphnet.ops.choices import clip
 from graphnet.ops.comparisons import equal
 from graphnet.ops.index import add_at, getitem
+from graphnet.ops.rows import whole_numbers
 from graphnet.ops.shaping import astype, axes_of, expand_dims, moveaxis, ravel
 from graphnet.shapes import DTypeLike
 from graphnet.typed import ArrayLike
@@ -84,13 +86,17 @@ def take_along_axis(x: ArrayLike, indices: ArrayLike, axis: int = -1) -> Tensor:
 def one_hot(indices: ArrayLike, num_classes: int, dtype: DTypeLike = np.float32) -> Tensor:
     """A new last axis of `num_classes` numbers: 1 at the index, 0 elsewhere (all 0 for an index out of range).
 
+    Indices are whole numbers, also in a floating-point dtype. Raises `ValueError` for one that is not whole.
+
     >>> import graphnet as gn
     >>> gn.one_hot([0, 2], 3)
     Tensor([[1., 0., 0.],
             [0., 0., 1.]], dtype=float32)
     """
     indices = as_tensor(indices)
-    return astype(equal(expand_dims(indices, -1), np.arange(num_classes)), dtype)
+    if indices.dtype.kind == "f":
+        indices = whole_numbers(indices, "one_hot")
+    return astype(equal(expand_dims(indices, -1), np.arange(operator.index(num_classes))), dtype)
 
 
 def diagonal(x: ArrayLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:

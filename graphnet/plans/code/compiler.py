@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import threading
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ log = logging.getLogger("graphnet")
 
 # What else decides the code: to be changed with the passes or the way of loading.
 OPTIONS = "O3 vectorise jitdefault 1"
-#: seconds that a fork waits for LLVM, which the child would find as it was then, for good
+#: seconds that a fork waits for LLVM, which the child would find as it was then, for good; longer on a busy machine
 FORK_WAITS = 1.0
 
 #: held while LLVM is at work, and while what needs it is imported
@@ -189,9 +190,10 @@ _got: dict[int, tuple[bool, Any]] = {}
 
 def before_fork() -> None:
     """Wait for what is being compiled, and hold the locks over the fork."""
-    mine = lock.acquire(timeout=FORK_WAITS)
+    seconds = FORK_WAITS * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+    mine = lock.acquire(timeout=seconds)
     other = getattr(_llvms_lock(), "_lock", None)
-    if other is not None and not (mine and other.acquire(timeout=FORK_WAITS)):
+    if other is not None and not (mine and other.acquire(timeout=seconds)):
         other = None
     _got[threading.get_ident()] = mine, other
 
