@@ -34,7 +34,7 @@ from graphnet.graph import Graph, trace  # isort: skip
 from graphnet.rowwise import vmap  # isort: skip
 from graphnet.plans.jit import compile  # isort: skip
 from graphnet.plans.backend import repeatable  # isort: skip
-from graphnet.loops import scan  # isort: skip
+from graphnet.loops import cond, scan, while_loop  # isort: skip
 from graphnet import graph_methods, viz  # isort: skip
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ __all__ = [
     "checkpoint",
     "compile",
     "composite",
+    "cond",
     "custom_gradient",
     "datasets",
     "debug",
@@ -84,6 +85,7 @@ __all__ = [
     "viz",
     "vjp",
     "vmap",
+    "while_loop",
 ]
 __all__ += ops.__all__
 

@@ -10,6 +10,8 @@ _CALLS = {
     "jvp": ("gn.jvp(f, (x,), (v,))", "gn.jvp(f(x), (x,), (v,))"),
     "hvp": ("gn.hvp(f)(x, v)", "gn.hvp(f(x))"),
     "scan": ("gn.scan(f, init, xs)", "gn.scan(f(init, x), init, xs)"),
+    "cond": ("gn.cond(pred, true_fn, false_fn, x)", "gn.cond(pred, true_fn(x), false_fn(x))"),
+    "while_loop": ("gn.while_loop(condition, body, init)", "gn.while_loop(condition(init), body(init), init)"),
     "check_grads": ("gn.check_grads(f, x)", "gn.check_grads(f(x), x)"),
 }
 

@@ -13,6 +13,9 @@ from graphnet.fitting import fitted
 from graphnet.mode import caller_site, state
 from graphnet.node import Tensor, as_array, constant, new, tick
 
+#: what variables have that a derivative makes for one call: nobody else asks for gradients with respect to those
+OF_A_CALL: dict[str, Any] = {}
+
 
 class Parameter(Tensor):
     """A leaf that learns: its array can be replaced with `assign`, and gradients are taken with respect to it.
@@ -108,9 +111,9 @@ KINDS: frozenset[Any] = frozenset({Tensor, Parameter})
 
 
 def variable(array: np.ndarray) -> Tensor:
-    """`array`, not copied, as a leaf that gradients are taken with respect to."""
+    """`array`, not copied, as a leaf that gradients are taken with respect to by the call that makes it."""
     t = constant(array)
-    t.requires_grad = True
+    t.requires_grad, t.attrs = True, OF_A_CALL
     t._tick = tick()
     return t
 

@@ -305,3 +305,11 @@ def test_gradients_of_what_keeps_no_history_warn():
         assert seen[0].filename == __file__
     other = gn.Parameter(1.0)
     assert gn.gradients((w * w).sum(), [w, other])[1].item() == 0.0
+
+
+def test_the_derivative_at_a_plain_number_keeps_no_history():
+    for f in (lambda a: a * a, lambda a: gn.scan(lambda c, x: (c * a, None), gn.tensor(1.0), None, length=3)[0]):
+        value, slope = gn.compile(gn.value_and_grad(f))(2.0)
+        assert not value.requires_grad and not slope.requires_grad
+        second = gn.compile(gn.grad(gn.grad(f)))(2.0)
+        assert not second.requires_grad

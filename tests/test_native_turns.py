@@ -27,7 +27,7 @@ def native(monkeypatch):
 
 def loops():
     """The loops that ran."""
-    return [body.derived["loop"] for body in bodies._known.values() if "loop" in body.derived]
+    return [body.derived["loop"] for body in bodies._known if "loop" in body.derived]
 
 
 def by_hand(f, init, xs, length, reverse):

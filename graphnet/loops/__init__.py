@@ -1,5 +1,7 @@
-"""Loops as one node: `scan`, whose step is a graph of its own, and whose gradient is a scan the other way."""
+"""Control flow as nodes: `scan`, `while_loop` and `cond`, whose functions are graphs of their own."""
 
+from graphnet.loops.branches import cond
 from graphnet.loops.scan import scan
+from graphnet.loops.whiles import while_loop
 
-__all__ = ["scan"]
+__all__ = ["cond", "scan", "while_loop"]

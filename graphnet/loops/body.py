@@ -7,33 +7,20 @@ derivative, its plan) is found out once, however often a loop is built.
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from graphnet import forks, shapes
-from graphnet.apply import made
 from graphnet.arrays import Spec
 from graphnet.computed import computed
 from graphnet.graph import Graph
-from graphnet.leaves import symbolic
+from graphnet.loops.closing import Interned, closed, key_of
 from graphnet.node import Tensor
 from graphnet.parts import Block
-from graphnet.record import frozen
 
-#: bodies that are remembered; what is in use is kept by those who use it
-REMEMBERED = 256
-
-_known: OrderedDict[Any, Body] = OrderedDict()
-_lock = threading.Lock()
-
-
-@forks.in_child
-def _forked() -> None:
-    global _lock
-    _lock = threading.Lock()
+_known: Interned[Body] = Interned()
 
 
 class Body:
@@ -90,50 +77,13 @@ class Body:
         Body.__init__(self, **saved)
 
 
-def _key(graph: Graph) -> Any:
-    """What a graph computes, as something to compare and hash."""
-    place: dict[Tensor, int] = {}
-    listed: list[Any] = []
-    for t in graph.inputs:
-        place[t] = len(place)
-        listed.append((t.shape, t.dtype))
-    for t in graph.nodes:
-        if t in place:
-            continue
-        place[t] = len(place)
-        if t.op is None:
-            listed.append((t.shape, t.dtype, t._value.tobytes()))
-        else:
-            listed.append((t.op, tuple([place[i] for i in t.inputs]), frozen(t.attrs) if t.attrs else None))
-    return (tuple(listed), tuple([place[t] for t in graph.outputs]))
-
-
 def interned(inputs: Sequence[Tensor], outputs: Sequence[Tensor], carries: int, xs: int, ys: int) -> Body:
     """The body that computes `outputs` from `inputs`: the one there is, or a new one of fresh nodes.
 
     Inputs stand for themselves, whatever they were made from; all other leaves are small constants.
     """
-    fresh: dict[Tensor, Tensor] = {t: symbolic(t.shape, t.dtype) for t in inputs}
-    for t in Graph(inputs, list(outputs)).nodes:
-        if t in fresh:
-            continue
-        if t.op is None:
-            fresh[t] = t
-        else:
-            new = made(t.op, [fresh[i] for i in t.inputs], t.attrs)
-            new._code, new._lasti = t._code, t._lasti
-            fresh[t] = new
-    graph = Graph([fresh[t] for t in inputs], [fresh[t] for t in outputs])
-    key = (carries, xs, ys, _key(graph))
-    with _lock:
-        body = _known.get(key)
-        if body is None:
-            body = _known[key] = Body(graph, carries, xs, ys)
-            if len(_known) > REMEMBERED:
-                _known.popitem(last=False)
-        else:
-            _known.move_to_end(key)
-    return body
+    graph = closed(inputs, outputs)
+    return _known.get((carries, xs, ys, key_of(graph)), lambda: Body(graph, carries, xs, ys))
 
 
 def spec(body: Body, length: int) -> Spec:

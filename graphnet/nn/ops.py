@@ -113,20 +113,8 @@ def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype:
 
 
 def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
-    """What one of two functions gives; in a trace both are computed, and one is chosen."""
-    if not isinstance(pred, gn.Tensor) or not pred.is_symbolic:
-        return true_fn() if bool(pred) else false_fn()
-    return _chosen(pred, true_fn(), false_fn())
-
-
-def _chosen(pred: gn.Tensor, yes: Any, no: Any) -> Any:
-    if isinstance(yes, dict) and isinstance(no, dict) and yes.keys() == no.keys():
-        return {k: _chosen(pred, v, no[k]) for k, v in yes.items()}
-    if isinstance(yes, (tuple, list)) and type(yes) is type(no) and len(yes) == len(no):
-        return type(yes)(_chosen(pred, a, b) for a, b in zip(yes, no, strict=True))
-    if any(isinstance(v, (dict, tuple, list)) for v in (yes, no)):
-        raise TypeError("cond: in a trace true_fn and false_fn give containers of the same keys and lengths")
-    return gn.where(pred, yes, no)
+    """What one of two functions returns; see `gn.cond`."""
+    return gn.cond(pred, true_fn, false_fn)
 
 
 def scan(
@@ -160,13 +148,29 @@ def fori_loop(lower: int, upper: int, body_fun: Callable[[int, Any], Any], init_
 def while_loop(
     cond: Callable[..., Any], body: Callable[..., Any], loop_vars: Any, maximum_iterations: int | None = None
 ) -> Any:
-    """`body(*loop_vars)` as long as `cond(*loop_vars)`. The condition has to be known: in a trace use `gn.scan`."""
+    """`body(*loop_vars)` as long as `cond(*loop_vars)`, `maximum_iterations` times at most.
+
+    Where the condition is not known, in a trace, it is one node: see `gn.while_loop`.
+    """
     alone = not isinstance(loop_vars, (tuple, list))
-    values: Any = (loop_vars,) if alone else loop_vars
-    count = 0
-    while (maximum_iterations is None or count < maximum_iterations) and bool(cond(*values)):
+    values: Any = (loop_vars,) if alone else tuple(loop_vars)
+
+    def stepped(values: Any) -> Any:
         found = body(*values)
-        values = found if isinstance(found, (tuple, list)) else (found,)
+        return tuple(found) if isinstance(found, (tuple, list)) else (found,)
+
+    count, most = 0, np.inf if maximum_iterations is None else maximum_iterations
+    while count < most:
+        again = convert_to_tensor(cond(*values))
+        if again.is_symbolic:
+            left = gn.while_loop(
+                lambda c: gn.logical_and(c[0] < most, cond(*c[1])), lambda c: (c[0] + 1, stepped(c[1])), (count, values)
+            )
+            values = left[1]
+            break
+        if not again:
+            break
+        values = stepped(values)
         count += 1
     return values[0] if alone else type(loop_vars)(values)
 

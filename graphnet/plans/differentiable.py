@@ -42,7 +42,8 @@ class Differentiable:
         self.packing = Packing(whole.outputs)
         with _aside():
             packed = self.packing.packed(whole.outputs)
-        self.graph = Graph(whole.inputs, packed)
+        # What depends on no input is an array.
+        self.graph = Graph(whole.inputs, packed if isinstance(packed, Tensor) else constant(packed))
         self._forget()
 
     @computed
@@ -144,6 +145,15 @@ class Differentiable:
         with _aside():
             slopes = _gradients([y], [inputs[p] for p in wanted], [g], graph=True)
         return g, [(p, h) for p, h in zip(wanted, slopes, strict=True) if h.op is not None or h is g]
+
+
+def gradients_of(function: Differentiable, wanted: Sequence[int]) -> Differentiable:
+    """The function from the inputs and a gradient of the result to the gradients of all inputs at `wanted`."""
+    (y,), inputs = function.graph.outputs, function.graph.inputs
+    g = symbolic(y.shape, y.dtype, "gradient")
+    with _aside():
+        slopes = _gradients([y], [inputs[p] for p in wanted], [g], graph=True)
+    return Differentiable([*inputs, g], slopes, function.make)
 
 
 class Keeping(NamedTuple):

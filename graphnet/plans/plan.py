@@ -13,7 +13,7 @@ from graphnet import forks
 from graphnet.apply import described
 from graphnet.escape import line
 from graphnet.graph import Graph
-from graphnet.leaves import KINDS, Parameter
+from graphnet.leaves import KINDS, OF_A_CALL, Parameter
 from graphnet.mode import state
 from graphnet.node import Tensor, constant, tick
 from graphnet.plans import at_fork  # noqa: F401  (what is to be done at a fork is known before one)
@@ -33,7 +33,8 @@ ndarray = np.ndarray
 
 def is_outside(t: Tensor) -> bool:
     """Whether a node is a variable of the caller's that the function reads, and no parameter."""
-    return t.op is None and t.requires_grad and not t.is_symbolic and not isinstance(t, Parameter)
+    leaf = t.op is None and t.requires_grad and not t.is_symbolic
+    return leaf and t.attrs is not OF_A_CALL and not isinstance(t, Parameter)
 
 
 class Plan:
