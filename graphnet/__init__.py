@@ -34,7 +34,9 @@ from graphnet.graph import Graph, trace  # isort: skip
 from graphnet.rowwise import vmap  # isort: skip
 from graphnet.plans.jit import compile  # isort: skip
 from graphnet.plans.backend import repeatable  # isort: skip
-from graphnet.loops import cond, scan, while_loop  # isort: skip
+from graphnet.loops.branches import cond  # isort: skip
+from graphnet.loops.scan import scan  # isort: skip
+from graphnet.loops.whiles import while_loop  # isort: skip
 from graphnet import graph_methods, viz  # isort: skip
 
 if TYPE_CHECKING:
