@@ -12,8 +12,8 @@ from graphnet import forks
 from graphnet.apply import as_tensor, made, stopped
 from graphnet.containers import flatten
 from graphnet.graph import Graph, Trace
-from graphnet.mode import mode, state
 from graphnet.leaves import Parameter, symbolic
+from graphnet.mode import mode, state
 from graphnet.node import Tensor, tick
 from graphnet.plans.differentiable import Differentiable
 from graphnet.plans.plan import Plan

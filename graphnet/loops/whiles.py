@@ -14,9 +14,9 @@ from graphnet.containers import flatten
 from graphnet.declare import op
 from graphnet.functions import function
 from graphnet.graph import Graph
+from graphnet.leaves import symbolic
 from graphnet.loops.closing import Interned, Traced, closed, differentiable, key_of
 from graphnet.loops.scan import scan
-from graphnet.leaves import symbolic
 from graphnet.node import Tensor
 from graphnet.ops.choices import where
 from graphnet.parts import Packing
