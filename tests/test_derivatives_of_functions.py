@@ -179,6 +179,19 @@ def test_one_number_is_wanted():
         gn.grad(total)(X)
 
 
+def test_arguments_by_name():
+    f = lambda x, y: (x * y * y, "aux")  # noqa: E731
+    for of in (gn.grad, gn.value_and_grad, gn.jacobian, gn.hessian):
+        found = of(f, argnums=1, has_aux=True)(2.0, 3.0)
+        assert "aux" in (found[0] if of is gn.value_and_grad else found)
+        with pytest.raises(TypeError, match="positional argument"):
+            of(f, 0, True, True)
+    assert gn.elementwise_grad(lambda x, y: x * y * y, argnums=1)(2.0, 3.0).item() == 12.0
+    for of in (gn.elementwise_grad, gn.hvp):
+        with pytest.raises(TypeError, match="positional argument"):
+            of(f, 0, True)
+
+
 # Jacobians, Hessians, products
 
 
@@ -205,7 +218,7 @@ def test_hessians_of_containers():
     assert h["a"]["a"].item() == 6.0 and h["a"]["b"].tolist() == h["b"]["a"].tolist() == [6.0, 6.0]
     assert h["b"]["b"].tolist() == [[0.0, 0.0], [0.0, 0.0]]
     h = gn.hessian(lambda x, y: x * y * y, 1)(2.0, 3.0)
-    assert h.item() == 4.0
+    assert h.item() == 4.0 and gn.hessian(lambda x, y: x * y * y)(2.0, 3.0).item() == 0.0
     h = gn.hessian(lambda x, y: x * y * y, (0, 1))(2.0, 3.0)
     assert [[t.item() for t in row] for row in h] == [[0.0, 6.0], [6.0, 4.0]]
 
@@ -215,6 +228,8 @@ def test_products_with_the_hessian():
     found = gn.hvp(f)({"a": X}, 2.0, {"a": [1.0, 0.0, 10.0]})
     assert found["a"].tolist() == [12.0, 0.0, 360.0]
     assert gn.hvp(lambda p, q: (p * q * q).sum(), 1)(X, 2.0, 3.0).item() == 36.0
+    assert gn.hvp(lambda p, q: (p * q * q).sum(), argnums=-1)(X, 2.0, 3.0).item() == 36.0
+    assert gn.hvp(lambda p, q: (p * q * q).sum())(X, 2.0, X).tolist() == [0.0, 0.0, 0.0]
     assert gn.hvp(lambda x, k=1.0: (x**3).sum() * k)(X, [1.0, 1.0, 1.0], k=2.0).tolist() == [12.0, 24.0, 36.0]
     raises(TypeError, "hvp: call it with the function's arguments and then the vector", lambda: gn.hvp(total)(X))
     with pytest.raises((ValueError, TypeError), match="hvp: the vector"):

@@ -164,6 +164,8 @@ CASTS = [
     ("int64", "float64", "bool", 2),
     ("bool", "float32", "bool", 0),
     ("bool", "int32", "float64", 1),
+    ("bool", "int32", "int64", 1),
+    ("bool", "float32", "int8", 1),
 ]
 
 

@@ -173,6 +173,7 @@ def test_factors(name):
 MIXED = {
     "float32 * float64": (lambda x: (x * np.array(3.0)) * np.array(4.0, "f4"), "float32", "multiply multiply"),
     "float32 * 3 * float64": (lambda x: (x * 3.0) * np.array(4.0), "float32", "multiply multiply"),
+    "float64 * float32": (lambda x: (x * 3.0) * np.array(4.0, "f4"), "float64", "multiply multiply"),
     "float32 / float64": (lambda x: x / np.array(4.0), "float32", "divide"),
     "-float32 * float64": (lambda x: -x * np.array(4.0), "float32", "negative multiply"),
     "-(float32 * float64)": (lambda x: -(x * np.array(4.0)), "float32", "multiply negative"),

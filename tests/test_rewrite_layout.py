@@ -161,6 +161,14 @@ PIECES = {
         lambda a, b: piece(a, 0, 2, 4, index=(slice(0, 4, 2),)) + piece(b, 0, 2, 4, index=(slice(1, 4, 2),)),
         "scatter_add scatter_add add",
     ),
+    "a step, without a gap at its ends": (
+        lambda a, b: piece(a, 0, 2, 4, index=(slice(0, 3, 2),)) + piece(b[:1], 3, 4, 4),
+        "scatter_add getitem scatter_add add",
+    ),
+    "a row of pieces": (
+        lambda a, b: (piece(a[0, :1], 0, 1, 3) + piece(a[0, 1:2], 1, 2, 3)) + piece(b, 2, 4, 4),
+        "getitem scatter_add getitem scatter_add add scatter_add add",
+    ),
     "backward": (
         lambda a, b: piece(a, 0, 2, 4, index=(slice(1, None, -1),)) + piece(b, 2, 4, 4),
         "scatter_add scatter_add add",
@@ -226,6 +234,16 @@ def test_very_many_pieces_are_not_looked_for():
         assert ("add" in names(found)) == (expected is None)
 
 
+def test_pieces_in_any_order_of_addition():
+    x = gn.input((1,), "float64", name="x")
+    pieces = [piece(x * float(n), n, n + 1, 16) for n in range(1, 16)] + [piece(x, 0, 1, 16)]
+    while len(pieces) > 1:
+        pieces = [a + b for a, b in zip(pieces[::2], pieces[1::2], strict=True)]
+    found = rewritten(gn.Graph([x], pieces[0]), sums)
+    assert "add" not in names(found) and names(found).count("concatenate") == 1
+    identical(values(found, [2.0]), [np.array([2.0, *(2.0 * n for n in range(1, 16))])])
+
+
 def test_the_last_two_axes_change_places():
     x = gn.input((2, 3, 4), "float64", name="x")
     y = turned(x, x * 2.0)
@@ -250,6 +268,14 @@ PRODUCTS = {
     "batches": (
         lambda a, b: gn.transpose(gn.stack([a, a]) @ b, (0, 2, 1)),
         "stack transpose transpose matmul",
+    ),
+    "batches of batches": (
+        lambda a, b: gn.transpose(gn.stack([a, a]).reshape(1, 2, 2, 3) @ b, (0, 1, 3, 2)),
+        "stack reshape transpose transpose matmul",
+    ),
+    "batches of batches, other axes": (
+        lambda a, b: gn.transpose(gn.stack([a, a]).reshape(1, 2, 2, 3) @ b, (1, 0, 3, 2)),
+        "stack reshape matmul transpose",
     ),
     "batches, other axes": (
         lambda a, b: gn.transpose(gn.stack([a, a]) @ b, (1, 0, 2)),

@@ -46,6 +46,30 @@ UPDATES = {
         "negative gemm",
         "matmul negative multiply add",
     ),
+    "1 - s": (
+        lambda p, a, b, s: p - s * p - a @ b,
+        "subtract gemm",
+        "subtract multiply gemm",
+        "subtract multiply matmul multiply add",
+    ),
+    "1 + s": (
+        lambda p, a, b, s: p + s * p - a @ b,
+        "add gemm",
+        "add multiply gemm",
+        "add multiply matmul multiply add",
+    ),
+    "2 - 3 s": (
+        lambda p, a, b, s: p * 2.0 - 3.0 * s * p - a @ b,
+        "multiply subtract gemm",
+        "multiply subtract multiply gemm",
+        "multiply subtract multiply matmul multiply add",
+    ),
+    "s squared": (
+        lambda p, a, b, s: p + s * s * (a @ b),
+        "multiply gemm",
+        "multiply gemm",
+        "matmul multiply multiply add",
+    ),
     "times 2": (lambda p, a, b, s: p * 2.0 + a @ b, "gemm", "multiply gemm", "multiply matmul multiply add"),
     "minus": (lambda p, a, b, s: a @ b - p, "gemm", "multiply gemm", "multiply matmul multiply add"),
     "turned": (lambda p, a, b, s: p + (b.T @ a.T).T, "gemm", "gemm", "matmul multiply add"),
@@ -137,13 +161,25 @@ def test_updates_of_other_forms(name):
     assert found.alpha.shape == found.beta.shape == () and found.alpha.dtype == found.beta.dtype == p.dtype
 
 
-def test_nesting_has_an_end():
+WRAPPED = {
+    "negative": (lambda x, p, s: -x, 0),
+    "multiply": (lambda x, p, s: x * 1.5, 0),
+    "divide": (lambda x, p, s: x / 1.5, 0),
+    "add": (lambda x, p, s: p + x, 0),
+    "identity": (lambda x, p, s: gn.identity(x), 0),
+    "transpose": (lambda x, p, s: x.T, 1),
+}
+
+
+@pytest.mark.parametrize("name", WRAPPED)
+def test_nesting_has_an_end(name):
+    wrap, turned = WRAPPED[name]
     for depth, known in ((60, True), (62, False)):
 
         def nested(p, a, b, s, depth=depth):
-            x = p - a @ b
-            for _ in range(depth - 1):
-                x = -x
+            x = a @ b
+            for _ in range(depth - turned * (depth % 2)):
+                x = wrap(x, p, s)
             return x
 
         p, graph, _ = update(nested)
@@ -165,6 +201,7 @@ def test_what_others_read_is_no_update():
         (a.sum(), [(p, new), (q, product)]),
     ):
         assert product_update(gn.Graph([a, b], outputs, updates), p, new) is None
+    assert product_update(gn.Graph([a, b], a.sum(), [(q, p * 2.0)]), p, new) is None
     # Given ones are what they are given as.
     assert product_update(gn.Graph([a, b, new], a.sum(), [(p, new)]), p, new) is None
     assert product_update(gn.Graph([product, a], a.sum(), [(p, new)]), p, new) is None
@@ -208,9 +245,13 @@ def test_sums_of_products(name, dtype):
 
 
 def test_sums_of_products_of_other_dtypes_stay():
-    for first, second in (("float16", "float16"), ("int64", "int64"), ("float32", "float64"), ("float64", "float32")):
+    same = ("float16", "int64", "bool")
+    for first, second in (*zip(same, same, strict=True), ("float32", "float64"), ("float64", "float32")):
         a, b = gn.input((2, 3), first, name="a"), gn.input((2, 3), second, name="b")
         assert names(dotted(gn.Graph([a, b], gn.sum(a * b)))) == ["multiply", "sum"]
+    # The dot product of complex vectors has the conjugate of the first.
+    z = gn.input((3,), "float64", name="x").astype("complex128") * 1j
+    assert names(dotted(gn.Graph([z.inputs[0].inputs[0]], gn.abs(gn.sum(z * z)))))[-2:] == ["sum", "absolute"]
 
 
 def test_a_product_that_is_given_or_an_update_is_no_sum_of_products():

@@ -31,6 +31,7 @@ FITTED = {
     "a number for one element": (np.array(2.0), (1, 1), np.array([[2.0]])),
     "a row": (ROWS[0], (2, 3), np.stack([ROWS[0]] * 2)),
     "a row for an axis of size one": (ROWS[0], (1, 3), ROWS[:1]),
+    "a row for three axes": (ROWS[0], (1, 1, 3), ROWS[:1].reshape(1, 1, 3)),
     "a row for a column": (ROWS[0], (2, 1), np.full((2, 1), 3.0)),
     "an axis of size one that is repeated": (ROWS[:, :1], (2, 3), np.repeat(ROWS[:, :1], 3, 1)),
     "one summed, one repeated": (ROWS[:1], (2, 1), np.full((2, 1), 3.0)),

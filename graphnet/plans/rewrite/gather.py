@@ -15,7 +15,6 @@ from graphnet.apply import made
 from graphnet.leaves import Parameter
 from graphnet.node import Tensor, constant, made_by
 from graphnet.ops.index import GETITEM, SCATTER_ADD
-from graphnet.ops.index_axes import SLOT
 from graphnet.ops.planned import IN_RANGE
 
 
@@ -30,7 +29,7 @@ def picked(t: Tensor) -> Tensor | None:
         return None
     shape = t.inputs[0].shape if made_by(t, GETITEM) else t.attrs["shape"]
     index, (rows, places) = t.attrs["index"], t.inputs[1:]
-    if len(shape) != 2 or len(index) != 2 or any(part is not SLOT for part in index):
+    if len(shape) != 2 or len(index) != 2:
         return None
     if rows.op is not None or isinstance(rows, Parameter) or rows.is_symbolic or places.size != shape[0]:
         return None

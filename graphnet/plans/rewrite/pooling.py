@@ -52,10 +52,6 @@ def slope_behind(node: Tensor, inputs: Sequence[Tensor]) -> Tensor | None:
 def of_put(node: Tensor, inputs: Sequence[Tensor]) -> Tensor | None:
     """The sum of g for the sum of what `window_put` made of it, over all axes of space."""
     (put,) = inputs
-    if (
-        not made_by(put, window_put)
-        or node.dtype != put.dtype
-        or not set(range(1, put.ndim - 1)) <= set(node.attrs["axis"])
-    ):
+    if not made_by(put, window_put) or not set(range(1, put.ndim - 1)) <= set(node.attrs["axis"]):
         return None
     return made(ops.sum.op, put.inputs[:1], node.attrs, like=node)
