@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from graphnet import methods, ops
 from graphnet.check import check_grads
+from graphnet.composites import composite
 from graphnet.custom import custom_gradient
-from graphnet.declare import composite, elementwise, op, reduction
+from graphnet.declare import elementwise, op, reduction
 from graphnet.derivatives import elementwise_grad, grad, gradients, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+from graphnet.graph import Graph
 from graphnet.leaves import Parameter, input
 from graphnet.mode import Region, no_grad, region
 from graphnet.node import Tensor, toposort
@@ -26,11 +28,11 @@ from graphnet.ops.creation import tensor
 from graphnet.recompute import checkpoint
 from graphnet.record import OPS, Op
 from graphnet.results import ConstantWarning
+from graphnet.tracing import trace
 from graphnet.version import __version__
 from graphnet.watch import ConventionWarning, debug
 
 # These use the names above.
-from graphnet.graph import Graph, trace  # isort: skip
 from graphnet.rowwise import vmap  # isort: skip
 from graphnet.plans.jit import compile  # isort: skip
 from graphnet.plans.backend import repeatable  # isort: skip

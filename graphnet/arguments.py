@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from graphnet.containers import Structure, flatten, is_numbers
+from graphnet.container_parts import is_numbers
+from graphnet.containers import Structure, flatten
 from graphnet.escape import line
 from graphnet.leaves import KINDS, Parameter
 from graphnet.node import Tensor, as_array

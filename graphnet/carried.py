@@ -14,7 +14,7 @@ import numpy as np
 from graphnet.apply import apply_prepared
 from graphnet.arrays import Spec
 from graphnet.batching import over
-from graphnet.containers import is_numbers
+from graphnet.container_parts import is_numbers
 from graphnet.declare import op
 from graphnet.leaves import symbolic
 from graphnet.mode import mode

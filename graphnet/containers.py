@@ -9,30 +9,10 @@ are part of the structure.
 from __future__ import annotations
 
 import dataclasses
-import enum
-import types
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import numpy as np
-
-__all__ = ["Structure", "flatten", "is_numbers"]
-
-_NUMBERS = (int, float, complex, np.number, np.bool_)
-
-
-def is_numbers(value: Any) -> bool:
-    """Whether `value` is a list of numbers, or of such lists: one array, not a container.
-
-    >>> is_numbers([1, 2.5]), is_numbers([[True], [False]]), is_numbers([]), is_numbers((1.0, 2.0))
-    (True, True, False, False)
-    """
-    return (
-        isinstance(value, list)
-        and bool(value)
-        and all(isinstance(item, _NUMBERS) or (isinstance(item, list) and is_numbers(item)) for item in value)
-    )
+from graphnet.container_parts import besides, dict_of, fields_of, same, taken_apart
 
 
 class _Leaf:
@@ -55,11 +35,7 @@ class _Node:
     __slots__ = ("children", "extra", "family", "keys", "kind")
 
     def __init__(self, family: str, kind: type, keys: tuple[Any, ...], children: tuple[Any, ...], extra: Any = None):
-        self.family = family
-        self.kind = kind
-        self.keys = keys
-        self.children = children
-        self.extra = extra
+        self.family, self.kind, self.keys, self.children, self.extra = family, kind, keys, children, extra
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Node) and (
@@ -68,7 +44,7 @@ class _Node:
             # 1, 1.0 and True are one key to a dict, and three to a function that looks at them.
             and (self.family != "dict" or _classes(self.keys) == _classes(other.keys))
             and self.children == other.children
-            and _same(self.extra, other.extra)
+            and same(self.extra, other.extra)
         )
 
     def __hash__(self) -> int:
@@ -81,12 +57,10 @@ class _Node:
     def make(self, parts: list[Any]) -> Any:
         """A container of this class that holds `parts`."""
         kind, family = self.kind, self.family
-        if kind is list:
-            return parts
-        if kind is tuple:
-            return tuple(parts)
+        if kind is list or kind is tuple:
+            return kind(parts)
         if family == "dict":
-            return _dict(kind, dict(zip(self.keys, parts, strict=True)), self.extra)
+            return dict_of(kind, dict(zip(self.keys, parts, strict=True)), self.extra)
         if family == "fields":
             return kind._make(parts)  # type: ignore[attr-defined]
         if family == "dataclass":
@@ -107,82 +81,17 @@ def _classes(key: Any) -> Any:
     return (type(key), *map(_classes, key)) if isinstance(key, (tuple, frozenset)) else type(key)
 
 
-def _same(a: Any, b: Any) -> bool:
-    """Whether what two containers have besides their parts is the same; where that can't be said, only the same one."""
-    if a is b:
-        return True
-    try:
-        return bool(a == b)
-    except Exception:
-        return False
-
-
-#: stands for the attributes of a dict whose attributes are its items (`self.__dict__ = self`)
-_ITSELF = "itself"
-
-
-def _besides(part: dict[Any, Any]) -> Any:
-    """What a dict of a subclass has besides its items: the default of a defaultdict, and its attributes."""
-    if type(part) is dict:
-        return None
-    attributes: Any = getattr(part, "__dict__", None)
-    attributes = _ITSELF if attributes is part else dict(attributes) if attributes else None
-    return (part.default_factory if isinstance(part, defaultdict) else None), attributes
-
-
-def _dict(kind: type, items: dict[Any, Any], extra: Any) -> Any:
-    if kind is dict:
-        return items
-    # Not by calling the class: its constructor may take, or do, anything.
-    made: Any = kind.__new__(kind)  # type: ignore[call-overload]
-    factory, attributes = extra
-    if factory is not None:
-        made.default_factory = factory
-    if attributes is not None:
-        made.__dict__ = made if attributes == _ITSELF else dict(attributes)
-    for key, value in items.items():
-        made[key] = value
-    return made
-
-
-#: what never changes and is no number: in a dataclass a setting
-_SETTINGS = (str, bytes, enum.Enum, type, types.FunctionType, types.BuiltinFunctionType, np.ufunc)
-
-
-def _fields(part: Any, settings: bool) -> list[tuple[str, Any]]:
-    """Names and values of a dataclass' fields: those that are settings, or the others."""
-    held = [(f.name, getattr(part, f.name)) for f in dataclasses.fields(part) if hasattr(part, f.name)]
-    return [(name, value) for name, value in held if isinstance(value, _SETTINGS) is settings]
-
-
-def _split(part: Any) -> tuple[str, tuple[Any, ...], list[Any]] | None:
-    """The family, keys and parts of a container; None for a leaf."""
-    if isinstance(part, dict):
-        return "dict", tuple(part), list(part.values())
-    if isinstance(part, tuple):
-        fields = getattr(part, "_fields", None)
-        if fields is not None and hasattr(part, "_make"):
-            return "fields", tuple(fields), list(part)
-        return "tuple", tuple(range(len(part))), list(part)
-    if isinstance(part, list):
-        return None if is_numbers(part) else ("list", tuple(range(len(part))), list(part))
-    if dataclasses.is_dataclass(part) and not isinstance(part, type):
-        held = _fields(part, settings=False)
-        return "dataclass", tuple([name for name, _ in held]), [value for _, value in held]
-    return None
-
-
 def _taken(part: Any, leaves: list[Any]) -> Any:
     """The tree of `part`, its leaves appended to `leaves`."""
     if part is None:
         return None
-    found = None if hasattr(type(part), "__array__") else _split(part)
+    found = None if hasattr(type(part), "__array__") else taken_apart(part)
     if found is None:
         leaves.append(part)
         return _LEAF
     family, keys, parts = found
     children = tuple([_taken(p, leaves) for p in parts])
-    extra = _besides(part) if family == "dict" else _fields(part, settings=True) if family == "dataclass" else None
+    extra = besides(part) if family == "dict" else fields_of(part, settings=True) if family == "dataclass" else None
     return _Node(family, type(part), keys, children, extra)
 
 
@@ -247,28 +156,12 @@ def _matched(
         _matched(child, part, what, path + tree.place(key), leaves, whole, leaf)
 
 
-def _labelled(tree: Any, name: str) -> list[str]:
+def _labels(tree: Any, name: str, step: Callable[[Any, Any], str]) -> list[str]:
+    """For each leaf `name` and, for each container around it, `step(its tree, the key)`."""
     if tree is _LEAF:
         return [name]
-    if tree is None:
-        return []
-    return [
-        label
-        for key, child in zip(tree.keys, tree.children, strict=True)
-        for label in _labelled(child, f"{name}_{key}")
-    ]
-
-
-def _placed(tree: Any, name: str) -> list[str]:
-    if tree is _LEAF:
-        return [name]
-    if tree is None:
-        return []
-    return [
-        label
-        for key, child in zip(tree.keys, tree.children, strict=True)
-        for label in _placed(child, name + tree.place(key))
-    ]
+    parts = () if tree is None else zip(tree.keys, tree.children, strict=True)
+    return [label for key, child in parts for label in _labels(child, name + step(tree, key), step)]
 
 
 def _shown(tree: Any) -> str:
@@ -351,11 +244,11 @@ class Structure:
 
     def names(self, name: str) -> list[str]:
         """A name for each leaf, `name` and the keys on the way to it."""
-        return _labelled(self._tree, name)
+        return _labels(self._tree, name, lambda tree, key: f"_{key}")
 
     def places(self, name: str) -> list[str]:
         """Where each leaf is, as one would write it for a variable `name`."""
-        return _placed(self._tree, name)
+        return _labels(self._tree, name, _Node.place)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Structure) and self._tree == other._tree

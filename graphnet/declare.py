@@ -15,19 +15,15 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from functools import wraps
 from typing import Any
 
 import numpy as np
 
 from graphnet import checked, shapes
-from graphnet.apply import as_tensor
 from graphnet.arrays import Spec
 from graphnet.dispatch import dispatching, fast
-from graphnet.leaves import KINDS
-from graphnet.mode import region, state
-from graphnet.record import Op, Rule, registered
-from graphnet.typed import OpFunction, P, R
+from graphnet.record import Op, Rule, probed_dtype, registered
+from graphnet.typed import OpFunction, P
 
 
 def _own(body: Callable[..., Any]) -> bool:
@@ -35,7 +31,12 @@ def _own(body: Callable[..., Any]) -> bool:
     return (body.__module__ or "").partition(".")[0] == __name__.partition(".")[0]
 
 
-def _registered(op: Op, body: Callable[P, Any], function: Any) -> OpFunction[P]:
+def _registered(op: Op, body: Callable[P, Any], short: bool, core: Any = None) -> OpFunction[P]:
+    """The function that users call for `op`, which is known by its name from now on; `short` says by the short path."""
+    op.doc = inspect.getdoc(body)
+    if not op.builtin:
+        checked.guard(op, core)
+    function: Any = fast(op) if short else dispatching(op, body)
     registered(op)
     op.function = function
     function.__name__ = body.__name__
@@ -44,17 +45,7 @@ def _registered(op: Op, body: Callable[P, Any], function: Any) -> OpFunction[P]:
     function.__module__ = body.__module__
     function.__annotations__ = {**body.__annotations__, "return": "Tensor"}
     function.op = op
-    made_function: OpFunction[P] = function
-    return made_function
-
-
-def _check_count(name: str, vjp: Any, params: Sequence[str]) -> None:
-    """One gradient rule for each input."""
-    if not callable(vjp) and len(vjp) != len(params):
-        raise ValueError(
-            f"{name}: vjp has one rule (or None) for each of its {len(params)} inputs ({', '.join(params)}); "
-            f"received {len(vjp)}"
-        )
+    return function
 
 
 def _tensor_params(name: str, body: Callable[..., Any], vjp: Any) -> tuple[str, ...]:
@@ -74,20 +65,6 @@ def _tensor_params(name: str, body: Callable[..., Any], vjp: Any) -> tuple[str, 
             f"({', '.join(positional)})"
         )
     return tuple(positional[: len(vjp)])
-
-
-def probed_dtype(forward: Callable[..., Any]) -> Callable[..., np.dtype]:
-    """A dtype rule that asks the body itself, once for each combination of dtypes, with arrays of ones."""
-    cache: dict[Any, np.dtype] = {}
-
-    def rule(*specs: Any, **attrs: Any) -> np.dtype:
-        key = (tuple(s.dtype for s in specs), tuple(len(s.shape) for s in specs), str(attrs) if attrs else None)
-        if key not in cache:
-            with np.errstate(all="ignore"):
-                cache[key] = np.asarray(forward(*[np.ones((1,) * len(s.shape), s.dtype) for s in specs], **attrs)).dtype
-        return cache[key]
-
-    return rule
 
 
 def elementwise(
@@ -141,7 +118,11 @@ def elementwise(
         parameters = inspect.signature(body).parameters.values()
         params = tuple(p.name for p in parameters if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD)
         plain = len(params) == len(parameters)
-        _check_count(name, vjp, params)
+        if not callable(vjp) and len(vjp) != len(params):
+            raise ValueError(
+                f"{name}: vjp has one rule (or None) for each of its {len(params)} inputs ({', '.join(params)}); "
+                f"received {len(vjp)}"
+            )
         if ufunc is not None and not (plain and ufunc.nin == len(params) and ufunc.nout == 1 and not ufunc.signature):
             raise ValueError(
                 f"{name}: np.{ufunc.__name__} takes {ufunc.nin} inputs and gives {ufunc.nout}; "
@@ -163,7 +144,6 @@ def elementwise(
             expr,
             ufunc,
             onnx,
-            doc=inspect.getdoc(body),
             into=into,
             may_raise=(ufunc is None and not own) if may_raise is None else may_raise,
             builtin=own,
@@ -182,10 +162,7 @@ def elementwise(
             cost=cost,
             weight=weight,
         )
-        if not own:
-            checked.guard(made_op)
-        short = plain and len(params) <= 2
-        return _registered(made_op, body, fast(made_op) if short else dispatching(made_op, body))
+        return _registered(made_op, body, plain and len(params) <= 2)
 
     return decorate
 
@@ -253,7 +230,6 @@ def reduction(
             expr,
             onnx=onnx,
             prepare=prepare,
-            doc=inspect.getdoc(body),
             may_raise=not own if may_raise is None else may_raise,
             builtin=own,
             kink=(kink[0], at) if kink is not None else None,
@@ -261,9 +237,7 @@ def reduction(
             fold=fold,
             batch=batch,
         )
-        if not own:
-            checked.guard(made_op)
-        return _registered(made_op, body, dispatching(made_op, body))
+        return _registered(made_op, body, False)
 
     return decorate
 
@@ -353,7 +327,6 @@ def op(
             params,
             onnx=onnx,
             prepare=prepare,
-            doc=inspect.getdoc(body),
             into=into,
             may_raise=not own if may_raise is None else may_raise,
             hidden=hidden,
@@ -369,43 +342,7 @@ def op(
             weight=weight,
             batch=batch,
         )
-        if not own:
-            checked.guard(made_op, core)
         short = prepare is None and 0 < len(params) <= 2 and len(params) == len(inspect.signature(body).parameters)
-        return _registered(made_op, body, fast(made_op) if short else dispatching(made_op, body))
+        return _registered(made_op, body, short, core)
 
     return decorate
-
-
-def composite(f: Callable[P, R]) -> Callable[P, R]:
-    """`f`, a function written in tensor code, with a Region of its name around its ops, which stay primitive.
-
-    Parameters without a default are tensors: numbers, lists and arrays given for them are converted. Gradients are
-    those of the ops.
-
-    >>> import graphnet as gn
-    >>> @gn.composite
-    ... def bent(x, slope=0.5):
-    ...     return gn.where(x > 0, x, slope * x)
-    >>> y = bent([-2.0, 2.0], slope=0.25)
-    >>> y, gn.grad(bent)(-2.0)
-    (Tensor([-0.5,  2. ]), Tensor(0.5))
-    >>> bent(gn.input((2,), name="x")).region
-    <Region bent>
-    """
-    signature = inspect.signature(f)
-    count = sum(p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD for p in signature.parameters.values())
-    attr_names = [p.name for p in signature.parameters.values()][count:]
-
-    @wraps(f)
-    def labelled(*args: P.args, **kwargs: P.kwargs) -> R:
-        if state.mode.raw and not any(a.__class__ in KINDS for a in args):
-            return f(*args, **kwargs)
-        given = [a if a.__class__ in KINDS else as_tensor(a) for a in args[:count]]
-        attrs = dict(zip(attr_names, args[count:], strict=False), **kwargs)
-        with region(f.__name__) as label:
-            label.attrs = attrs
-            return f(*given, *args[count:], **kwargs)  # type: ignore[arg-type]
-
-    labelled.composite = True  # type: ignore[attr-defined]
-    return labelled

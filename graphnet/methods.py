@@ -1,4 +1,4 @@
-"""Every operator and method of `Tensor`: the only file that adds any. NumPy's protocols come from `protocols`."""
+"""Every method of `Tensor`. Only this file and `operators` add any; NumPy's protocols come from `protocols`."""
 
 from __future__ import annotations
 
@@ -12,108 +12,12 @@ from graphnet import ops, protocols
 from graphnet.apply import described
 from graphnet.arrays import known, leaving, settled
 from graphnet.derivatives import backward
-from graphnet.dispatch import fast
-from graphnet.escape import line
-from graphnet.foreign import Strange, strange
 from graphnet.graph import Graph
 from graphnet.leaves import Parameter
 from graphnet.mode import state
 from graphnet.node import Tensor, toposort
-from graphnet.ops import index, products
-from graphnet.protocols import booleans_only
-
-_BINARY = {
-    "add": ops.add,
-    "sub": ops.subtract,
-    "mul": ops.multiply,
-    "truediv": ops.divide,
-    "floordiv": ops.floor_divide,
-    "mod": ops.remainder,
-    "pow": ops.power,
-    "matmul": ops.matmul,
-    "and": ops.logical_and,
-    "or": ops.logical_or,
-    "xor": ops.logical_xor,
-}
-_IN_PLACE = {
-    "add": "+",
-    "sub": "-",
-    "mul": "*",
-    "truediv": "/",
-    "floordiv": "//",
-    "mod": "%",
-    "pow": "**",
-    "matmul": "@",
-    "and": "&",
-    "or": "|",
-    "xor": "^",
-}
-_COMPARISONS = {
-    "eq": ops.equal,
-    "ne": ops.not_equal,
-    "lt": ops.less,
-    "le": ops.less_equal,
-    "gt": ops.greater,
-    "ge": ops.greater_equal,
-}
-
-
-def _booleans(function: Any, sign: str, ask: Strange) -> Any:
-    """The operator of a logical function, for booleans; an operand that is no number may have an answer of its own."""
-    checked = booleans_only(function, sign)
-
-    def operator(self: Tensor, other: Any) -> Any:
-        found = None if isinstance(other, Tensor) else ask(function.op, self, other, other)
-        return checked(self, other) if found is None else found
-
-    return operator
-
-
-def _in_place(sign: str) -> Any:
-    """An operator in place, which Python would carry out as one that makes a new tensor and changes no parameter."""
-
-    def operator(self: Parameter, other: Any) -> Any:
-        raise TypeError(
-            f"{sign}= on the Parameter {line(self.name or described(self))} would make a new tensor, and the parameter "
-            f"would stay as it is: write w.assign(w {sign} value) to change the parameter, or y = w {sign} value for a "
-            "new tensor"
-        )
-
-    return operator
-
-
-def _install_operators() -> None:
-    for name, function in _BINARY.items():
-        ask = strange(name)
-        operator, reflected = fast(function.op, strange=ask), fast(function.op, swapped=True, strange=ask)
-        if name in ("and", "or", "xor"):
-            # They commute.
-            sign = {"and": "&", "or": "|", "xor": "^"}[name]
-            operator = reflected = _booleans(function, sign, ask)
-        setattr(Tensor, f"__{name}__", operator)
-        setattr(Tensor, f"__r{name}__", reflected)
-    for name, function in _COMPARISONS.items():
-        setattr(Tensor, f"__{name}__", fast(function.op, strange=strange(name)))
-    others: dict[str, Any] = {
-        # Defining == removes the hash; tensors are nodes, and hash by identity.
-        "__hash__": object.__hash__,
-        "__neg__": ops.negative,
-        "__pos__": ops.positive,
-        "__abs__": ops.absolute,
-        "__invert__": booleans_only(ops.logical_not, "~"),
-        "__getitem__": index.getitem,
-    }
-    for name, function in others.items():
-        setattr(Tensor, name, function)
-    for name, sign in _IN_PLACE.items():
-        setattr(Parameter, f"__i{name}__", _in_place(sign))
-
-
-def _setitem(self: Tensor, key: Any, value: Any) -> None:
-    raise TypeError(
-        "a tensor's elements cannot be assigned, since a history may hold them: "
-        "write x = gn.set_at(x, index, value) or gn.add_at(x, index, value)"
-    )
+from graphnet.operators import install_operators
+from graphnet.ops import products
 
 
 def _len(self: Tensor) -> int:
@@ -255,19 +159,6 @@ def _dlpack(self: Tensor, **options: Any) -> Any:
     return leaving(self, "DLPack").copy().__dlpack__(**options)
 
 
-def _divmod(self: Tensor, other: Any) -> tuple[Tensor, Tensor]:
-    if not isinstance(other, Tensor) and _ASK_DIVMOD(ops.remainder.op, self, other, other) is NotImplemented:
-        return NotImplemented
-    return ops.floor_divide(self, other), ops.remainder(self, other)
-
-
-_ASK_DIVMOD = strange("divmod")
-
-
-def _rdivmod(self: Tensor, other: Any) -> tuple[Tensor, Tensor]:
-    return ops.floor_divide(other, self), ops.remainder(other, self)
-
-
 def _reduced(self: Tensor) -> tuple[Any, tuple[Any, ...]]:
     """How a leaf is made again: a function and its arguments, the last of which is its gradient."""
     if self.is_symbolic or self.op is not None:
@@ -325,7 +216,6 @@ def _deep(self: Tensor, memo: dict[int, Any]) -> Tensor:
 
 def _install_methods() -> None:
     methods: dict[str, Any] = {
-        "__setitem__": _setitem,
         "__len__": _len,
         "__iter__": _iter,
         "__bool__": _bool,
@@ -336,8 +226,6 @@ def _install_methods() -> None:
         "__contains__": _contains,
         "__dlpack__": _dlpack,
         "__dlpack_device__": lambda self: (1, 0),
-        "__divmod__": _divmod,
-        "__rdivmod__": _rdivmod,
         "__round__": lambda self, ndigits=0: ops.round(self, ndigits or 0),
         "__repr__": _repr,
         "__str__": _repr,
@@ -394,5 +282,5 @@ def _draw(self: Tensor, path: Any = None, **options: Any) -> Any:
     return Graph([t for t in leaves if not isinstance(t, Parameter)], self).draw(path, **options)
 
 
-_install_operators()
+install_operators()
 _install_methods()

@@ -19,12 +19,12 @@ from graphnet.arrays import WEAK
 from graphnet.batching import replayed
 from graphnet.containers import Structure, flatten
 from graphnet.escape import line
-from graphnet.graph import Trace
 from graphnet.leaves import symbolic
 from graphnet.mode import mode, state
 from graphnet.named import made
 from graphnet.node import Tensor, constant, tick
 from graphnet.ops.shaping import broadcast_to, moveaxis, snapshot
+from graphnet.tracing import Trace
 from graphnet.typed import P, R
 
 _INTEGERS = (int, np.integer)

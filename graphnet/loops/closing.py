@@ -11,13 +11,14 @@ from typing import Any, Generic, TypeVar
 from graphnet import forks
 from graphnet.apply import as_tensor, made, stopped
 from graphnet.containers import flatten
-from graphnet.graph import Graph, Trace
+from graphnet.graph import Graph
 from graphnet.leaves import Parameter, symbolic
 from graphnet.mode import mode, state
 from graphnet.node import Tensor, tick
 from graphnet.plans.differentiable import Differentiable
 from graphnet.plans.plan import Plan
 from graphnet.record import frozen
+from graphnet.tracing import Trace
 
 T = TypeVar("T")
 

@@ -13,7 +13,6 @@ from graphnet.apply import apply, apply_prepared, as_tensor, described, stopped
 from graphnet.containers import flatten
 from graphnet.declare import op
 from graphnet.functions import function
-from graphnet.graph import Trace
 from graphnet.leaves import Parameter, symbolic
 from graphnet.loops.body import Body, interned, spec
 from graphnet.loops.derived import backward, kept
@@ -24,6 +23,7 @@ from graphnet.node import Tensor, constant, tick
 from graphnet.ops.joining import concatenate
 from graphnet.ops.shaping import broadcast_to, moveaxis, reshape
 from graphnet.record import Joint
+from graphnet.tracing import Trace
 
 
 def _loop_slopes(

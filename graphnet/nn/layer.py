@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 
 import graphnet as gn
-from graphnet.graph import Trace
 from graphnet.leaves import KINDS
 from graphnet.mode import mode, state
 from graphnet.nn import regularizers
@@ -29,6 +28,7 @@ from graphnet.nn.ranges import check_unmasked
 from graphnet.nn.shapes import as_shape, each, has_rule, shapes_of, tensors_in, tried, with_shapes
 from graphnet.nn.sparse import is_sparse
 from graphnet.nn.weights import Weighted
+from graphnet.tracing import Trace
 
 __all__ = ["FLOAT", "Layer", "as_shape", "phase", "running", "unique_name"]
 

@@ -7,7 +7,8 @@ import math
 import numpy as np
 
 from graphnet.apply import as_tensor
-from graphnet.declare import composite, elementwise
+from graphnet.composites import composite
+from graphnet.declare import elementwise
 from graphnet.node import Tensor
 from graphnet.ops.angles import hypot
 from graphnet.ops.arithmetic import absolute, times

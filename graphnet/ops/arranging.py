@@ -10,7 +10,8 @@ import numpy as np
 
 from graphnet import shapes
 from graphnet.apply import as_tensor
-from graphnet.declare import composite, op
+from graphnet.composites import composite
+from graphnet.declare import op
 from graphnet.fitting import fitted
 from graphnet.node import Tensor
 from graphnet.ops.choices import where

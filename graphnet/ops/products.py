@@ -9,7 +9,8 @@ import numpy as np
 
 from graphnet import shapes
 from graphnet.apply import as_tensor
-from graphnet.declare import composite, op
+from graphnet.composites import composite
+from graphnet.declare import op
 from graphnet.node import Tensor
 from graphnet.ops import reduce
 from graphnet.ops.arithmetic import absolute, conjugate, multiply

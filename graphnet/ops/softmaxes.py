@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from graphnet import shapes
-from graphnet.declare import composite, op
+from graphnet.composites import composite
+from graphnet.declare import op
 from graphnet.node import Tensor
 from graphnet.ops import reduce
 from graphnet.ops.arranging import flip

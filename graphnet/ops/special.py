@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from graphnet.declare import composite, elementwise
+from graphnet.composites import composite
+from graphnet.declare import elementwise
 from graphnet.node import Tensor
 from graphnet.ops.angles import sin
 from graphnet.ops.arithmetic import absolute, divide, times

@@ -15,12 +15,13 @@ import numpy as np
 
 from graphnet import forks
 from graphnet.arguments import BY_IDENTITY, Arguments, Signature
-from graphnet.graph import Graph, traced
+from graphnet.graph import Graph
 from graphnet.leaves import KINDS
 from graphnet.mode import state
 from graphnet.node import constant
 from graphnet.plans.backend import backend_wanted
 from graphnet.plans.plan import Plan
+from graphnet.tracing import traced
 from graphnet.typed import P, R
 
 log = logging.getLogger("graphnet")

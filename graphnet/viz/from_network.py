@@ -13,12 +13,13 @@ from graphnet.apply import apply
 from graphnet.arrays import Spec
 from graphnet.containers import flatten
 from graphnet.escape import line
-from graphnet.graph import Graph, Trace
+from graphnet.graph import Graph
 from graphnet.leaves import Parameter, symbolic
 from graphnet.mode import Region, mode
 from graphnet.node import Tensor, constant
 from graphnet.optional import optional
 from graphnet.record import OPS, Op
+from graphnet.tracing import Trace
 
 #: bytes that constants computed while a graph is read may have together, and how many times what the graph holds
 FLOOR, GROWTH = 1 << 24, 16
