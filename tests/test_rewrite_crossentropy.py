@@ -53,3 +53,9 @@ def test_where_there_is_nothing_to_join_the_graph_is_the_graph(formula):
     z = gn.input((4, 3), "float64", name="z")
     graph = gn.Graph([z], formula(z))
     assert join_softmax(graph) is graph
+
+
+def test_what_is_joined_is_computed_once():
+    z = gn.input((4, 3), "float64", name="z")
+    found = join_softmax(gn.Graph([z], [gn.softmax(z), gn.softmax(z) * 2.0, gn.log_softmax(z)]))
+    assert sorted(names(found)) == ["exp", "log_softmax", "multiply"]
