@@ -14,6 +14,7 @@ from graphnet.containers import flatten
 from graphnet.declare import op
 from graphnet.functions import function
 from graphnet.leaves import Parameter, symbolic
+from graphnet.loops import lanes
 from graphnet.loops.body import Body, interned, spec
 from graphnet.loops.derived import backward, kept
 from graphnet.loops.each import wide
@@ -194,17 +195,23 @@ def scan(
     _check(starts, ends, ys)
     if not ends and not ys:
         return result
-    outputs = [*ends, *ys]
-    inputs, given = _closed([*carries, *rows], [*starts, *stacked], outputs, begun)
-    outputs = [inputs.get(t, t) for t in outputs]
     if count == 0:
         empty = [constant(np.zeros((0, *t.shape), t.dtype)) for t in ys]
         return carry_form(starts), rebuild_y(empty)
+    before = state.mode
+    with mode(trace=collected, recording=True, raw=False, of=None, debug=None):
+        vectors = lanes.together(lanes.Step(rows, carries, starts, ends, ys), begun, before) if not before.raw else None
+    if vectors is not None:
+        _, carries, starts, ends, ys = vectors.step
+    outputs = [*ends, *ys]
+    inputs, given = _closed([*carries, *rows], [*starts, *stacked], outputs, begun)
+    outputs = [inputs.get(t, t) for t in outputs]
     body = interned(list(inputs.values()), outputs, len(carries), len(rows), len(ys))
     body, flat = _looped(body, given, count, reverse)
     blocks = body.blocks(count)
     values = [parts.part(flat, block) for block in blocks[: len(outputs)]]
-    return carry_form(values[: len(ends)]), rebuild_y(values[len(ends) :])
+    last = values[: len(ends)] if vectors is None else vectors.apart(values[: len(ends)])
+    return carry_form(last), rebuild_y(values[len(ends) :])
 
 
 def _steps(length: Any) -> int:
