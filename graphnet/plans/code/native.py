@@ -13,9 +13,9 @@ from graphnet.plans.code import numpy_lines, thread_pool
 from graphnet.plans.code.function import Code
 from graphnet.plans.code.native_lines import NativeLines
 from graphnet.plans.code.python_lines import allocated, lines_of
-from graphnet.plans.kernels import moves, windows
+from graphnet.plans.kernels import group, moves, windows
 from graphnet.plans.kernels.calls import KernelCall
-from graphnet.plans.kernels.group import Writer
+from graphnet.plans.kernels.layout import layout_of
 from graphnet.plans.kernels.pointwise import fusible
 from graphnet.plans.kernels.products import Product, product
 from graphnet.plans.order.arena import Life, arranged
@@ -75,9 +75,9 @@ def kernels_of(order: Order, memory: Memory) -> Kernels:
             return key
 
         if isinstance(step, Group):
-            stored, names = set(memory.stored), order.names
-            writer = Writer(step, order.places, stored, memory.key, scratch, names, numpy_lines.comment)
-            call = writer.written(shared=writer.nanoseconds() >= SHARED_TIME)
+            layout = layout_of(step, order.places, memory.stored, memory.key, scratch)
+            shared = layout.nanoseconds >= SHARED_TIME
+            call = group.kernel(layout, memory.key, order.names, numpy_lines.comment, shared)
         elif windows.known(step.node, order.places):
             text = f"    {_called(step.node, order)}{numpy_lines.comment(step.node)}"
             call = windows.kernel(step.node, order.places, memory.key, scratch, text)

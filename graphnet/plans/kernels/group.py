@@ -6,100 +6,37 @@ need, each once, and then stored.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from graphnet.node import Tensor
 from graphnet.plans.kernels.calls import KernelCall, Key
-from graphnet.plans.kernels.levels import levels_of
+from graphnet.plans.kernels.layout import Layout
 from graphnet.plans.kernels.pointwise import computed, indexed, inlined, readable
 from graphnet.plans.kernels.reductions import Reductions, joining
-from graphnet.plans.kernels.refs import Ref, joined, read_at, written_at
+from graphnet.plans.kernels.refs import Ref
 from graphnet.plans.nest.values import Value
-from graphnet.plans.order.costs import HEAVY, weight
-from graphnet.plans.order.fusion import Group, reduced_axes
-from graphnet.plans.order.views import Places, row_major
-from graphnet.record import Op
-
-#: rows of so many bytes at the most are kept on the stack
-STACK_ROW = 1 << 15
 
 
 class Writer(Reductions):
-    """Writes one group.
-
-    `stored` are the nodes whose values must be in memory afterwards. `key(t)` names the memory of a node that is no
-    view; `scratch(bytes)` gives memory for a row. `names` are those of the graph.
-    """
+    """Writes one group. `names` are those of the graph, `key(t)` names the memory of a node that is no view."""
 
     def __init__(
         self,
-        group: Group,
-        places: Places,
-        stored: set[Tensor],
+        layout: Layout,
         key: Callable[[Tensor], Key],
-        scratch: Callable[[int], Key],
-        names: dict[Tensor, str],
+        names: Mapping[Tensor, str],
         comment: Callable[[Tensor], str],
     ):
-        super().__init__(group, stored, key, names, comment)
-        self.places, self._scratch = places, scratch
-        self.levels = levels_of(group, self.stored)
-        self.kept = {t: self._row_of(t) for t in self.levels.kept}
+        super().__init__(layout, key, names, comment)
+        self.levels = layout.levels
         self.scalars: dict[tuple[Key, int], Value] = {}
-        self.heavy = any(weight(op) >= HEAVY for op in self._ops())
-        self._find_refs()
 
-    # Where things lie.
-
-    def _row_of(self, t: Tensor) -> Key:
-        """Memory for the values of `t` over the inner axes."""
-        size = math.prod(self.group.domain[a] for a in self.group.inner())
-        if size * t.dtype.itemsize > STACK_ROW:
-            return self._scratch(size * t.dtype.itemsize)
-        return self.row_on_stack(size, t.dtype)
-
-    def _input_ref(self, t: Tensor, i: Tensor) -> Ref:
-        place, strides = read_at(self.group, self.places, t, i)
-        return Ref(self.key(place.base), place.offset, strides, i.dtype)
-
-    def _own_ref(self, t: Tensor) -> Ref:
-        return Ref(self.key(t), 0, written_at(self.group, t), t.dtype)
-
-    def _kept_ref(self, t: Tensor) -> Ref:
-        inner = self.group.inner()
-        shape = tuple(self.group.domain[a] for a in inner)
-        return Ref(self.kept[t], 0, (0,) * inner.start + row_major(shape), t.dtype)
-
-    def _find_refs(self) -> None:
-        group = self.group
-        self.inputs: dict[tuple[Tensor, int], Ref] = {}
-        for t in group.nodes:
-            for n, i in enumerate(t.inputs):
-                if group.member(i) is None and inlined(i) is None:
-                    self.inputs[t, n] = self._input_ref(t, i)
-        self.own = {t: self._own_ref(t) for t in self.stored}
-        self.scratch = {t: self._kept_ref(t) for t in self.kept}
-        self.flat = row_major(group.domain)
-        strides = [r.strides for r in (*self.inputs.values(), *self.own.values(), *self.scratch.values())]
-        if any(op.indexed is not None for op in self._ops()):
-            strides.append(self.flat)
-        for t in group.nodes:
-            if self.levels.is_reduction(t):
-                # An axis that is reduced does not join one that is kept.
-                gone = {group.over[t][a] for a in reduced_axes(t)}
-                strides.append(tuple(0 if a in gone else s for a, s in enumerate(self.flat)))
-        self.axes = joined(group, strides, apart=any(op.position for op in self._ops()))
-
-    def _ops(self) -> list[Op]:
-        return [t.op for t in self.group.nodes if t.op is not None]
-
-    # The function.
-
-    def written(self, shared: bool = False) -> KernelCall:
+    def written(self, shared: bool) -> KernelCall:
         """The kernel; with `shared`, it takes the range of its first loop as its first two arguments."""
-        if shared and self.can_share():
+        for key, (size, dtype) in self.layout.stack.items():
+            self.row_on_stack(key, size, dtype)
+        if shared:
             self.part = self.k.counter_argument("start"), self.k.counter_argument("stop")
         self.begin_totals()
         with self.nest(False):
@@ -110,23 +47,8 @@ class Writer(Reductions):
             call.length, call.partial = self.axes[0].length, {t: joining(t) for t in self.late}
         return call
 
-    def can_share(self) -> bool:
-        """Whether threads can each do a part of the first loop."""
-        if not self.axes or any(key not in self._rows for key in self.kept.values()):
-            return False
-        # With no outer loop, a reduction over all is only complete when all parts are.
-        reductions = {t for t in self.group.nodes if self.levels.is_reduction(t)}
-        return not self.axes[0].inner or reductions <= set(self.late)
-
-    def nanoseconds(self) -> float:
-        """About how long the group takes, on one thread."""
-        refs = {(r.key, r.strides): r for r in (*self.inputs.values(), *self.own.values())}.values()
-        moved = sum(r.dtype.itemsize * math.prod(x.length for x in self.axes if r.strides[x.last]) for r in refs)
-        return self.levels.nanoseconds(self.axes, moved)
-
     def _row(self) -> None:
         levels = self.levels
-        self.rows = {}
         for level in range(levels.count):
             for t in self.group.nodes:
                 if levels.level[t] != level or t in levels.full:
@@ -147,7 +69,7 @@ class Writer(Reductions):
     def _row_value(self, t: Tensor) -> None:
         value = self._computed(t, self.rows, None)
         self.rows[t] = value
-        if t in self.stored:
+        if t in self.own:
             self.store(value, self.own[t])
 
     def _point(self, level: int, roots: Iterable[Tensor], partial: dict[Tensor, Any]) -> None:
@@ -162,9 +84,9 @@ class Writer(Reductions):
                     self.add_in_memory(t, x)
                 continue
             value = self._value(t, values, level)
-            if t in self.kept:
-                stores.append((value, self.scratch[t]))
-            if t in self.stored:
+            if t in self.layout.kept:
+                stores.append((value, self.layout.kept[t]))
+            if t in self.own:
                 stores.append((value, self.own[t]))
         # Last, since a node may overwrite what others of this point read.
         for value, ref in stores:
@@ -176,10 +98,10 @@ class Writer(Reductions):
         """The value of a full node at this point."""
         if t in values:
             return values[t]
-        if self.levels.level[t] < level and t in self.stored:
+        if self.levels.level[t] < level and t in self.own:
             value = self.load(self.own[t])
-        elif self.levels.level[t] < level and t in self.kept:
-            value = self.load(self.scratch[t])
+        elif self.levels.level[t] < level and t in self.layout.kept:
+            value = self.load(self.layout.kept[t])
         else:
             value = self._computed(t, values, level)
         values[t] = value
@@ -196,7 +118,7 @@ class Writer(Reductions):
         known = inlined(i)
         if known is not None:
             return self.k.const(known, i.dtype)
-        ref = self.inputs[t, n]
+        ref = self.layout.inputs[t, n]
         if any(ref.strides):
             return self.load(ref)
         place = (ref.key, ref.offset)
@@ -210,7 +132,7 @@ class Writer(Reductions):
         assert t.op is not None
         operands = [self._operand(t, n, values, level) for n in range(len(t.inputs))]
         if t.op.indexed is not None:
-            value = indexed(t, operands, self.k.index(self.number(self.flat)))
+            value = indexed(t, operands, self.k.index(self.number(self.layout.flat)))
         else:
             value = computed(t, operands)
         self.note(f"{self.names[t]} = {readable(t, [self.shown(t, n) for n in range(len(t.inputs))])}", t)
@@ -224,7 +146,18 @@ class Writer(Reductions):
         known = inlined(i)
         if known is not None:
             return repr(known)
-        ref = self.inputs[t, n]
-        name = self.names.get(self.places[i].base, "?")
+        ref = self.layout.inputs[t, n]
+        name = self.names.get(self.layout.places[i].base, "?")
         used = [a for a in self.index if ref.strides[a]]
         return f"{name}[{', '.join(f'i{a}' for a in used)}]" if used else name
+
+
+def kernel(
+    layout: Layout,
+    key: Callable[[Tensor], Key],
+    names: Mapping[Tensor, str],
+    comment: Callable[[Tensor], str],
+    shared: bool = False,
+) -> KernelCall:
+    """The kernel of a group; with `shared` as one whose first loop threads share, if it can be."""
+    return Writer(layout, key, names, comment).written(shared and layout.can_share)

@@ -5,7 +5,7 @@ Whoever writes a kernel through this says what happens at each point, not how th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -34,13 +34,11 @@ class Loops:
     * `lines`: the text for people, where `comment` says where a node comes from.
     """
 
-    def __init__(self, comment: Callable[[Tensor], str]):
+    def __init__(self, axes: Sequence[Axis], heavy: bool, comment: Callable[[Tensor], str]):
         self.k = Kernel("group")
-        self.comment = comment
+        self.axes, self.heavy, self.comment = axes, heavy, comment
         self.keys: dict[Key, Pointer] = {}
-        self.axes: list[Axis] = []
         self.part: tuple[Index, Index] | None = None
-        self.heavy = False
         self.index: dict[int, Index | int] = {}
         self.lines: list[str] = []
         self._indent = 1
@@ -54,11 +52,9 @@ class Loops:
             self.keys[key] = self.k.pointer(dtype)
         return self.keys[key].of(dtype)
 
-    def row_on_stack(self, size: int, dtype: np.dtype) -> Key:
-        """The key of an array that is in the kernel's own memory."""
-        key = ("stack", len(self._rows))
+    def row_on_stack(self, key: Key, size: int, dtype: np.dtype) -> None:
+        """An array in the kernel's own memory."""
         self._rows[key] = self.k.stack(dtype, size)
-        return key
 
     def note(self, text: str, node: Tensor | None = None) -> None:
         """A line of the text for people."""
@@ -93,7 +89,7 @@ class Loops:
             yield
 
     @contextmanager
-    def _deeper(self, axes: list[Axis], inner: bool) -> Iterator[None]:
+    def _deeper(self, axes: Sequence[Axis], inner: bool) -> Iterator[None]:
         if not axes:
             yield
             return

@@ -7,7 +7,7 @@ axes is added up in memory, row by row, and complete after the last.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,12 +15,12 @@ import numpy as np
 from graphnet.node import Tensor
 from graphnet.ops.reduce import mean
 from graphnet.plans.kernels.calls import Key
+from graphnet.plans.kernels.layout import Layout
 from graphnet.plans.kernels.loops import Loops
-from graphnet.plans.kernels.refs import Ref
 from graphnet.plans.nest.functions import any_order, largest, smallest
 from graphnet.plans.nest.language import Kernel, Variable
 from graphnet.plans.nest.values import BOOL, INT64, Value, where
-from graphnet.plans.order.fusion import LONG_SUM, Group, reduced_axes
+from graphnet.plans.order.fusion import LONG_SUM, reduced_axes
 
 _EXTREMES = (np.maximum, np.minimum)
 #: how one more value joins a total: sums and products in any order, which lets several terms be added at once
@@ -83,24 +83,21 @@ class _Extreme(NamedTuple):
 
 
 class Reductions(Loops):
-    """Writes the reductions of a group. `late` are those over outer axes; `own` is where the `stored` nodes lie.
+    """Writes the reductions of a group. `late` are those over outer axes; `own` is where the stored nodes lie.
 
     `rows` are the values that are known in the present row, `totals` the variables of results without axes.
     """
 
     def __init__(
         self,
-        group: Group,
-        stored: set[Tensor],
+        layout: Layout,
         key: Callable[[Tensor], Key],
-        names: dict[Tensor, str],
+        names: Mapping[Tensor, str],
         comment: Callable[[Tensor], str],
     ):
-        super().__init__(comment)
-        self.group, self.key, self.names = group, key, names
-        self.stored = {t for t in group.nodes if t in stored}
-        self.late = [t for t in group.nodes if t in group.late and not group.is_copy(t)]
-        self.own: dict[Tensor, Ref] = {}
+        super().__init__(layout.axes, layout.heavy, comment)
+        self.layout, self.key, self.names = layout, key, names
+        self.group, self.own, self.late = layout.group, layout.own, layout.late
         self.rows: dict[Tensor, Value] = {}
         self.totals: dict[Tensor, Variable] = {}
 
@@ -148,7 +145,7 @@ class Reductions(Loops):
             return
         value = finished(t, found)
         self.rows[t] = value
-        if t in self.stored:
+        if t in self.own:
             self.store(value, self.own[t])
 
     # Over rows.

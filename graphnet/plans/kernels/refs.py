@@ -13,7 +13,7 @@ from graphnet.plans.order.fusion import Group
 from graphnet.plans.order.views import Place, Places, row_major
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
 class Ref:
     """Where in the memory of `key` a value lies: strides in elements for each axis of the domain."""
 
