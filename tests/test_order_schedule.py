@@ -97,7 +97,7 @@ def test_a_penalty_stands_beside_the_product_that_updates_its_parameter():
     # Its sum goes over the parameter right before it is written to; what needs that comes behind.
     assert in_order([named["y"], named["z"]], named, updates) == "b r z a v s w g y"
     # A sum over something else as well is no penalty, and comes where outputs come.
-    other = {**named, "v": (v := p * gn.tensor(np.ones((2, 3), "float32")) * named["r"])}
+    other = {**named, "v": (v := p * named["r"] * p)}
     other["s"] = gn.sum(v)
     other["y"] = other["s"] + 1
     assert in_order([other["y"]], other, updates).split()[-3:] == ["a", "w", "g"]
@@ -170,6 +170,7 @@ ELEMENTWISE = {
     "transposed besides": (lambda x: x + gn.transpose(x), False),
     "a part": (lambda x: x[:1] + gn.input((9,), name="y")[:3], False),
     "reversed": (lambda x: x[::-1] + 1, False),
+    "the first row for each": (lambda x: x[:1] + gn.input((3, 3), name="y"), False),
     "in the same order": (lambda x: x[:] * 2, True),
 }
 
@@ -210,6 +211,9 @@ def test_a_loop_with_rows_reads_again():
     s = gn.sum(p, axis=0)
     order = order_of([t, s])
     assert len(order.steps) == 1 and may_overwrite(order.steps[0], order.places, t, p)
+    s = gn.sum(p)
+    order = order_of([t, s])
+    assert len(order.steps) == 1 and may_overwrite(order.steps[0], order.places, t, p)
 
 
 def test_what_is_written_after_the_loops_overwrites_nothing():
@@ -242,7 +246,9 @@ def test_a_smaller_array_is_not_overwritten():
 
 def test_a_product_overwrites_what_it_is_added_to():
     a, p = inputs((3, 3))[0], parameter(3, 3)
-    cases = {gemm(p, a, a): True, gemm(a, p, a): False, gemm(p, p, a): False, gemm(p, a, gn.transpose(p)): False}
+    turned = gn.transpose(p)
+    cases = {gemm(p, a, a): True}
+    cases |= dict.fromkeys([gemm(a, p, a), gemm(p, p, a), gemm(p, a, turned), gemm(turned, a, a)], False)
     for t, expected in cases.items():
         order = order_of([t])
         assert step_of(order, t).product
@@ -309,6 +315,9 @@ def test_nothing_is_changed_before_what_can_fail():
     t, u = p - x, q + x[i]
     assert in_place([(q, u), (p, t)]) == {u: q, t: p}
     assert in_place([(p, t), (q, u)]) == {u: q}
+    # What fails itself has written nothing then.
+    v = x[i]
+    assert in_place([(q, v)]) == {v: q}
     order = order_of([], [(p, t), (q, u)])
     assert not isinstance(step_of(order, u.inputs[1]), type(step_of(order, t)))
 
@@ -320,6 +329,9 @@ def test_the_scaled_old_value_of_a_product_is_in_place_too():
     assert in_place([(p, t)]) == {t: p, w: p}
     assert in_place([(p, t)], [gn.exp(p)]) == {t: p, w: p}
     assert in_place([(p, t := gemm(p, x, x))]) == {t: p}
+    w = gn.cumsum(x, axis=0)
+    t = gemm(w, x, x)
+    assert in_place([(p, t)]) == {t: p, w: p}
     # Not where others need it, or the old value behind it.
     w = p * 0.5
     t = gemm(w, x, x)

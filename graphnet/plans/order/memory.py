@@ -12,7 +12,7 @@ from typing import NamedTuple
 from graphnet.leaves import Parameter
 from graphnet.node import Tensor
 from graphnet.plans.order.arena import Life
-from graphnet.plans.order.fusion import Single, Step
+from graphnet.plans.order.fusion import Step
 from graphnet.plans.order.schedule import may_overwrite, members, overwritten, readers
 from graphnet.plans.order.steps import Order
 from graphnet.plans.order.views import Places
@@ -51,9 +51,7 @@ def memory_of(order: Order) -> Memory:
     for place, step in enumerate(order.steps):
         for t in members(step):
             last = end if t in kept else max(read.get(t, ()), default=-1)
-            if isinstance(step, Single):
-                last = max(last, place)
-            elif last <= place:
+            if last <= place:
                 # Only its own loop needs it.
                 continue
             stored.append(t)
@@ -82,7 +80,7 @@ def _reused(
             source = places[i].base
             key = keys.get(source)
             life = lives.get(key) if key is not None else None
-            if life is None or life.last != place or life.nbytes != t.nbytes:
+            if life is None or life.last != place:
                 continue
             if may_overwrite(step, places, t, source):
                 return key

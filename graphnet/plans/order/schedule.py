@@ -9,7 +9,7 @@ from graphnet.leaves import Parameter
 from graphnet.node import Tensor, made_by
 from graphnet.ops.planned import GEMM, IN_RANGE
 from graphnet.plans.code import numpy_lines
-from graphnet.plans.kernels.refs import read_at, written_at
+from graphnet.plans.kernels.refs import read_at
 from graphnet.plans.order.fusion import Group, Single, Step
 from graphnet.plans.order.views import Places, row_major
 from graphnet.plans.rewrite.gather import may_raise
@@ -152,21 +152,13 @@ def may_overwrite(step: Step, places: Places, t: Tensor, source: Tensor) -> bool
             return step.product and source is t.inputs[0] and all(places[i].base is not source for i in t.inputs[1:])
         if op is None or op.family != "elementwise" or made_by(t, *numpy_lines.READ_AGAIN):
             return False
-        own: tuple[int, ...] = row_major(t.shape)
-        read = [(places[i].offset, places[i].strides, i.shape) for i in t.inputs if places[i].base is source]
-        return all(r == (0, own, t.shape) for r in read)
-    if t in step.late or any(n not in step.late and step.is_row(n) for n in step.nodes):
+        own = row_major(t.shape)
+        read = [i for i in t.inputs if places[i].base is source]
+        return all(places[i].strides == own and i.shape == t.shape for i in read)
+    if any(n not in step.late and step.is_row(n) for n in step.nodes):
         return False
-    own = written_at(step, t)
-    if own != row_major(step.domain):
-        return False
-    for n in step.nodes:
-        for i in n.inputs:
-            if step.member(i) is None and places[i].base is source:
-                place, strides = read_at(step, places, n, i)
-                if place.offset or strides != own:
-                    return False
-    return True
+    strides = [read_at(step, places, n, i)[1] for n in step.nodes for i in n.inputs if places[i].base is source]
+    return all(s == row_major(step.domain) for s in strides)
 
 
 def overwritten(
@@ -184,7 +176,7 @@ def overwritten(
     found: dict[Tensor, Parameter] = {}
     for t, parameters in owners.items():
         p = parameters[0]
-        if t.op is None or places.is_view(t) or t not in place_of or t.dtype != p.dtype:
+        if places.is_view(t) or t not in place_of or t.dtype != p.dtype:
             continue
         place = place_of[t]
         if place < risky:
@@ -193,7 +185,7 @@ def overwritten(
         if last < place or (last == place and may_overwrite(steps[place], places, t, p)):
             found[t] = p
             scaled = t.inputs[0] if made_by(t, GEMM) else p
-            if scaled is not p and scaled in place_of and read.get(scaled) == [place] and scaled.dtype == p.dtype:
+            if scaled is not p and scaled in place_of and read.get(scaled) == [place]:
                 # The old value is scaled in place, and the product is added to it there.
                 before = place_of[scaled]
                 if last < before or (last == before and may_overwrite(steps[before], places, scaled, p)):
