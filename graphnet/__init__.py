@@ -18,7 +18,7 @@ from graphnet.check import check_grads
 from graphnet.composites import composite
 from graphnet.custom import custom_gradient
 from graphnet.declare import elementwise, op, reduction
-from graphnet.derivatives import elementwise_grad, grad, gradients, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+from graphnet.derivatives import elementwise_grad, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from graphnet.graph import Graph
 from graphnet.leaves import Parameter, input
 from graphnet.mode import Region, no_grad, region
@@ -28,6 +28,7 @@ from graphnet.ops.creation import tensor
 from graphnet.recompute import checkpoint
 from graphnet.record import OPS, Op
 from graphnet.results import ConstantWarning
+from graphnet.tensor_gradients import gradients
 from graphnet.tracing import trace
 from graphnet.version import __version__
 from graphnet.watch import ConventionWarning, debug

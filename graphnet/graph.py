@@ -16,13 +16,13 @@ from graphnet.apply import apply_prepared, as_tensor, described, holds_tensors
 from graphnet.arrays import Spec
 from graphnet.computed import computed
 from graphnet.containers import flatten
-from graphnet.derivatives import gradients
 from graphnet.escape import identifier, line
 from graphnet.leaves import Parameter
 from graphnet.mode import mode, state
 from graphnet.node import Tensor, as_array, constant, toposort
 from graphnet.ops.shaping import astype, snapshot
 from graphnet.stepwise import Numbered, stepwise
+from graphnet.tensor_gradients import gradients
 
 #: characters of a tensor's own name that its name in a graph has at most
 LONGEST_NAME = 100

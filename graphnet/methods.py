@@ -11,13 +11,13 @@ import numpy as np
 from graphnet import ops, protocols
 from graphnet.apply import described
 from graphnet.arrays import known, leaving, settled
-from graphnet.derivatives import backward
 from graphnet.graph import Graph
 from graphnet.leaves import Parameter
 from graphnet.mode import state
 from graphnet.node import Tensor, toposort
 from graphnet.operators import install_operators
 from graphnet.ops import products
+from graphnet.tensor_gradients import backward
 
 
 def _len(self: Tensor) -> int:

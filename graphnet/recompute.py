@@ -10,7 +10,6 @@ from typing import Any
 from graphnet.apply import apply
 from graphnet.carried import Call, attached, custom, is_array
 from graphnet.containers import flatten
-from graphnet.derivatives import _gradients
 from graphnet.functions import function
 from graphnet.leaves import variable
 from graphnet.mode import mode
@@ -18,6 +17,7 @@ from graphnet.node import Tensor, as_array, constant, tick
 from graphnet.ops.shaping import identity
 from graphnet.parts import Packing
 from graphnet.replay import Program, captured
+from graphnet.tensor_gradients import vector_jacobian
 from graphnet.typed import P, R
 
 Function = Callable[..., Any]
@@ -56,7 +56,7 @@ class _Recomputed(Call):
             for place in wanted:
                 again[place] = apply(identity.op, (inputs[place],)) if graph else variable(inputs[place]._value)
             ys = self.program.run(again)
-        return list(_gradients(ys, [again[place] for place in wanted], gs, graph))
+        return list(vector_jacobian(ys, [again[place] for place in wanted], gs, graph))
 
 
 def checkpoint(f: Callable[P, R]) -> Callable[P, R]:

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from graphnet.derivatives import _gradients
 from graphnet.leaves import symbolic
 from graphnet.loops.body import Body, interned
 from graphnet.mode import mode
 from graphnet.node import Tensor
 from graphnet.ops.shaping import astype
+from graphnet.tensor_gradients import vector_jacobian
 
 
 class Backward(NamedTuple):
@@ -33,7 +33,7 @@ def _slopes(body: Body, places: Sequence[int], seeds: Sequence[Tensor], wanted: 
     """The gradients of the outputs at `places` with respect to the inputs at `wanted`, in tensor ops."""
     inputs, outputs = body.graph.inputs, body.graph.outputs
     with mode(recording=True, trace=None, region=None, raw=False, strict=False, debug=None, of=None):
-        found = _gradients(
+        found = vector_jacobian(
             [outputs[p] for p in places], [inputs[p] for p in wanted], [seeds[p] for p in places], graph=True
         )
         return _from_values([h if h.dtype == body.dtype else astype(h, dtype=body.dtype) for h in found], body)

@@ -17,7 +17,6 @@ from graphnet.arrays import Spec
 from graphnet.batching import over
 from graphnet.computed import computed
 from graphnet.declare import op
-from graphnet.derivatives import _gradients
 from graphnet.graph import Graph
 from graphnet.leaves import symbolic
 from graphnet.mode import caller_site, mode, state
@@ -27,6 +26,7 @@ from graphnet.ops.shaping import broadcast_to
 from graphnet.parts import Packing
 from graphnet.plans.rewrite import rooted
 from graphnet.record import Joint
+from graphnet.tensor_gradients import vector_jacobian
 
 
 class Differentiable:
@@ -143,7 +143,7 @@ class Differentiable:
         (y,), inputs = self.graph.outputs, self.graph.inputs
         g = symbolic(y.shape, y.dtype, "gradient")
         with _aside():
-            slopes = _gradients([y], [inputs[p] for p in wanted], [g], graph=True)
+            slopes = vector_jacobian([y], [inputs[p] for p in wanted], [g], graph=True)
         return g, [(p, h) for p, h in zip(wanted, slopes, strict=True) if h.op is not None or h is g]
 
 
@@ -152,7 +152,7 @@ def gradients_of(function: Differentiable, wanted: Sequence[int]) -> Differentia
     (y,), inputs = function.graph.outputs, function.graph.inputs
     g = symbolic(y.shape, y.dtype, "gradient")
     with _aside():
-        slopes = _gradients([y], [inputs[p] for p in wanted], [g], graph=True)
+        slopes = vector_jacobian([y], [inputs[p] for p in wanted], [g], graph=True)
     return Differentiable([*inputs, g], slopes, function.make)
 
 

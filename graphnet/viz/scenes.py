@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from graphnet.derivatives import gradients
 from graphnet.graph import Graph
 from graphnet.mode import mode
 from graphnet.node import constant
+from graphnet.tensor_gradients import gradients
 from graphnet.viz.build import build
 from graphnet.viz.heat import Heat, heat_of
 from graphnet.viz.scene import Scene
