@@ -290,3 +290,11 @@ def test_leaves_may_be_newer_than_what_they_meet():
     dx, dw = gn.gradients(y, [x, w])
     np.testing.assert_allclose(dx.numpy(), x.grad.numpy())
     np.testing.assert_allclose(dw.numpy(), np.exp([1.0, 2.0]))
+
+
+def test_gradients_of_numbers_are_arrays_without_axes():
+    x = gn.tensor(2.0, requires_grad=True)
+    y = gn.exp(x) * x
+    y.backward()
+    for found in (x.grad, gn.gradients(y, x), _quiet(lambda: gn.gradients(y, x)), gn.grad(lambda v: v * v)(2.0)):
+        assert type(found.numpy()) is np.ndarray and found.shape == ()

@@ -1,4 +1,4 @@
-"""Mutation testing of modules: small changes to its source, one after the other, each to be noticed by a test.
+"""Mutation testing of modules: small changes to their source, one after the other, each to be noticed by a test.
 
     python tools/mutants.py graphnet/sweep.py tests/test_grad.py tests/test_complex.py --out sweep.json
 
