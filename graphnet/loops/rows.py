@@ -13,7 +13,7 @@ import numpy as np
 
 from graphnet.leaves import Parameter
 from graphnet.loops.body import Body
-from graphnet.plans.code.turns import Cells
+from graphnet.plans.code.turns import address
 from graphnet.plans.running import Running
 
 
@@ -46,12 +46,13 @@ class Layout:
         body, turning = self.body, self.turning
         first, stacked = body.carries, body.carries + body.ys
         scratch = np.empty(self.scratch[-1] // self.size, body.dtype)
-        result, aside = _address(flat), _address(scratch)
+        result, aside = address(flat), address(scratch)
         step, top = (-1, length - 1) if reverse else (1, 0)
         begins = [result + f + length * p for f, p in zip(self.fixed, self.per_step, strict=False)]
-        cells = Cells.of(len(self.cells))
+        cells, masks, moves = [], [], []
         ends: list[tuple[int, int]] = []
         for n, (number, is_input) in enumerate(self.cells):
+            mask = 0
             if number < first:
                 row = self.sizes[number]
                 if number in self.homes:
@@ -62,22 +63,25 @@ class Layout:
                 else:
                     # The last step writes to the result.
                     pair = begins[number], aside + self.scratch[number]
-                    at, move = pair[(length + is_input + 1) % 2], sum(pair) + 1
-                    cells.masks[n] = -1
+                    at, move, mask = pair[(length + is_input + 1) % 2], sum(pair) + 1, -1
             elif is_input:
-                at, move = _address(given[number]), 0
+                at, move = address(given[number]), 0
                 if number < first + body.xs:
                     row = given[number].strides[0]
                     at, move = at + top * row, step * row
             else:
                 row = self.sizes[number] if number < stacked else 0
                 at, move = begins[number] + top * row, step * row
-            cells.first[n], cells.moves[n] = at, move
+            cells.append(at)
+            masks.append(mask)
+            moves.append(move)
+        turning.cells[:], turning.masks[:], turning.moves[:] = cells, masks, moves
         self._begin(flat, scratch, given, length, top)
-        turning.run(cells, length - 1)
-        for n, at in ends:
-            cells.first[n] = at
-        turning.run(cells, 1)
+        turning.run(length - 1 if ends else length)
+        if ends:
+            for n, at in ends:
+                turning.cells[n] = at
+            turning.run(1)
 
     def _begin(self, flat: np.ndarray, scratch: np.ndarray, given: Sequence[np.ndarray], length: int, top: int) -> None:
         """Put the carries where the first step reads them, and zeros where sums are added up."""
@@ -93,8 +97,3 @@ class Layout:
                 at, to = self.fixed[number] // size, flat
             to[at : at + count] = start
         flat[self.fixed[body.carries] // size + length * self.per_step[-1] // size :] = 0
-
-
-def _address(a: np.ndarray) -> int:
-    found: int = a.__array_interface__["data"][0]
-    return found

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Hashable, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -40,49 +39,37 @@ def turning(run: Exported, cells: int) -> Exported:
     return made
 
 
-class Cells(NamedTuple):
-    """What moves from turn to turn: addresses where the first turn finds its arrays, and how they change."""
-
-    first: np.ndarray
-    masks: np.ndarray
-    moves: np.ndarray
-
-    @staticmethod
-    def of(count: int) -> Cells:
-        """Cells that stay where they are."""
-        return Cells(*(np.zeros(count, np.int64) for _ in range(3)))
-
-
 class Turning:
     """A native run that is called for many steps.
 
-    `keys` are what has a cell, by number: what its table has no address for. `table` is the run's own.
+    `keys` are what has a cell, by number: what its table has no address for. `table` is the run's own. `cells`, `masks`
+    and `moves` are set before the first turn, and `cells` holds what the next one begins with.
     """
 
     def __init__(self, turns: Turns, slots: dict[Hashable, int], keys: Sequence[Hashable], table: Sequence[int]):
         self.turns, self.keys = turns, list(keys)
-        self.cells = np.zeros(len(self.keys), np.int64)
+        self.cells, self.masks, self.moves = (np.zeros(len(self.keys), np.int64) for _ in range(3))
         self.table = np.array(table, np.int64)
-        start = _address(self.cells) - data_offset()
+        start = address(self.cells) - data_offset()
         for n, key in enumerate(self.keys):
             self.table[slots[key]] = start + n * self.cells.itemsize
+        self._given = tuple(map(address, (self.table, self.cells, self.masks, self.moves)))
 
-    def run(self, cells: Cells, count: int) -> None:
-        """`count` turns, which begin with `cells.first`; that holds what the next turn would begin with."""
-        self.cells[...] = cells.first
-        table, at, masks, moves = (_address(a) for a in (self.table, self.cells, cells.masks, cells.moves))
+    def run(self, count: int) -> None:
+        """`count` turns."""
+        table, cells, masks, moves = self._given
         # Pieces, between which the interpreter sees an interrupt.
         piece = 64
-        while count:
-            piece = min(piece, count)
+        while count > piece:
             begun = clock()
-            self.turns(table, at, masks, moves, piece)
+            self.turns(table, cells, masks, moves, piece)
             count -= piece
             if clock() - begun < LONGEST / 4:
                 piece *= 4
-        cells.first[...] = self.cells
+        if count:
+            self.turns(table, cells, masks, moves, count)
 
 
-def _address(a: np.ndarray) -> int:
-    found: int = a.__array_interface__["data"][0]
-    return found
+def address(a: np.ndarray) -> int:
+    """Where the first element of an array lies."""
+    return ctypes.c_ssize_t.from_address(id(a) + data_offset()).value
