@@ -48,6 +48,10 @@ def failure(
             op.infer(*specs, **attrs)
         except Exception as found:
             reason = str(found)
+    if isinstance(error, TypeError) and "not supported for the input types" in reason:
+        for a in args:
+            if getattr(getattr(a, "dtype", None), "kind", "") == "c":
+                reason = "it is not defined for complex numbers: of them take gn.real, gn.imag or gn.abs"
     listed = [described(a) for a in args] + [f"{k}={v!r}" for k, v in attrs.items() if v is not None]
     where = state.mode.region if made is None else made.region
     layer = prefix(where)

@@ -9,6 +9,7 @@ from functools import wraps
 from graphnet.apply import as_tensor
 from graphnet.leaves import KINDS
 from graphnet.mode import region, state
+from graphnet.naming import naming
 from graphnet.typed import P, R
 
 
@@ -42,5 +43,8 @@ def composite(f: Callable[P, R]) -> Callable[P, R]:
             label.attrs = attrs
             return f(*given, *args[count:], **kwargs)  # type: ignore[arg-type]
 
-    labelled.composite = True  # type: ignore[attr-defined]
-    return labelled
+    # An error of a user's function is what they wrote.
+    own = (f.__module__ or "").partition(".")[0] == __name__.partition(".")[0]
+    found = naming(labelled) if own else labelled
+    found.composite = True  # type: ignore[attr-defined]
+    return found

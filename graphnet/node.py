@@ -17,6 +17,7 @@ import numpy as np
 from graphnet.arrays import Shape, Spec, known, leaving, native, ndarray
 from graphnet.mode import NO_ATTRS, PACKAGE, Region, site_line, state
 from graphnet.record import Op
+from graphnet.unreadable import received
 
 new = object.__new__
 tick: Callable[[], int] = itertools.count(1).__next__
@@ -140,6 +141,12 @@ class Tensor(_Operators):
                         ": what changes is a Parameter, which a function that is traced or compiled reads from "
                         "outside; an argument is an input, whose value stays as it is"
                     )
+                elif attribute == "flat":
+                    hint = (
+                        ": its elements in a row are x.ravel(), and x.ravel()[i] is one of them. Elements cannot be "
+                        "assigned, since a history may hold them: write "
+                        "x = gn.set_at(x.ravel(), i, value).reshape(x.shape)"
+                    )
                 raise AttributeError(f"a Tensor has no attribute {attribute!r}{hint}") from None
 
     @property
@@ -217,6 +224,7 @@ class Tensor(_Operators):
 
 def as_array(data: Any, dtype: Any = None, copy: bool = False) -> np.ndarray:
     """`data` as an array of numbers or booleans, or a clear error."""
+    given = data
     if data.__class__ is ndarray:
         kind = data.dtype
         if dtype is None and kind.isnative and kind.kind in "biufc":
@@ -233,12 +241,10 @@ def as_array(data: Any, dtype: Any = None, copy: bool = False) -> np.ndarray:
             data = np.asarray(data)  # not every `__array__` knows of copies
         array = np.array(data, dtype=dtype, copy=True if copy else None, order="C" if copy else "K")
     except (ValueError, TypeError) as error:
-        raise TypeError(f"expected an array of numbers; received {type(data).__name__}: {error}") from None
+        raise TypeError(f"expected an array of numbers; received {type(given).__name__}: {error}") from None
     if array.dtype.kind not in "biufc":
-        raise TypeError(
-            f"expected an array of numbers; received {type(data).__name__} which NumPy reads as {array.dtype}"
-            f"{': write .toarray()' if hasattr(data, 'toarray') else ''}"
-        )
+        told = received(array, type(given).__name__, hasattr(given, "toarray"))
+        raise TypeError(f"expected an array of numbers; received {told}")
     # In this machine's byte order, as everything that is computed.
     return array if array.dtype.isnative else array.astype(native(array.dtype))
 

@@ -34,8 +34,8 @@ DOORS = {"nn/estimators.py": "sklearn"}
 
 #: files and packages from the ground up: each may import what stands before it, also inside functions and for types
 ORDER = """
-    computed escape extras files fitting forks functions named optional version datasets shapes record mode
-    arrays declared node leaves typed apply dispatch cuts checked declare composites ops batching foreign
+    computed escape extras files fitting forks functions named optional unreadable version datasets shapes record mode
+    naming arrays declared node leaves typed apply dispatch cuts checked declare composites ops batching foreign
     container_parts containers arguments sweep results tensor_gradients differentiated derivatives parts replay
     carried custom_arguments custom recompute check watch protocols stepwise graph tracing rowwise plans loops
     viz operators methods graph_methods nn __main__

@@ -9,6 +9,7 @@ import numpy as np
 import graphnet as gn
 from graphnet.nn.ranges import check_unmasked
 from graphnet.nn.sparse import SparseRows, is_sparse
+from graphnet.unreadable import fields_hint, is_missing
 
 
 def as_array(value: Any, what: str, dtype: Any = "float32", columns: Any = None) -> np.ndarray:
@@ -40,10 +41,11 @@ def as_array(value: Any, what: str, dtype: Any = "float32", columns: Any = None)
         ) from None
     if array.dtype.kind == "O":
         for place, v in np.ndenumerate(array):
-            if v is None:
+            if is_missing(v):
+                how = f", as in {what}.dropna() or {what}.fillna(value)" if v is not None else ""
                 raise ValueError(
-                    f"{what} holds a value that is missing, at {what}{list(place)}: it is None. Remove those rows or "
-                    "fill them."
+                    f"{what} holds a value that is missing, at {what}{list(place)}{_column(columns, place)}: it is "
+                    f"{v}. Remove those rows or fill them{how}."
                 )
             if isinstance(v, (str, bytes)):
                 raise TypeError(
@@ -58,6 +60,8 @@ def as_array(value: Any, what: str, dtype: Any = "float32", columns: Any = None)
                 f"{_column(columns, _no_number(array))}: {str(error).rstrip('.')}."
             ) from None
     if array.dtype.kind not in "biuf":
+        if array.dtype.names is not None:
+            raise TypeError(f"{what} is an array of numbers; received {fields_hint(array.dtype, what)}.")
         kind = "text" if array.dtype.kind in "US" else str(array.dtype)
         hint = f" {_for_text(columns, what, array.flat[0], array.ndim)}" if kind == "text" and array.size else ""
         raise TypeError(f"{what} is an array of numbers; received {kind}.{hint}")

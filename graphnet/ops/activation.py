@@ -9,6 +9,7 @@ import numpy as np
 from graphnet.apply import as_tensor
 from graphnet.composites import composite
 from graphnet.declare import elementwise
+from graphnet.naming import naming
 from graphnet.node import Tensor
 from graphnet.ops.angles import hypot
 from graphnet.ops.arithmetic import absolute, times
@@ -336,6 +337,7 @@ def threshold(x: ArrayLike, threshold: float = 0.0, default_value: float = 0.0) 
     return where(greater(x, threshold), x, default_value)
 
 
+@naming
 def linear(x: ArrayLike) -> Tensor:
     """`x` itself: the activation of a layer without one. Shape and dtype are those of `x`.
 

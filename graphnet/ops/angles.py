@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from graphnet.declare import elementwise
+from graphnet.naming import naming
 from graphnet.node import Tensor
 from graphnet.ops.arithmetic import SQUARED, multiply, over, times
 from graphnet.ops.choices import never_zero
@@ -223,6 +224,7 @@ def arctanh(x: ArrayLike) -> Tensor:
     """
 
 
+@naming
 def radians(x: ArrayLike) -> Tensor:
     """`x * pi / 180`, element by element: degrees as radians. Also `deg2rad`.
 
@@ -235,6 +237,7 @@ def radians(x: ArrayLike) -> Tensor:
     return multiply(x, math.pi / 180)
 
 
+@naming
 def degrees(x: ArrayLike) -> Tensor:
     """`x * 180 / pi`, element by element: radians as degrees. Also `rad2deg`.
 

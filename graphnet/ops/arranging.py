@@ -13,6 +13,7 @@ from graphnet.apply import as_tensor
 from graphnet.composites import composite
 from graphnet.declare import op
 from graphnet.fitting import fitted
+from graphnet.naming import naming
 from graphnet.node import Tensor
 from graphnet.ops.choices import where
 from graphnet.ops.shaping import axes_of, broadcast_to, ravel, reshape, same_shape
@@ -55,6 +56,7 @@ def _pad(x: Any, pad_width: Any, value: Any = 0) -> Any:
 PAD = _pad.op
 
 
+@naming
 def pad(x: ArrayLike, pad_width: int | Sequence[Any], mode: str = "constant", constant_values: float = 0) -> Tensor:
     """`x` with `pad_width` numbers before and after each axis: one number, one pair, or a pair per axis.
 
@@ -165,6 +167,7 @@ def roll(x: ArrayLike, shift: ShapeLike, axis: Axes = None) -> Tensor:
     return np.roll(x, shift, axis)
 
 
+@naming
 def tile(x: ArrayLike, reps: ShapeLike) -> Tensor:
     """`x` repeated as a whole, `reps` times along each axis: one count for the last axis, or one count for each.
 
@@ -189,6 +192,7 @@ def tile(x: ArrayLike, reps: ShapeLike) -> Tensor:
     return reshape(spread, tuple(c * size for c, size in zip(counts, sizes, strict=True)))
 
 
+@naming
 def repeat(x: ArrayLike, repeats: ShapeLike, axis: int | None = None) -> Tensor:
     """`x` with each element repeated along `axis` (flat if None), `repeats` times: one number, or one for each element.
 

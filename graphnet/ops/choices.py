@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphnet.declare import elementwise
+from graphnet.naming import naming
 from graphnet.node import Tensor
 from graphnet.ops.arithmetic import positive
 from graphnet.ops.comparisons import equal, greater, isnan, less, less_equal, logical_and, logical_or
@@ -192,6 +193,7 @@ def clip_high(x: ArrayLike, high: ArrayLike) -> Tensor:
     """`x`, but not above `high`; the derivative for `x` is 1 at the bound."""
 
 
+@naming
 def clip(x: ArrayLike, a_min: ArrayLike | None = None, a_max: ArrayLike | None = None) -> Tensor:
     """`min(max(x, a_min), a_max)`, element by element; a bound of None is none.
 

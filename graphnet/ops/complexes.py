@@ -6,6 +6,7 @@ import numpy as np
 
 from graphnet.apply import as_tensor
 from graphnet.declare import elementwise
+from graphnet.naming import naming
 from graphnet.node import Tensor
 from graphnet.ops.angles import arctan2, degrees
 from graphnet.ops.arithmetic import conjugate
@@ -39,6 +40,7 @@ def imag(x: ArrayLike) -> Tensor:
     return np.array(np.imag(x))
 
 
+@naming
 def angle(z: ArrayLike, deg: bool = False) -> Tensor:
     """The angle of each complex number `z` in the plane, from -pi to pi; with `deg` in degrees.
 

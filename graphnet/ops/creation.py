@@ -11,6 +11,7 @@ from graphnet.apply import as_tensor, holds_tensors
 from graphnet.arrays import WEAK, known, native
 from graphnet.fitting import check_dtypes, fitted
 from graphnet.leaves import Parameter
+from graphnet.naming import naming
 from graphnet.node import Tensor, as_array, constant
 from graphnet.ops.rounding import floor
 from graphnet.ops.shaping import astype, broadcast_to, identity, moveaxis
@@ -31,6 +32,7 @@ def _array(value: Any) -> Any:
     return value._value if isinstance(value, Tensor) else value
 
 
+@naming
 def tensor(
     data: ArrayLike, dtype: DTypeLike | None = None, requires_grad: bool = False, name: str | None = None
 ) -> Tensor:
@@ -56,6 +58,7 @@ def tensor(
     return Tensor(data, dtype, requires_grad, name)
 
 
+@naming
 def zeros(shape: ShapeLike, dtype: DTypeLike = np.float64) -> Tensor:
     """A tensor of zeros in shape `shape` (one size, or several), of `dtype`, float64 unless given.
 
@@ -68,6 +71,7 @@ def zeros(shape: ShapeLike, dtype: DTypeLike = np.float64) -> Tensor:
     return constant(as_array(np.zeros(shape, dtype)))
 
 
+@naming
 def ones(shape: ShapeLike, dtype: DTypeLike = np.float64) -> Tensor:
     """A tensor of ones in shape `shape` (one size, or several), of `dtype`, float64 unless given.
 
@@ -80,6 +84,7 @@ def ones(shape: ShapeLike, dtype: DTypeLike = np.float64) -> Tensor:
     return constant(as_array(np.ones(shape, dtype)))
 
 
+@naming
 def full(shape: ShapeLike, fill_value: ArrayLike, dtype: DTypeLike | None = None) -> Tensor:
     """A tensor in shape `shape` with `fill_value` everywhere: a number, or what broadcasts to `shape`.
 
@@ -111,6 +116,7 @@ def _full(what: str, shape: Any, value: Any, dtype: Any) -> Tensor:
     return broadcast_to(value, shape)
 
 
+@naming
 def eye(N: int, M: int | None = None, k: int = 0, dtype: DTypeLike = np.float64) -> Tensor:
     """A matrix of shape `(N, M)` with ones on diagonal `k` and zeros elsewhere, of `dtype`; `M` is `N` if None.
 
@@ -127,6 +133,7 @@ def eye(N: int, M: int | None = None, k: int = 0, dtype: DTypeLike = np.float64)
     return constant(as_array(np.eye(N, M, k, dtype)))
 
 
+@naming
 def arange(
     start: ArrayLike, stop: ArrayLike | None = None, step: ArrayLike = 1, dtype: DTypeLike | None = None
 ) -> Tensor:
@@ -179,6 +186,7 @@ def linspace(
     dtype: DTypeLike | None = None,
     axis: int = 0,
 ) -> tuple[Tensor, Any]: ...
+@naming
 def linspace(
     start: ArrayLike,
     stop: ArrayLike,
@@ -223,6 +231,7 @@ def linspace(
     return (y, span / parts if parts else span * np.nan) if retstep else y
 
 
+@naming
 def zeros_like(x: ArrayLike, dtype: DTypeLike | None = None) -> Tensor:
     """A tensor of zeros in the shape of `x`, and in its dtype unless `dtype` is given. It has no gradient.
 
@@ -234,6 +243,7 @@ def zeros_like(x: ArrayLike, dtype: DTypeLike | None = None) -> Tensor:
     return constant(as_array(np.zeros(x.shape, dtype or x.dtype)))
 
 
+@naming
 def ones_like(x: ArrayLike, dtype: DTypeLike | None = None) -> Tensor:
     """A tensor of ones in the shape of `x`, and in its dtype unless `dtype` is given. It has no gradient.
 
@@ -245,6 +255,7 @@ def ones_like(x: ArrayLike, dtype: DTypeLike | None = None) -> Tensor:
     return constant(as_array(np.ones(x.shape, dtype or x.dtype)))
 
 
+@naming
 def full_like(x: ArrayLike, fill_value: ArrayLike, dtype: DTypeLike | None = None) -> Tensor:
     """A tensor with `fill_value` everywhere, in the shape of `x`, and in its dtype unless `dtype` is given.
 

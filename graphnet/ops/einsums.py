@@ -9,6 +9,7 @@ import numpy as np
 
 from graphnet.apply import apply, apply_prepared
 from graphnet.declare import op
+from graphnet.naming import naming
 from graphnet.node import Tensor
 from graphnet.typed import ArrayLike
 
@@ -150,6 +151,7 @@ def _spelled(listed: Any) -> Any:
 EINSUM = _einsum.op
 
 
+@naming
 def einsum(subscripts: Any, *operands: ArrayLike, optimize: bool = False) -> Tensor:
     """The sum of products that `subscripts` spell, as in NumPy: `"bij,bjk->bik"` is a batch of matrix products.
 

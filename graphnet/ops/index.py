@@ -17,6 +17,7 @@ from graphnet.declare import op
 from graphnet.fitting import check_dtypes, fitted
 from graphnet.leaves import Parameter
 from graphnet.mode import state
+from graphnet.naming import naming
 from graphnet.node import Tensor
 from graphnet.ops.creation import plain_data
 from graphnet.ops.index_axes import SLOT, whole, widened
@@ -272,6 +273,7 @@ def _in_dtype(name: Any, value: Any, x: Any) -> Any:
     return value
 
 
+@naming
 def set_at(x: ArrayLike, key: Any, value: ArrayLike) -> Tensor:
     """A copy of `x` with `value` at `key`: what `x[key] = value` does to an array.
 
@@ -289,6 +291,7 @@ def set_at(x: ArrayLike, key: Any, value: ArrayLike) -> Tensor:
     return apply(_setitem.op, (x, _in_dtype("set_at", value, x), *arrays), {"index": index})
 
 
+@naming
 def add_at(x: ArrayLike, key: Any, value: ArrayLike) -> Tensor:
     """A copy of `x` with `value` added at `key`; what is named twice adds up. Raises for other dtypes as `set_at` does.
 

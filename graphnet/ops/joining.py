@@ -11,6 +11,7 @@ import numpy as np
 from graphnet import shapes
 from graphnet.apply import as_tensor
 from graphnet.declare import op
+from graphnet.naming import naming
 from graphnet.node import Tensor
 from graphnet.ops.shaping import axes_of, broadcast_to, ravel
 from graphnet.shapes import ShapeLike
@@ -64,6 +65,7 @@ def _concatenate(*inputs: Any, axis: Any = 0) -> Any:
 CONCATENATE = _concatenate.op
 
 
+@naming
 def concatenate(arrays: Iterable[ArrayLike], axis: int | None = 0) -> Tensor:
     """`arrays` one after the other along `axis`; flattened first if `axis` is None. The dtype is the promoted one.
 
@@ -107,6 +109,7 @@ def _stack(*inputs: Any, axis: Any = 0) -> Any:
 STACK = _stack.op
 
 
+@naming
 def stack(arrays: Iterable[ArrayLike], axis: int = 0) -> Tensor:
     """`arrays`, all of one shape, side by side along a new axis at `axis`, a place in the result.
 
@@ -125,6 +128,7 @@ def stack(arrays: Iterable[ArrayLike], axis: int = 0) -> Tensor:
     return _stack(*parts, axis=axis)
 
 
+@naming
 def array_split(x: ArrayLike, indices_or_sections: ShapeLike, axis: int = 0) -> list[Tensor]:
     """A list of tensors: `x` cut along `axis`, into a number of nearly equal parts or before the given places.
 
@@ -151,6 +155,7 @@ def array_split(x: ArrayLike, indices_or_sections: ShapeLike, axis: int = 0) -> 
     return [x[(slice(None),) * axis + (slice(a, b),)] for a, b in pairwise(bounds)]
 
 
+@naming
 def split(x: ArrayLike, indices_or_sections: ShapeLike, axis: int = 0) -> list[Tensor]:
     """A list of tensors: `x` cut along `axis`, into a number of equal parts or before the given places.
 

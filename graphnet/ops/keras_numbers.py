@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from graphnet import ops
+from graphnet.naming import naming
 from graphnet.node import Tensor, constant
 from graphnet.ops import numpy_functions, numpy_numbers
 from graphnet.ops.keras_names import cast, convert_to_tensor
@@ -54,6 +55,7 @@ __all__ = [
 ]
 
 
+@naming
 def normalize(x: Any, axis: int = -1, order: float = 2, epsilon: float | None = None) -> Tensor:
     """`x / max(norm(x), epsilon)` along `axis`, with the norm of this `order` and 1e-7 unless given.
 
@@ -68,21 +70,25 @@ def normalize(x: Any, axis: int = -1, order: float = 2, epsilon: float | None = 
     return ops.where(none, ops.stop_gradient(t) / least, t / ops.where(none, 1.0, length))
 
 
+@naming
 def rsqrt(x: Any) -> Tensor:
     """`1 / sqrt(x)`."""
     return ops.reciprocal(ops.sqrt(convert_to_tensor(x)))
 
 
+@naming
 def fabs(x: Any) -> Tensor:
     """`abs(x)`."""
     return ops.abs(convert_to_tensor(x))
 
 
+@naming
 def real(x: Any) -> Tensor:
     """`x`: numbers here are real."""
     return convert_to_tensor(x)
 
 
+@naming
 def conjugate(x: Any) -> Tensor:
     """`x`: numbers here are real."""
     return convert_to_tensor(x)
@@ -91,26 +97,31 @@ def conjugate(x: Any) -> Tensor:
 conj = conjugate
 
 
+@naming
 def imag(x: Any) -> Tensor:
     """Zeros: numbers here are real."""
     return ops.zeros_like(convert_to_tensor(x))
 
 
+@naming
 def isreal(x: Any) -> Tensor:
     """True everywhere: numbers here are real."""
     return ops.ones_like(convert_to_tensor(x), dtype=bool)
 
 
+@naming
 def isposinf(x: Any) -> Tensor:
     """Where `x` is plus infinity."""
     return ops.equal(convert_to_tensor(x), np.inf)
 
 
+@naming
 def isneginf(x: Any) -> Tensor:
     """Where `x` is minus infinity."""
     return ops.equal(convert_to_tensor(x), -np.inf)
 
 
+@naming
 def isclose(x1: Any, x2: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:
     """Where `|x1 - x2| <= atol + rtol * |x2|`; infinities of one sign are close."""
     a, b = convert_to_tensor(x1), convert_to_tensor(x2)
@@ -123,32 +134,38 @@ def isclose(x1: Any, x2: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan:
     return ops.logical_or(near, ops.logical_and(ops.isnan(a), ops.isnan(b))) if equal_nan else near
 
 
+@naming
 def allclose(x1: Any, x2: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:
     """Whether all elements are close, see `isclose`."""
     return ops.all(isclose(x1, x2, rtol, atol, equal_nan))
 
 
+@naming
 def nan_to_num(x: Any, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Tensor:
     """`x` with numbers in place of NaN and infinities: the dtype's largest and smallest unless given."""
     return numpy_numbers.nan_to_num(convert_to_tensor(x), nan=nan, posinf=posinf, neginf=neginf)
 
 
+@naming
 def heaviside(x1: Any, x2: Any) -> Tensor:
     """0 below 0, 1 above, and `x2` at 0."""
     x, at_zero = convert_to_tensor(x1), convert_to_tensor(x2)
     return numpy_numbers.heaviside(x, at_zero).astype(np.result_type(x, at_zero))
 
 
+@naming
 def signbit(x: Any) -> Tensor:
     """Where `x` is below 0, or -0."""
     return ops.less(ops.copysign(1.0, convert_to_tensor(x)), 0)
 
 
+@naming
 def count_nonzero(x: Any, axis: Any = None) -> Tensor:
     """How many elements are not 0."""
     return ops.sum(cast(ops.not_equal(convert_to_tensor(x), 0), "int32"), axis=axis)
 
 
+@naming
 def average(x: Any, axis: Any = None, weights: Any = None) -> Tensor:
     """The mean, or `sum(x * weights) / sum(weights)`."""
     t = convert_to_tensor(x)
@@ -162,6 +179,7 @@ def average(x: Any, axis: Any = None, weights: Any = None) -> Tensor:
     return ops.sum(t * w, axis=axis) / ops.sum(ops.broadcast_to(w, t.shape), axis=axis)
 
 
+@naming
 def moments(x: Any, axes: Any, keepdims: bool = False, synchronized: bool = False) -> tuple[Tensor, Tensor]:
     """Mean and variance along `axes`."""
     t = convert_to_tensor(x)
@@ -169,44 +187,51 @@ def moments(x: Any, axes: Any, keepdims: bool = False, synchronized: bool = Fals
     return ops.mean(t, axis=axes, keepdims=keepdims), ops.var(t, axis=axes, keepdims=keepdims)
 
 
-def _nan(f: Callable[..., Tensor]) -> Callable[..., Tensor]:
+def _nan(name: str, f: Callable[..., Tensor]) -> Callable[..., Tensor]:
     def reduced(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
         return f(convert_to_tensor(x), axis, keepdims)
 
-    return reduced
+    reduced.__name__ = reduced.__qualname__ = name
+    return naming(reduced)
 
 
-nansum = _nan(numpy_numbers.without_nan(ops.sum, 0.0))
-nanprod = _nan(numpy_numbers.without_nan(ops.prod, 1.0))
-nanmax = _nan(numpy_numbers.nan_extreme(ops.max, -np.inf))
-nanmin = _nan(numpy_numbers.nan_extreme(ops.min, np.inf))
+nansum = _nan("nansum", numpy_numbers.without_nan(ops.sum, 0.0))
+nanprod = _nan("nanprod", numpy_numbers.without_nan(ops.prod, 1.0))
+nanmax = _nan("nanmax", numpy_numbers.nan_extreme(ops.max, -np.inf))
+nanmin = _nan("nanmin", numpy_numbers.nan_extreme(ops.min, np.inf))
 
 
+@naming
 def nanmean(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     """The mean of what is not NaN."""
     return numpy_numbers.nanmean(convert_to_tensor(x), axis, keepdims)
 
 
+@naming
 def nanvar(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     """The variance of what is not NaN."""
     return numpy_numbers.nanvar(convert_to_tensor(x), axis, keepdims=keepdims)
 
 
+@naming
 def nanstd(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     """The standard deviation of what is not NaN."""
     return ops.sqrt(nanvar(x, axis, keepdims))
 
 
+@naming
 def diff(a: Any, n: int = 1, axis: int = -1) -> Tensor:
     """Each element less the one before, `n` times over."""
     return numpy_numbers.diff(convert_to_tensor(a), n, axis)
 
 
+@naming
 def trapezoid(y: Any, x: Any = None, dx: float = 1.0, axis: int = -1) -> Tensor:
     """The integral of `y` along `axis` by the rule of trapezoids."""
     return numpy_numbers.trapezoid(convert_to_tensor(y), None if x is None else convert_to_tensor(x), dx, axis)
 
 
+@naming
 def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = "float32") -> Tensor:
     """Ones on and below the diagonal `k`, zeros above it."""
     return constant(
@@ -214,16 +239,19 @@ def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = "float32") -> Ten
     )
 
 
+@naming
 def kron(x1: Any, x2: Any) -> Tensor:
     """The Kronecker product: every element of `x1` times all of `x2`."""
     return numpy_numbers.kron(convert_to_tensor(x1), convert_to_tensor(x2))
 
 
+@naming
 def meshgrid(*x: Any, indexing: str = "xy") -> list[Tensor]:
     """Coordinates of a grid, an array for each axis, from those along the axes."""
     return list(numpy_functions.meshgrid(*map(convert_to_tensor, x), indexing=indexing))
 
 
+@naming
 def logspace(
     start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: float = 10, dtype: Any = None
 ) -> Tensor:
@@ -231,21 +259,25 @@ def logspace(
     return convert_to_tensor(np.logspace(start, stop, num, endpoint, base).astype(dtype or "float32"))
 
 
+@naming
 def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None) -> Tensor:
     """`start` to `stop`, each a fixed multiple of the one before."""
     return convert_to_tensor(np.geomspace(start, stop, num, endpoint).astype(dtype or "float32"))
 
 
+@naming
 def hard_swish(x: Any) -> Tensor:
     """`x * relu6(x + 3) / 6`."""
     return ops.hard_silu(convert_to_tensor(x))
 
 
+@naming
 def median(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     """The middle of the sorted elements, or the mean of the two in the middle."""
     return quantile(x, 0.5, axis, keepdims=keepdims)
 
 
+@naming
 def quantile(x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False) -> Tensor:
     """The number below which a fraction `q` of the elements lies, between two elements in a line."""
     t = convert_to_tensor(x)
@@ -254,11 +286,13 @@ def quantile(x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims:
     )
 
 
+@naming
 def cross(x1: Any, x2: Any, axis: int = -1) -> Tensor:
     """The cross product of vectors of three numbers along `axis`."""
     return numpy_numbers.cross(convert_to_tensor(x1), convert_to_tensor(x2), axis=axis)
 
 
+@naming
 def vander(x: Any, N: int | None = None, increasing: bool = False) -> Tensor:
     """Powers of `x` as columns, from the highest down unless `increasing`."""
     t = convert_to_tensor(x)

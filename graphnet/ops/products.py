@@ -11,6 +11,7 @@ from graphnet import shapes
 from graphnet.apply import as_tensor
 from graphnet.composites import composite
 from graphnet.declare import op
+from graphnet.naming import naming
 from graphnet.node import Tensor
 from graphnet.ops import reduce
 from graphnet.ops.arithmetic import absolute, conjugate, multiply
@@ -95,6 +96,7 @@ def matmul(a: ArrayLike, b: ArrayLike) -> Tensor:
     return np.matmul(a, b)
 
 
+@naming
 def tensordot(a: ArrayLike, b: ArrayLike, axes: int | Sequence[Any] = 2) -> Tensor:
     """The sum of products over pairs of axes: the last `axes` of `a` with the first of `b`, or two lists of axes.
 
@@ -126,6 +128,7 @@ def tensordot(a: ArrayLike, b: ArrayLike, axes: int | Sequence[Any] = 2) -> Tens
     return reshape(matmul(m, n), tuple(a.shape[i] for i in rows) + tuple(b.shape[j] for j in columns))
 
 
+@naming
 def dot(a: ArrayLike, b: ArrayLike) -> Tensor:
     """NumPy's `dot`: the sum of products over the last axis of `a` and the last but one (or only one) of `b`.
 
@@ -148,6 +151,7 @@ def dot(a: ArrayLike, b: ArrayLike) -> Tensor:
     return tensordot(a, b, ((-1,), (-2,)))
 
 
+@naming
 def inner(a: ArrayLike, b: ArrayLike) -> Tensor:
     """The sum of products over the last axes of both: `y[i, j] = sum(a[i, k] * b[j, k] over k)` of matrices.
 
@@ -166,6 +170,7 @@ def inner(a: ArrayLike, b: ArrayLike) -> Tensor:
     return tensordot(a, b, ((-1,), (-1,)))
 
 
+@naming
 def vdot(a: ArrayLike, b: ArrayLike) -> Tensor:
     """The sum of products of all elements, both flattened: a number; of complex numbers with the conjugates of `a`.
 
@@ -181,6 +186,7 @@ def vdot(a: ArrayLike, b: ArrayLike) -> Tensor:
     return matmul(ravel(conjugate(a) if a.dtype.kind == "c" else a), ravel(b))
 
 
+@naming
 def outer(a: ArrayLike, b: ArrayLike) -> Tensor:
     """All products of an element of `a` with one of `b`, both flattened: `y[i, j] = a[i] * b[j]`.
 
@@ -194,6 +200,7 @@ def outer(a: ArrayLike, b: ArrayLike) -> Tensor:
     return multiply(ravel(a).reshape((-1, 1)), ravel(b))
 
 
+@naming
 def trace(x: ArrayLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
     """The sum of the diagonal of the matrices along two axes."""
     return reduce.sum(diagonal(x, offset, axis1, axis2), axis=-1)

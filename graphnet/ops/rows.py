@@ -9,6 +9,7 @@ import numpy as np
 from graphnet.apply import apply, apply_prepared, as_tensor
 from graphnet.arrays import Spec
 from graphnet.declare import op
+from graphnet.naming import naming
 from graphnet.node import Tensor
 from graphnet.ops.choices import where
 from graphnet.ops.comparisons import greater_equal, less
@@ -169,6 +170,7 @@ def whole_numbers(x: ArrayLike, what: str = "") -> Tensor:
     return apply(WHOLE, (as_tensor(x),), {"what": what})
 
 
+@naming
 def take_rows(x: ArrayLike, places: ArrayLike, what: str = "") -> Tensor:
     """`x[places]` for whole numbers of rows, from 0 on; a row that is taken twice gets both gradients.
 

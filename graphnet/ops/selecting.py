@@ -10,6 +10,7 @@ import numpy as np
 from graphnet import shapes
 from graphnet.apply import as_tensor, holds_tensors
 from graphnet.declare import op
+from graphnet.naming import naming
 from graphnet.node import Tensor, as_array, constant
 from graphnet.ops.arithmetic import remainder
 from graphnet.ops.choices import clip
@@ -21,6 +22,7 @@ from graphnet.shapes import DTypeLike
 from graphnet.typed import ArrayLike
 
 
+@naming
 def take(x: ArrayLike, indices: ArrayLike, axis: int | None = None, mode: str = "raise") -> Tensor:
     """The elements of `x` at `indices` along `axis` (of the flat array if None): `x[:, indices]` for axis 1.
 
@@ -49,6 +51,7 @@ def take(x: ArrayLike, indices: ArrayLike, axis: int | None = None, mode: str = 
     return getitem(x, (slice(None),) * axis + (places,))
 
 
+@naming
 def take_along_axis(x: ArrayLike, indices: ArrayLike, axis: int = -1) -> Tensor:
     """One element of `x` per entry of `indices` along `axis`: `y[i, j] = x[i, indices[i, j]]` for a matrix and its last
     axis.
@@ -83,6 +86,7 @@ def take_along_axis(x: ArrayLike, indices: ArrayLike, axis: int = -1) -> Tensor:
     return getitem(x, tuple(grid))
 
 
+@naming
 def one_hot(indices: ArrayLike, num_classes: int, dtype: DTypeLike = np.float32) -> Tensor:
     """A new last axis of `num_classes` numbers: 1 at the index, 0 elsewhere (all 0 for an index out of range).
 
@@ -99,6 +103,7 @@ def one_hot(indices: ArrayLike, num_classes: int, dtype: DTypeLike = np.float32)
     return astype(equal(expand_dims(indices, -1), np.arange(operator.index(num_classes))), dtype)
 
 
+@naming
 def diagonal(x: ArrayLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
     """The diagonal `offset` of the matrices along `axis1` and `axis2`, as the last axis of the result.
 
@@ -122,6 +127,7 @@ def diagonal(x: ArrayLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> T
     return getitem(x, (Ellipsis, steps - min(offset, 0), steps + max(offset, 0)))
 
 
+@naming
 def diag(x: ArrayLike, k: int = 0) -> Tensor:
     """Diagonal `k` of a matrix, or the matrix with a vector on diagonal `k` and zeros elsewhere.
 
@@ -160,6 +166,7 @@ def _argsort(x: Any, axis: Any = -1) -> Any:
     return np.argsort(x, axis=axis, kind="stable")
 
 
+@naming
 def argsort(x: ArrayLike, axis: int = -1) -> Tensor:
     """The positions that sort `x` along `axis` (of the flat array if None), equal ones in their order.
 
@@ -170,6 +177,7 @@ def argsort(x: ArrayLike, axis: int = -1) -> Tensor:
     return _argsort(ravel(x), axis=0) if axis is None else _argsort(x, axis=axis)
 
 
+@naming
 def sort(x: ArrayLike, axis: int = -1) -> Tensor:
     """`x` in rising order along `axis` (of the flat array if None), NaN last. Shape and dtype stay.
 

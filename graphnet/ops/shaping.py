@@ -13,6 +13,7 @@ from graphnet.apply import as_tensor, described
 from graphnet.arrays import native
 from graphnet.declare import op
 from graphnet.leaves import Parameter
+from graphnet.naming import naming
 from graphnet.node import Tensor
 from graphnet.shapes import Axes, DTypeLike, ShapeLike
 from graphnet.typed import ArrayLike
@@ -128,6 +129,7 @@ def reshape(x: ArrayLike, shape: ShapeLike) -> Tensor:
     return np.reshape(x, shape)
 
 
+@naming
 def ravel(x: ArrayLike) -> Tensor:
     """The elements of `x`, in C order, along one axis: shape `(x.size,)`, the dtype of `x`.
 
@@ -173,6 +175,7 @@ def transpose(x: ArrayLike, axes: Sequence[int] | None = None) -> Tensor:
     return np.transpose(x, axes)
 
 
+@naming
 def swapaxes(x: ArrayLike, axis1: int, axis2: int) -> Tensor:
     """`x` with axes `axis1` and `axis2` exchanged; the dtype stays.
 
@@ -189,6 +192,7 @@ def swapaxes(x: ArrayLike, axis1: int, axis2: int) -> Tensor:
     return transpose(x, tuple(order))
 
 
+@naming
 def moveaxis(x: ArrayLike, source: ShapeLike, destination: ShapeLike) -> Tensor:
     """`x` with axes moved from `source` to `destination`, one axis or several; the others keep their order.
 
@@ -211,6 +215,7 @@ def moveaxis(x: ArrayLike, source: ShapeLike, destination: ShapeLike) -> Tensor:
     return transpose(x, tuple(order))
 
 
+@naming
 def expand_dims(x: ArrayLike, axis: Axes) -> Tensor:
     """`x` with new axes of size one at `axis`, places in the result.
 
@@ -225,6 +230,7 @@ def expand_dims(x: ArrayLike, axis: Axes) -> Tensor:
     return reshape(x, tuple(1 if i in places else next(sizes) for i in range(x.ndim + count)))
 
 
+@naming
 def squeeze(x: ArrayLike, axis: Axes = None) -> Tensor:
     """`x` without its axes of size one: those in `axis`, or all if None. The dtype stays.
 

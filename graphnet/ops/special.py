@@ -67,6 +67,8 @@ def _erf_and_erfc(x: Any) -> Any:
 
 def _through_double(x: Any, place: Any) -> Any:
     array = np.asarray(x)
+    if array.dtype.kind == "c":
+        raise TypeError("it is not defined for complex numbers: of them take gn.real, gn.imag or gn.abs")
     wide = array.astype(np.float64)
     return _erf_and_erfc(wide)[place].astype(array.dtype if array.dtype.kind == "f" else np.float64)
 
