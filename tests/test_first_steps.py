@@ -95,7 +95,10 @@ FRAME = pd.DataFrame({"a": [1.0, 2.0], "city": ["x", "y"], "b": [1, 2]})
 DATA = {
     "text in a frame": (FRAME, r"'x' in the column 'city'. Leave that column out, or .*get_dummies"),
     "dates": (FRAME.assign(city=pd.date_range("2020", periods=2)), r"not in the column 'city'.*Timestamp"),
-    "missing": (FRAME.assign(city=pd.array([1, pd.NA], "Int64")), r"not in the column 'city'.*NAType"),
+    "missing": (
+        FRAME.assign(city=pd.array([1, pd.NA], "Int64")),
+        r"missing, at x\[1, 1\] in the column 'city'",
+    ),
     "text": (np.array([["a"], ["b"]]), "Give texts as numbers.*get_dummies"),
     "texts": (np.array(["a b", "c"]), "Number the words of each text"),
     "numbers as text": ([["1", "2", "3"]] * 2, r"x\.astype\(float\)"),
