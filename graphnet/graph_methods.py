@@ -10,7 +10,7 @@ from typing import Any
 
 from graphnet.graph import Graph
 from graphnet.plans import rewrite
-from graphnet.plans.plan import Plan
+from graphnet.plans.plan import Plan, planned
 
 
 def simplify(self: Graph) -> Graph:
@@ -24,7 +24,7 @@ def compile(self: Graph, backend: str | None = None) -> Any:
     `backend` is "auto" (NumPy at first, native code as soon as it is ready), "numpy" or "native". Without it the
     environment variable `GRAPHNET_NATIVE` decides: "0" is "numpy", "1" is "native", else it is "auto".
     """
-    return Plan(self, backend)
+    return planned(self, backend)
 
 
 def to_networkx(self: Graph, **options: Any) -> Any:

@@ -16,7 +16,7 @@ from graphnet.leaves import Parameter, symbolic
 from graphnet.mode import mode, state
 from graphnet.node import Tensor, tick
 from graphnet.plans.differentiable import Differentiable
-from graphnet.plans.plan import Plan
+from graphnet.plans.plan import planned
 from graphnet.record import frozen
 from graphnet.tracing import Trace
 
@@ -143,4 +143,4 @@ class Interned(Generic[T]):
 def differentiable(graph: Graph, places: Iterable[int] | None = None) -> Differentiable:
     """The outputs of a graph at `places`, as a function whose gradients are plans too."""
     chosen = graph.outputs if places is None else [graph.outputs[p] for p in places]
-    return Differentiable(graph.inputs, chosen, partial(Plan, backend=None))
+    return Differentiable(graph.inputs, chosen, partial(planned, backend=None))

@@ -17,6 +17,7 @@ from graphnet.loops.body import Body
 from graphnet.loops.rows import Layout
 from graphnet.mode import state
 from graphnet.plans.blas_threads import clock
+from graphnet.plans.parts import Parts, parts_of
 from graphnet.plans.plan import Plan
 from graphnet.plans.running import Running
 from graphnet.stepwise import stepwise
@@ -32,27 +33,11 @@ class Loop(Plan):
     the step before put it.
     """
 
-    _turns = True
-
-    def __init__(self, body: Body):
-        inputs, outputs = body.graph.inputs, body.graph.outputs
-        self.body = body
-        self.homes: dict[int, int] = {}  # of a carry, the place of the ys that it is
-        first_sum = body.carries + body.ys
-        carry_of = {t: place for place, t in enumerate(inputs[: body.carries])}
-        for place in range(body.carries, first_sum):
-            carry = carry_of.get(outputs[place])
-            if carry is not None:
-                self.homes.setdefault(carry, place)
-        self.place_of: dict[Parameter, int] = {}
+    def __init__(self, body: Body, homes: dict[int, int], place_of: dict[Parameter, int], parts: Parts):
+        super().__init__(parts)
+        #: `homes`: of a carry, the place of the ys that it is; `place_of`: of what goes out
+        self.body, self.homes, self.place_of = body, homes, place_of
         self._layout: Layout | None = None
-        updates = []
-        for place, t in enumerate(outputs):
-            if place not in self.homes.values():
-                p = Parameter(np.zeros(t.shape, t.dtype))
-                self.place_of[p] = place
-                updates.append((p, t if place < first_sum else p + t))
-        super().__init__(Graph(inputs, [], updates))
 
     def into(self, flat: np.ndarray, arrays: Sequence[np.ndarray], length: int, reverse: bool) -> None:
         """All steps: from carries, stacked xs and constants to the flat result."""
@@ -158,6 +143,26 @@ def _rows(x: np.ndarray, order: range) -> list[np.ndarray]:
     return list(x if order.step > 0 else x[::-1])
 
 
+def _made(body: Body) -> Loop:
+    """The plan of a body."""
+    inputs, outputs = body.graph.inputs, body.graph.outputs
+    homes: dict[int, int] = {}
+    first_sum = body.carries + body.ys
+    carry_of = {t: place for place, t in enumerate(inputs[: body.carries])}
+    for place in range(body.carries, first_sum):
+        carry = carry_of.get(outputs[place])
+        if carry is not None:
+            homes.setdefault(carry, place)
+    place_of: dict[Parameter, int] = {}
+    updates = []
+    for place, t in enumerate(outputs):
+        if place not in homes.values():
+            p = Parameter(np.zeros(t.shape, t.dtype))
+            place_of[p] = place
+            updates.append((p, t if place < first_sum else p + t))
+    return Loop(body, homes, place_of, parts_of(Graph(inputs, [], updates), turns=True))
+
+
 def loop_of(body: Body) -> Loop:
     """The plan of a body, made when it is first wanted."""
     loop: Any = body.derived.get("loop")
@@ -165,6 +170,6 @@ def loop_of(body: Body) -> Loop:
         with body.lock:
             loop = body.derived.get("loop")
             if loop is None:
-                loop = body.derived["loop"] = Loop(body)
+                loop = body.derived["loop"] = _made(body)
     found: Loop = loop
     return found

@@ -21,7 +21,7 @@ from graphnet.node import Tensor
 from graphnet.ops.choices import where
 from graphnet.parts import Packing
 from graphnet.plans.differentiable import gradients_of
-from graphnet.plans.plan import Plan
+from graphnet.plans.plan import planned
 from graphnet.record import Joint
 
 Arrays = list[np.ndarray]
@@ -39,7 +39,7 @@ class While:
         self.carries = len(step.outputs)
         constants = step.inputs[self.carries :]
         again = begins.inlined(*step.outputs, *constants)
-        make = partial(Plan, backend=None)
+        make = partial(planned, backend=None)
         self.begins, self.forward = make(begins), make(Graph(step.inputs, [*step.outputs, again]))
         dtypes = dict.fromkeys(t.dtype for t in step.outputs)
         self.kinds = [[n for n, t in enumerate(step.outputs) if t.dtype == dtype] for dtype in dtypes]

@@ -20,7 +20,7 @@ from graphnet.leaves import KINDS
 from graphnet.mode import state
 from graphnet.node import constant
 from graphnet.plans.backend import backend_wanted
-from graphnet.plans.plan import Plan
+from graphnet.plans.plan import Plan, planned
 from graphnet.tracing import traced
 from graphnet.typed import P, R
 
@@ -141,7 +141,7 @@ class Compiled(Generic[P, R]):
         with self._lock:
             plan = self._plans.get(key)
             if plan is None:
-                plan = Plan(traced(self._f, arguments), self.backend)
+                plan = planned(traced(self._f, arguments), self.backend)
                 self.compilations += 1
                 log.info("compiled %s for %s (%d so far)", self._f, arguments.described(), self.compilations)
                 if len(self._plans) >= self.limit:

@@ -13,28 +13,24 @@ from graphnet import forks
 from graphnet.apply import described
 from graphnet.escape import line
 from graphnet.graph import Graph
-from graphnet.leaves import KINDS, OF_A_CALL, Parameter
+from graphnet.leaves import KINDS, Parameter
 from graphnet.mode import state
 from graphnet.node import Tensor, constant, tick
 from graphnet.plans import at_fork  # noqa: F401  (what is to be done at a fork is known before one)
-from graphnet.plans.backend import Repeatable, backend_wanted
 from graphnet.plans.blas_threads import clock
-from graphnet.plans.code.function import Code, numpy_code
-from graphnet.plans.code.user_code import is_open
+from graphnet.plans.code.function import Code
 from graphnet.plans.differentiable import Differentiable, called, recorded
-from graphnet.plans.locks import lock_of
-from graphnet.plans.rewrite import optimise, rooted
+from graphnet.plans.parts import Parts, parts_of
 from graphnet.plans.running import Running
-from graphnet.plans.takeover import Takeover, native_code
+from graphnet.plans.takeover import Takeover
 from graphnet.stepwise import stepwise
 
 ndarray = np.ndarray
 
 
-def is_outside(t: Tensor) -> bool:
-    """Whether a node is a variable of the caller's that the function reads, and no parameter."""
-    leaf = t.op is None and t.requires_grad and not t.is_symbolic
-    return leaf and t.attrs is not OF_A_CALL and not isinstance(t, Parameter)
+def planned(graph: Graph, backend: str | None = None) -> Plan:
+    """The plan of a graph."""
+    return Plan(parts_of(graph, backend))
 
 
 class Plan:
@@ -60,32 +56,19 @@ class Plan:
     Tensor([2., 2.], dtype=float32)
     """
 
-    #: whether native code is called for many steps at once
-    _turns = False
-
-    def __init__(self, graph: Graph, backend: str | None = None):
-        self._backend = wanted = backend_wanted(backend)
-        #: as it was traced: what is watched, differentiated, or entered again while it runs
-        self.traced = rooted(graph)
-        self.graph = optimise(self.traced)
-        self.updated: list[Parameter] = [p for p, _ in self.graph.updates]
-        self._read = self.graph.parameters
-        #: what outputs read from outside that is no parameter, and may be wanted a gradient for
-        self._outside = [t for t in self.traced.nodes if is_outside(t)]
-        self._wanted = [(t.shape, t.dtype) for t in self.graph.inputs]
-        self._lock = lock_of([*self.updated, *self._read])
-        #: whether it is being run, and whether code of a user is among what it runs
+    def __init__(self, parts: Parts):
+        self.traced, self.graph = parts.traced, parts.graph
+        self.updated: list[Parameter] = parts.updated
+        self._backend, self._read, self._outside = parts.backend, parts.read, parts.outside
+        self._wanted, self._lock, self._open = parts.wanted, parts.lock, parts.calls_users
+        #: whether it is being run
         self._entered = False
-        self._open = any(is_open(t) for t in self.graph.nodes)
         self._differentiable: tuple[list[int], list[Tensor]] | None = None
         self._learned: list[Tensor] | None = None
         self._function: Differentiable | None = None
         #: called without arguments before a call waits for native code, if that takes long
         self.tells: Callable[[], None] | None = None
-        #: while it runs as NumPy and native code is to come
-        self._takeover = Takeover(self.graph, Repeatable.on, self._turns) if wanted == "auto" else None
-        native = wanted == "native"
-        self._running = Running.of(native_code(self.graph, turns=self._turns) if native else numpy_code(self.graph))
+        self._running, self._takeover = parts.running, parts.takeover
         forks.follow(self)
 
     @property
@@ -128,7 +111,7 @@ class Plan:
         inputs = [a if isinstance(a, Tensor) else constant(a.copy()) for a in given]
         places, read = self._smooth()
         if self._function is None and places:
-            make = partial(Plan, backend=self._backend)
+            make = partial(planned, backend=self._backend)
             self._function = Differentiable([*graph.inputs, *read], [graph.outputs[n] for n in places], make)
         function = self._function
         begun = tick()
