@@ -3,9 +3,13 @@
 import builtins
 import csv
 import html.parser
+import http.server
 import io
 import json
 import re
+import struct
+import threading
+import urllib.parse
 import warnings
 import xml.etree.ElementTree as ET
 
@@ -336,3 +340,91 @@ def test_each_target(word):
     assert file and "/" not in file and "\\" not in file and ".." not in file and len(file.encode()) <= 200
     part = escape.member(name)
     assert part not in ("", ".", "..") and "/" not in part and part.isprintable()
+
+
+@pytest.fixture
+def posts():
+    """The address of a server, and what was sent to it."""
+    found = []
+
+    class Server(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            found.append(self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *args):
+            pass
+
+    server = http.server.HTTPServer(("127.0.0.1", 0), Server)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}", found
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def _events(path):
+    """The tags in a file of TensorBoard's."""
+    proto = pytest.importorskip("tensorboardX.proto.event_pb2")
+    data, at, tags = path.read_bytes(), 0, []
+    while at < len(data):
+        (size,) = struct.unpack("<Q", data[at : at + 8])
+        tags += [v.tag for v in proto.Event.FromString(data[at + 12 : at + 12 + size]).summary.value]
+        at += 16 + size
+    return tags
+
+
+@pytest.mark.parametrize("word", [*NAMES, "epoch"])
+def test_writers_of_logs(word, tmp_path, posts):
+    pytest.importorskip("tensorboardX")
+    name, (address, sent) = NAMES.get(word, word), posts
+    logs = tmp_path / "in" / "logs"
+    logs.mkdir(parents=True)
+
+    def call():
+        try:
+            metric = nn.metrics.MeanMetricWrapper(lambda y, p: gn.mean(gn.abs(y - p), axis=-1), name=name)
+        except ValueError as error:
+            # What is obeyed is no name at all.
+            assert not escape.is_shown(name)
+            shown(str(error))
+            metric = nn.metrics.MeanAbsoluteError(name="plain")
+        try:
+            layer = nn.Embedding(5, 3, name=name)
+        except ValueError as error:
+            shown(str(error))
+            layer = nn.Embedding(5, 3)
+        model = nn.Sequential([nn.Input((3,)), layer, nn.Flatten(), nn.Dense(2)])
+        model.compile("sgd", "mse", metrics=[metric])
+        for as_json in (False, True):
+            model.fit(
+                np.ones((4, 3)),
+                np.ones((4, 2)),
+                verbose=0,
+                callbacks=[
+                    nn.callbacks.CSVLogger(logs / "log.csv", append=True),
+                    nn.callbacks.TensorBoard(logs / str(as_json), histogram_freq=1, update_freq=1, embeddings_freq=1),
+                    nn.callbacks.RemoteMonitor(address, send_as_json=as_json),
+                ],
+            )
+
+    call()
+    with open(logs / "log.csv", newline="", encoding="utf-8") as file:
+        head, *rows = csv.reader(file)
+    assert len(head) == len(set(head)) == 3 and [row[0] for row in rows] == ["0", "0"]
+    assert all(len(row) == 3 and float(row[1]) > 0 and float(row[2]) > 0 for row in rows)
+    for text in head:
+        shown(text)
+        assert not text.lstrip().startswith(("=", "+", "-", "@"))
+    for body, as_json in zip(sent, (False, True), strict=True):
+        text = body.decode("ascii")
+        values = json.loads(text if as_json else urllib.parse.parse_qs(text, strict_parsing=True)["data"][0])
+        assert values.pop("epoch") == 0 and len(values) == 2 and all(v > 0 for v in values.values())
+    files = [p for p in tmp_path.rglob("*") if p.is_file()]
+    assert all(p.is_relative_to(logs) for p in files)
+    for path in files:
+        shown(str(path.relative_to(logs)))
+        for tag in _events(path) if "tfevents" in path.name else ():
+            shown(tag)

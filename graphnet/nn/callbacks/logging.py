@@ -71,7 +71,7 @@ class CSVLogger(Callback):
         return rows[0][1:]
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        found = {cell(key): value for key, value in (logs or {}).items()}
+        found = {cell(_beside_epoch(key)): value for key, value in (logs or {}).items()}
         if self.keys is None:
             self.keys = sorted(found)
             if self.params.get("do_validation") and not any(key.startswith("val_") for key in self.keys):
@@ -101,6 +101,11 @@ class CSVLogger(Callback):
     def on_train_end(self, logs: Logs = None) -> None:
         if self.file is not None:
             self.file.close()
+
+
+def _beside_epoch(key: str) -> str:
+    """The name of a log that stands beside the number of the epoch, and is another."""
+    return "log_epoch" if key == "epoch" else key
 
 
 def _cell(value: Any) -> Any:
@@ -134,7 +139,8 @@ class RemoteMonitor(Callback):
         from urllib.parse import urlencode
         from urllib.request import Request, urlopen
 
-        text = json.dumps({"epoch": epoch, **{key: plain(value) for key, value in (logs or {}).items()}})
+        found = {_beside_epoch(key): plain(value) for key, value in (logs or {}).items()}
+        text = json.dumps({"epoch": epoch, **found})
         kind = "application/json" if self.send_as_json else "application/x-www-form-urlencoded"
         body = text if self.send_as_json else urlencode({self.field: text})
         request = Request(self.root + self.path, body.encode(), {"Content-Type": kind, **(self.headers or {})})

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from graphnet.escape import line
+from graphnet.escape import file_name, line
 from graphnet.extras import install
 from graphnet.mode import warn
 from graphnet.nn.callbacks.base import Callback, Logs
@@ -130,7 +130,7 @@ class TensorBoard(Callback):
     def _embeddings(self, epoch: int) -> None:
         from graphnet.nn.layers import Embedding
 
-        for layer in self.model.walk():
+        for place, layer in enumerate(self.model.walk()):
             if isinstance(layer, Embedding) and layer.embeddings is not None:
                 file = self.embeddings_metadata
                 file = file.get(layer.name) if isinstance(file, dict) else file
@@ -140,7 +140,10 @@ class TensorBoard(Callback):
                     raise ValueError(
                         f"TensorBoard: {file} has {len(labels)} lines for the {len(table)} rows of '{layer.name}'."
                     )
-                self._writer("train").add_embedding(table, labels, tag=layer.name, global_step=epoch)
+                # It names a folder.
+                tag = file_name(layer.name)
+                tag = tag if tag == layer.name else f"{place}_{tag}"
+                self._writer("train").add_embedding(table, labels, tag=tag, global_step=epoch)
 
     def on_train_end(self, logs: Logs = None) -> None:
         if self._probe is not None:
