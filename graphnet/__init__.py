@@ -18,8 +18,9 @@ from graphnet.check import check_grads
 from graphnet.composites import composite
 from graphnet.custom import custom_gradient
 from graphnet.declare import elementwise, op, reduction
-from graphnet.derivatives import elementwise_grad, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+from graphnet.derivatives import elementwise_grad, grad, hvp, jvp, value_and_grad, vjp
 from graphnet.graph import Graph
+from graphnet.jacobians import hessian, jacobian
 from graphnet.leaves import Parameter, input
 from graphnet.mode import Region, no_grad, region
 from graphnet.node import Tensor, toposort

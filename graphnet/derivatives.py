@@ -16,7 +16,6 @@ from graphnet.leaves import Parameter, variable
 from graphnet.mode import differentiating, mode, state
 from graphnet.named import made
 from graphnet.node import Tensor, constant
-from graphnet.ops import joining, shaping
 from graphnet.ops.arithmetic import multiply
 from graphnet.ops.reduce import sum as sum_op
 from graphnet.results import notice_constants, tensors
@@ -239,68 +238,6 @@ def jvp(
     values = [y if graph else constant(y._value) for y in call.outputs]
     pair: tuple[R, R] = (call.output_form(values), call.output_form(pushed))
     return pair
-
-
-def jacobian(
-    f: Callable[P, Any], argnums: int | Sequence[int] = 0, has_aux: bool = False, *, allow_constant: bool = False
-) -> Callable[P, Any]:
-    """The function that gives df/darg with shape `output.shape + arg.shape`; row by row, one backward sweep each.
-
-    Of nested containers of outputs and arguments: in each output's place the form of the arguments. With `has_aux`, `f`
-    returns `(output, aux)` and the result is `(df/darg, aux)`.
-
-    >>> import graphnet as gn
-    >>> gn.jacobian(lambda x: x * x.sum())(gn.tensor([1.0, 2.0]))
-    Tensor([[4., 1.],
-            [2., 5.]])
-    """
-
-    return _jacobian(f, argnums, has_aux, allow_constant, "jacobian")
-
-
-def _jacobian(f: Function, argnums: int | Sequence[int], has_aux: bool, allow_constant: bool, what: str) -> Function:
-    @made(f, what)
-    def matrix(*args: Any, **kwargs: Any) -> Any:
-        call = Differentiated(f, args, kwargs, argnums, what, has_aux, allow_constant)
-        whole = []
-        for y in call.ys:
-            check_float(y, what)
-            rows = []
-            for place in range(y.size):
-                one = np.zeros(y.shape, y.dtype)
-                one.flat[place] = 1
-                rows.append(vector_jacobian([y], call.xs, [constant(one)], call.graph, call.path))
-            whole.append(
-                call.form(
-                    [
-                        shaping.reshape(joining.stack([row[i] for row in rows]), y.shape + x.shape)
-                        if rows
-                        else constant(np.zeros(y.shape + x.shape, y.dtype))
-                        for i, x in enumerate(call.xs)
-                    ]
-                )
-            )
-        found = call.output_form(whole)
-        return (found, call.aux) if has_aux else found
-
-    return matrix
-
-
-def hessian(
-    f: Callable[P, Any], argnums: int | Sequence[int] = 0, has_aux: bool = False, *, allow_constant: bool = False
-) -> Callable[P, Any]:
-    """The function that gives the second derivatives of a function with one output, of shape `arg.shape + arg.shape`.
-
-    Of nested containers: in each leaf's place the form of the argument. With `has_aux`, `f` returns `(number, aux)` and
-    the result is `(second derivatives, aux)`.
-
-    >>> import graphnet as gn
-    >>> gn.hessian(lambda x: (x**3).sum())(gn.tensor([1.0, 2.0]))
-    Tensor([[ 6.,  0.],
-            [ 0., 12.]])
-    """
-    df = _grad(f, argnums, has_aux, allow_constant, "hessian")
-    return _jacobian(df, argnums, has_aux, allow_constant, "hessian")
 
 
 def hvp(f: Function, argnums: int = 0, *, allow_constant: bool = False) -> Function:

@@ -36,8 +36,8 @@ DOORS = {"nn/estimators.py": "sklearn"}
 ORDER = """
     computed escape extras files fitting forks functions named optional unreadable version datasets shapes record mode
     naming arrays declared node leaves typed apply dispatch cuts checked declare composites ops batching foreign
-    container_parts containers arguments sweep results tensor_gradients differentiated derivatives parts replay
-    carried custom_arguments custom recompute check watch protocols stepwise graph tracing rowwise plans loops
+    container_parts containers arguments sweep results tensor_gradients differentiated derivatives jacobians parts
+    replay carried custom_arguments custom recompute check watch protocols stepwise graph tracing rowwise plans loops
     viz operators methods graph_methods nn __main__
 """.split()
 

@@ -51,6 +51,10 @@ IN_TURN = {
     "gemm": "made by passes over a graph whose batches are part of it already",
     "conv_add": "as gemm",
     "vdot": "as gemm",
+    "cond": "each place runs its own branch",
+    "while_loop": "each place has its own number of steps",
+    "while_loop_pull": "as while_loop",
+    "while_loop_push": "as while_loop",
 }
 
 

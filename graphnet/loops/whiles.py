@@ -19,6 +19,8 @@ from graphnet.loops.closing import Interned, Traced, closed, differentiable, key
 from graphnet.loops.scan import scan
 from graphnet.node import Tensor
 from graphnet.ops.choices import where
+from graphnet.ops.reduce import any as any_op
+from graphnet.ops.shaping import broadcast_to
 from graphnet.parts import Packing
 from graphnet.plans.differentiable import gradients_of
 from graphnet.plans.plan import planned
@@ -212,10 +214,17 @@ def _ended_slope(g: Any, y: Any, x: Any, again: Any) -> Any:
     return g
 
 
+def _ended_each(batch: Sequence[bool], x: Tensor, again: Tensor) -> Tensor:
+    count = x.shape[0] if batch[0] else again.shape[0]
+    x = x if batch[0] else broadcast_to(x, (count, *x.shape))
+    return apply(_ended.op, [x, any_op(again)], {})
+
+
 @op(
     lambda x, again: x.shape,
     dtype=lambda x, again: x.dtype,
     vjp=(_ended_slope, None),
+    batch=_ended_each,
     name="ended",
     hidden=True,
     may_raise=True,

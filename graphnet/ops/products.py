@@ -64,6 +64,15 @@ def _matmul_right(g: Any, y: Any, a: Any, b: Any) -> Any:
 def _matmul_each(batch: Any, a: Any, b: Any) -> Any:
     """Matrices of one place become stacks, with as many leading axes on both sides; vectors rows and columns."""
     row, column = a.ndim - batch[0] == 1, b.ndim - batch[1] == 1
+    if not batch[1] and b.ndim <= 2 and a.ndim <= 3:
+        # One product with the rows of all places.
+        if row:
+            return matmul(a, b)
+        n, m, k = a.shape
+        y = matmul(reshape(a, (n * m, k)), b)
+        return reshape(y, (n, m, *y.shape[1:]))
+    if not batch[0] and a.ndim <= 2 and column:
+        return matmul(b, a if row else a.mT)
     rank = max(a.ndim - batch[0], b.ndim - batch[1], 2)
     if row:
         a = reshape(a, (*a.shape[:-1], 1, a.shape[-1]))
