@@ -6,7 +6,7 @@ import pytest
 import graphnet as gn
 from graphnet import nn
 from graphnet.loops import body as bodies
-from graphnet.plans.code.exports import Exported
+from graphnet.plans.code.exported import Exported
 from graphnet.plans.code.turns import turning
 from graphnet.plans.nest.interpret import run
 from tests.backends import NEEDS_LLVM

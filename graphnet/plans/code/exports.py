@@ -1,17 +1,18 @@
-"""Kernels that Python calls, and the table of addresses that they find all arrays through."""
+"""Native functions that Python calls, before and after they are compiled."""
 
 from __future__ import annotations
 
 import ctypes
 from collections.abc import Hashable
 from functools import cache
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from graphnet.plans.code import compiler
-from graphnet.plans.nest.language import Kernel
-from graphnet.plans.nest.values import INT64, Pointer
+
+if TYPE_CHECKING:
+    from graphnet.plans.code.exported import Exported
 
 
 @cache
@@ -24,17 +25,6 @@ def data_offset() -> int:
         if ctypes.c_size_t.from_address(id(probe) + offset).value == address:
             return offset
     raise RuntimeError("the layout of NumPy's arrays is not known here")
-
-
-class Exported:
-    """A kernel that is called from Python: with the address of the table, and more arguments."""
-
-    def __init__(self, name: str, prototype: Any):
-        self.name, self.prototype = name, prototype
-        self.kernel = Kernel(name)
-        self.table = self.kernel.pointer(INT64, "table", noalias=False)
-        #: the memory of the keys that were asked for
-        self.pointers: dict[Hashable, Pointer] = {}
 
 
 class Native(NamedTuple):

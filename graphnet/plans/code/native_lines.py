@@ -18,16 +18,17 @@ from graphnet.node import Tensor, made_by
 from graphnet.ops.planned import GEMM
 from graphnet.plans import blas
 from graphnet.plans.code import numpy_lines, thread_pool
-from graphnet.plans.code.exports import Exported, Native, data_offset
+from graphnet.plans.code.exported import Exported
+from graphnet.plans.code.exports import Native, data_offset
 from graphnet.plans.code.python_lines import Block, Copies, PythonLines
 from graphnet.plans.code.turns import turning
 from graphnet.plans.kernels import gemv
 from graphnet.plans.kernels.calls import KernelCall
-from graphnet.plans.kernels.pointwise import inlined
 from graphnet.plans.kernels.products import call
 from graphnet.plans.nest.llvm import Module
 from graphnet.plans.nest.values import INT64, UINT8, Pointer, Value, where
 from graphnet.plans.order.fusion import Single, Step
+from graphnet.plans.order.inlining import inlined
 from graphnet.plans.order.memory import Memory
 from graphnet.plans.order.steps import Order
 

@@ -17,9 +17,9 @@ from graphnet.node import Tensor
 from graphnet.plans.code import numpy_lines
 from graphnet.plans.code.text import Lines, Text
 from graphnet.plans.code.user_code import guarded, is_open
-from graphnet.plans.kernels.pointwise import inlined
 from graphnet.plans.order.arena import LINE, Arena
 from graphnet.plans.order.fusion import Single, Step
+from graphnet.plans.order.inlining import inlined
 from graphnet.plans.order.memory import Memory
 from graphnet.plans.order.steps import Order
 from graphnet.plans.order.views import words_of

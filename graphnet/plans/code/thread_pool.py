@@ -13,10 +13,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from graphnet.plans import blas
-from graphnet.plans.nest.language import Kernel
-from graphnet.plans.nest.values import INT64, Index, Pointer
+
+if TYPE_CHECKING:
+    from graphnet.plans.nest.language import Kernel
+    from graphnet.plans.nest.values import Index, Pointer
 
 #: chunks of a shared loop
 CHUNKS = 2 * max(2, min(os.cpu_count() or 1, 8))
@@ -45,6 +48,10 @@ def chunks_of(k: Kernel, state: Pointer, length: int) -> Iterator[tuple[Index, I
 
 def waiting() -> Kernel:
     """A `Wait`."""
+    # The threads alone do without the loop language.
+    from graphnet.plans.nest.language import Kernel
+    from graphnet.plans.nest.values import INT64
+
     k = Kernel("pool_wait")
     done = k.pointer(INT64, "state", noalias=False) + 1
     chunks = k.counter_argument("chunks")

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Hashable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from graphnet.plans.blas_threads import clock
-from graphnet.plans.code.exports import Exported, data_offset
-from graphnet.plans.nest.values import INT64
+from graphnet.plans.code.exports import data_offset
+
+if TYPE_CHECKING:
+    from graphnet.plans.code.exported import Exported
 
 #: `turns(table, cells, masks, moves, count)`
 Turns = Callable[[int, int, int, int, int], None]
@@ -26,6 +29,10 @@ LONGEST = 0.02
 
 def turning(run: Exported, cells: int) -> Exported:
     """The function that calls `run` `count` times, and after each replaces every cell by `(cell ^ mask) + move`."""
+    # Plans on NumPy do without the loop language.
+    from graphnet.plans.code.exported import Exported
+    from graphnet.plans.nest.values import INT64
+
     made = Exported(NAME, ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4, ctypes.c_int64))
     k = made.kernel
     # The run reads the cells too, by way of the table.

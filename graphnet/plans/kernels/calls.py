@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from graphnet.node import Tensor
-from graphnet.plans.nest.language import Kernel
+
+if TYPE_CHECKING:
+    from graphnet.plans.nest.language import Kernel
 
 Key = Hashable
 

@@ -12,10 +12,11 @@ from typing import Any
 from graphnet.node import Tensor
 from graphnet.plans.kernels.calls import KernelCall, Key
 from graphnet.plans.kernels.layout import Layout
-from graphnet.plans.kernels.pointwise import computed, indexed, inlined, readable
+from graphnet.plans.kernels.pointwise import computed, indexed, readable
 from graphnet.plans.kernels.reductions import Reductions, joining
 from graphnet.plans.kernels.refs import Ref
 from graphnet.plans.nest.values import Value
+from graphnet.plans.order.inlining import inlined
 
 
 class Writer(Reductions):

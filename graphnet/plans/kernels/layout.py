@@ -11,10 +11,10 @@ import numpy as np
 from graphnet.node import Tensor
 from graphnet.plans.kernels.calls import Key
 from graphnet.plans.kernels.levels import Levels, levels_of
-from graphnet.plans.kernels.pointwise import inlined
 from graphnet.plans.kernels.refs import Axis, Ref, joined, read_at, written_at
 from graphnet.plans.order.costs import HEAVY, weight
 from graphnet.plans.order.fusion import Group, reduced_axes
+from graphnet.plans.order.inlining import inlined
 from graphnet.plans.order.views import Places, row_major
 
 #: rows of so many bytes at the most are kept on the stack

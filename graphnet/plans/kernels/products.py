@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from graphnet import ops
 from graphnet.node import Tensor, made_by
 from graphnet.ops.planned import GEMM
-from graphnet.plans.nest.language import Kernel
-from graphnet.plans.nest.values import INT32, Pointer, Value
 from graphnet.plans.order.views import Place, Places
+
+if TYPE_CHECKING:
+    from graphnet.plans.nest.language import Kernel
+    from graphnet.plans.nest.values import Pointer, Value
 
 ROW_MAJOR, PLAIN, TRANSPOSED = 101, 111, 112
 
@@ -82,6 +84,9 @@ def call(
 
     `pointers` are of a, b and c; `functions` of gemm and gemv, whose integers are `integer`; `scales` alpha and beta.
     """
+    # Plans on NumPy do without the loop language.
+    from graphnet.plans.nest.values import INT32
+
     a, b = p.a, p.b
     at_a, at_b, at_c = pointers
     alpha, beta = scales

@@ -7,8 +7,6 @@ import re
 from functools import cache
 
 from graphnet import ops
-from graphnet.plans.scalar.functions import FUNCTIONS, SHORT
-from graphnet.plans.scalar.power import pow
 from graphnet.record import OPS, Op
 
 #: nanoseconds for one value of an op of a few instructions, and of one that nothing is known of, about
@@ -56,6 +54,10 @@ def _parts(op: Op) -> tuple[int, list[Op | None], int] | None:
     """Of an op's expression: how many operators it has, which ops it calls (None: another function), its divisions."""
     if op.expr is None:
         return None
+    # Plans on NumPy do without the scalar functions.
+    from graphnet.plans.scalar.functions import FUNCTIONS, SHORT
+    from graphnet.plans.scalar.power import pow
+
     try:
         tree = ast.parse(re.sub(r"\{(\w+)\}", r"\1", op.expr), mode="eval")
     except SyntaxError:
