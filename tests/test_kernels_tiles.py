@@ -18,7 +18,7 @@ from graphnet.plans.kernels.products import Matrix, Product
 from graphnet.plans.nest import interpret
 from graphnet.plans.nest.language import Kernel
 from graphnet.plans.nest.memory import OutOfBounds, blank
-from graphnet.plans.order.views import Place
+from graphnet.plans.order.views import View
 
 #: batch, sizes, window, strides, padding, dilation, channels in and out
 CONVOLUTIONS = {
@@ -131,7 +131,7 @@ def test_pools(shape, window, strides, dtype):
 
 def matrix(array, transposed=False):
     rows, columns = array.shape
-    return Matrix(Place(None, tuple(array.strides), 0), transposed, rows if transposed else columns, rows, columns)
+    return Matrix(View(None, tuple(array.strides), 0), transposed, rows if transposed else columns, rows, columns)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -149,7 +149,7 @@ def test_a_row_times_a_matrix(rows, columns, dtype):
 def test_a_row_with_gaps():
     rng = np.random.default_rng(4)
     held, b = whole(rng, (6, 3), "float64"), whole(rng, (6, 5), "float64")
-    a = Matrix(Place(None, (8, 24), 0), True, 3, 1, 6)
+    a = Matrix(View(None, (8, 24), 0), True, 3, 1, 6)
     got = outputs(gemv.row(Product(a, matrix(b), np.dtype("float64"))), blank(5, "float64"), held, b)[0]
     np.testing.assert_array_equal(got, held[:, 0] @ b)
 

@@ -6,7 +6,7 @@ import pytest
 import graphnet as gn
 from graphnet.plans.kernels.moves import Move, moves_of
 from graphnet.plans.order.schedule import members
-from graphnet.plans.order.views import places_of
+from graphnet.plans.order.views import views_of
 from tests.backends import NEEDS_LLVM
 from tests.interpreted import interpreted
 
@@ -95,7 +95,7 @@ def test_moves_have_as_few_axes_as_can_be():
     y = gn.input((4, 5), "float64")
     joined = gn.concatenate([x, y], 0 + 1)
     below = gn.concatenate([x, x], 0)
-    places = places_of([joined, below])
+    places = views_of([joined, below])
     assert moves_of(joined, places).parts == (Move((4, 3), (3, 1), (8, 1), 0), Move((4, 5), (5, 1), (8, 1), 3))
     assert moves_of(below, places).parts == (Move((12,), (1,), (1,), 0), Move((12,), (1,), (1,), 12))
 
@@ -114,4 +114,4 @@ def test_moves_have_as_few_axes_as_can_be():
 )
 def test_what_is_no_move(make):
     t = make(gn.input((4, 3), "float64"))
-    assert moves_of(t, places_of([t])) is None
+    assert moves_of(t, views_of([t])) is None

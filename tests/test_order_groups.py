@@ -203,14 +203,14 @@ def programs():
 @given(programs())
 def test_laws_of_steps(program):
     order = order_of(program.outputs())
-    computed = [t for t in order.graph.nodes if t.op is not None and not order.places.is_view(t)]
+    computed = [t for t in order.graph.nodes if t.op is not None and not order.views.is_view(t)]
     assert sorted(map(id, computed)) == sorted(id(t) for step in order.steps for t in members(step))
     for place, (step, before) in enumerate(places_before(order)):
         own = set()
         for t in members(step):
             assert order.place_of[t] == place
             for i in t.inputs:
-                base = order.places[i].base
+                base = order.views[i].base
                 member = step.member(i) if isinstance(step, Group) else None
                 if member is not None:
                     # A value of this loop, that is there at this point.

@@ -15,7 +15,7 @@ from graphnet.plans.kernels.pointwise import fusible
 from graphnet.plans.order.arena import LINE, Life, arranged
 from graphnet.plans.order.memory import memory_of
 from graphnet.plans.order.schedule import members, read_by
-from graphnet.plans.order.views import places_of, row_major
+from graphnet.plans.order.views import row_major, views_of
 
 
 def never(t):
@@ -173,7 +173,7 @@ def test_a_view_lies_in_its_array(fusible):
     memory, named, _, order = memory_of_text(text, fusible)
     for name in "tu":
         assert named[name] not in memory.stored and named[name] not in memory.keys
-        assert memory.key(order.places[named[name]].base) == ("buffer", named["a"])
+        assert memory.key(order.views[named[name]].base) == ("buffer", named["a"])
     assert memory.lives[0].last == order.place_of[named["p"]]
 
 
@@ -212,7 +212,7 @@ def run(order):
         assert all(holds.get(place, t if t.op is None or t in order.given else None) is t for place in where(t))
 
     for step in order.steps:
-        for t in read_by(step, order.places):
+        for t in read_by(step, order.views):
             check(t)
         for t in members(step):
             if t in memory.stored:
@@ -222,7 +222,7 @@ def run(order):
             if t in memory.stored:
                 check(t)
     for t in (*order.graph.outputs, *(t for p, t in order.graph.updates if memory.targets.get(t) is not p)):
-        base = order.places[t].base
+        base = order.views[t].base
         if isinstance(base, gn.Parameter):
             # What is asked for as it was is copied before the first step.
             continue
@@ -254,7 +254,7 @@ def test_values_are_there_when_they_are_read(fusible, program, assigns):
     order = order_of(program.outputs(), updated(program) if assigns else (), fusible=fusible)
     memory = run(order)
     for t in memory.stored:
-        assert not order.places.is_view(t)
+        assert not order.views.is_view(t)
     if fusible is never:
         assert memory.stored == {t for step in order.steps for t in members(step)}
 
@@ -282,7 +282,7 @@ VIEWS = {
 def test_where_a_view_lies(f, offset, strides):
     (x,) = inputs((3, 4))
     t = f(x)
-    places = places_of(toposort([t]), {x})
+    places = views_of(toposort([t]), {x})
     assert places[t] == (x, offset, strides) and places.is_view(t) and not places.is_view(x)
     assert places[x] == (x, 0, (4, 1))
 
@@ -291,12 +291,12 @@ def test_what_is_no_view():
     (x,) = inputs((3, 4))
     (empty,) = inputs((0, 4))
     cases = [gn.exp(x), x.astype("float64"), gn.reshape(gn.transpose(x), (12,)), x[[0, 2]], gn.transpose(empty)]
-    places = places_of([x, gn.transpose(x), *(i for t in cases for i in t.inputs), *cases])
+    places = views_of([x, gn.transpose(x), *(i for t in cases for i in t.inputs), *cases])
     for t in cases:
         assert not places.is_view(t) and places[t] == (t, 0, row_major(t.shape))
     # What is given lies in its own array.
     t = gn.transpose(x)
-    assert not places_of([t], {t}).is_view(t)
+    assert not views_of([t], {t}).is_view(t)
 
 
 def test_which_views_lie_without_gaps():
@@ -311,7 +311,7 @@ def test_which_views_lie_without_gaps():
         gn.broadcast_to(x, (2, 3, 4)): False,
         gn.broadcast_to(x, (1, 3, 4)): True,
     }
-    places = places_of(views, {x})
+    places = views_of(views, {x})
     assert {t: places.contiguous(t) for t in views} == views
 
 
@@ -320,9 +320,9 @@ def test_views_read_what_their_ops_give(program):
     graph = program.graph()
     order = order_of(graph.outputs)
     for t in graph.nodes:
-        if order.places.is_view(t):
-            base, offset, strides = order.places[t]
-            assert not order.places.is_view(base)
+        if order.views.is_view(t):
+            base, offset, strides = order.views[t]
+            assert not order.views.is_view(base)
             numbers = np.arange(base.size).reshape(base.shape)
             chain = [t]
             while chain[-1] is not base:

@@ -140,13 +140,13 @@ def test_a_step_reads_what_is_not_of_its_own_loop():
     named, known, _ = written("x(3, 4) y(4, 5): a = exp(x); b = a * x; p = b @ y; t = transpose(b); c = p + 1")
     order = order_of([named["c"], named["a"], named["t"]])
     assert shown(order, named) == "a b | p@ | c"
-    read = readers(order.steps, order.places)
+    read = readers(order.steps, order.views)
     assert {known["x"]: [0], named["b"]: [1], known["y"]: [1], named["p"]: [2]}.items() <= read.items()
     assert named["a"] not in read
     # A view is read as the array that it lies in.
     named, known, _ = written("x(3, 4): t = transpose(x); p = cumsum(t, axis=0)")
     order = order_of([named["p"]])
-    assert list(read_by(order.steps[0], order.places)) == [known["x"]]
+    assert list(read_by(order.steps[0], order.views)) == [known["x"]]
 
 
 # What may be overwritten.
@@ -157,7 +157,7 @@ def may(f, shape=(3, 3), fusible=None):
     x = gn.input(shape, name="x")
     t = f(x)
     order = order_of([t]) if fusible is None else order_of([t], fusible=fusible)
-    return may_overwrite(step_of(order, t), order.places, t, x)
+    return may_overwrite(step_of(order, t), order.views, t, x)
 
 
 ELEMENTWISE = {
@@ -206,37 +206,37 @@ def test_a_loop_with_rows_reads_again():
     p = parameter(3, 4)
     t, s = p * 2, gn.sum(p, axis=1)
     order = order_of([t, s])
-    assert len(order.steps) == 1 and not may_overwrite(order.steps[0], order.places, t, p)
+    assert len(order.steps) == 1 and not may_overwrite(order.steps[0], order.views, t, p)
     # A sum in memory is nothing of the kind, but is no place for a value itself.
     s = gn.sum(p, axis=0)
     order = order_of([t, s])
-    assert len(order.steps) == 1 and may_overwrite(order.steps[0], order.places, t, p)
+    assert len(order.steps) == 1 and may_overwrite(order.steps[0], order.views, t, p)
     s = gn.sum(p)
     order = order_of([t, s])
-    assert len(order.steps) == 1 and may_overwrite(order.steps[0], order.places, t, p)
+    assert len(order.steps) == 1 and may_overwrite(order.steps[0], order.views, t, p)
 
 
 def test_what_is_written_after_the_loops_overwrites_nothing():
     x = parameter(3, 4)
     t = gn.reshape(gn.transpose(x), (12,))
     order = order_of([t])
-    assert not may_overwrite(order.steps[0], order.places, t, x)
+    assert not may_overwrite(order.steps[0], order.views, t, x)
     y = parameter(4)
     s = gn.sum(x + y, axis=0)
     order = order_of([s])
-    assert not may_overwrite(step_of(order, s), order.places, s, y)
+    assert not may_overwrite(step_of(order, s), order.views, s, y)
 
 
 def test_another_node_of_the_loop_reads_elsewhere():
     p, x = parameter(3, 3), gn.input((3, 3), name="x")
     t, other = p * 2, x + gn.transpose(p)
     order = order_of([t, other])
-    assert len(order.steps) == 1 and not may_overwrite(order.steps[0], order.places, t, p)
+    assert len(order.steps) == 1 and not may_overwrite(order.steps[0], order.views, t, p)
     # The other array is read in its own place.
     q = parameter(3, 3, name="q")
     t = p * q
     order = order_of([t, other])
-    assert may_overwrite(order.steps[0], order.places, t, q)
+    assert may_overwrite(order.steps[0], order.views, t, q)
 
 
 def test_a_smaller_array_is_not_overwritten():
@@ -252,9 +252,9 @@ def test_a_product_overwrites_what_it_is_added_to():
     for t, expected in cases.items():
         order = order_of([t])
         assert step_of(order, t).product
-        assert may_overwrite(step_of(order, t), order.places, t, p) is expected
+        assert may_overwrite(step_of(order, t), order.views, t, p) is expected
         # Without BLAS it is the body of the op, which makes a new array.
-        assert not may_overwrite(Single(t), order.places, t, p)
+        assert not may_overwrite(Single(t), order.views, t, p)
 
 
 # Updates in place.
@@ -262,7 +262,7 @@ def test_a_product_overwrites_what_it_is_added_to():
 
 def in_place(updates, outputs=(), **given):
     order = order_of(outputs, updates, **given)
-    return overwritten(order.graph, order.steps, order.places, order.place_of)
+    return overwritten(order.graph, order.steps, order.views, order.place_of)
 
 
 def test_an_update_goes_to_its_parameter():
@@ -306,7 +306,7 @@ def test_what_is_no_value_of_its_own_is_copied():
     assert in_place([(p, t), (q, t)]) == {t: p}
     graph = gn.Graph([t], [], [(p, t)])
     order = order_of([], [(p, t)])
-    assert overwritten(graph, order.steps, order.places, {}) == {}
+    assert overwritten(graph, order.steps, order.views, {}) == {}
 
 
 def test_nothing_is_changed_before_what_can_fail():

@@ -179,7 +179,7 @@ def _timed(code: Code) -> tuple[Any, list[float]]:
 
 def _row(code: Code, place: int, step: Step, seconds: float) -> Row:
     nodes: Iterable[Tensor] = members(step)
-    read = sum(t.nbytes for t in read_by(step, code.order.places))
+    read = sum(t.nbytes for t in read_by(step, code.order.views))
     written = sum(t.nbytes for t in nodes if t in code.memory.stored)
     if isinstance(step, Group):
         return Row(place, "kernel", tuple(nodes), seconds, read + written)

@@ -28,7 +28,7 @@ from graphnet.plans.order.fusion import Single, Step
 from graphnet.plans.order.memory import Memory, memory_of
 from graphnet.plans.order.schedule import members
 from graphnet.plans.order.steps import Order, steps_of
-from graphnet.plans.order.views import Places
+from graphnet.plans.order.views import Views
 from graphnet.plans.rewrite.gemm import dotted, with_gemm
 
 #: elements of a parameter from which on an update inside a product pays for the way from Python to BLAS, some 10 us
@@ -121,9 +121,9 @@ def _never(t: Tensor) -> bool:
     return False
 
 
-def _update(t: Tensor, places: Places) -> Product | None:
+def _update(t: Tensor, views: Views) -> Product | None:
     """An update inside a product is a call of BLAS; other products are calls of NumPy."""
-    return product(t, places) if made_by(t, GEMM) else None
+    return product(t, views) if made_by(t, GEMM) else None
 
 
 def load(code: Code) -> Callable[..., list[np.ndarray]]:

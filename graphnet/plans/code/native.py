@@ -22,7 +22,7 @@ from graphnet.plans.order.arena import Life, arranged
 from graphnet.plans.order.fusion import Group
 from graphnet.plans.order.memory import Memory, memory_of
 from graphnet.plans.order.steps import Order, steps_of
-from graphnet.plans.order.views import Places
+from graphnet.plans.order.views import Views
 from graphnet.plans.rewrite import share as shared_nodes
 from graphnet.plans.rewrite.decompose import expanded
 from graphnet.plans.rewrite.gemm import with_gemm
@@ -58,7 +58,7 @@ def native_code(graph: Graph, apart: bool = False, turns: bool = False) -> Code:
     return Code("native", order, memory, kernels.calls, arena, lines, writer.native())
 
 
-def _none(t: Tensor, places: Places) -> Product | None:
+def _none(t: Tensor, views: Views) -> Product | None:
     """No product is a call of BLAS."""
     return None
 
@@ -75,15 +75,15 @@ def kernels_of(order: Order, memory: Memory) -> Kernels:
             return key
 
         if isinstance(step, Group):
-            layout = layout_of(step, order.places, memory.stored, memory.key, scratch)
+            layout = layout_of(step, order.views, memory.stored, memory.key, scratch)
             shared = layout.nanoseconds >= SHARED_TIME
             call = group.kernel(layout, memory.key, order.names, numpy_lines.comment, shared)
-        elif windows.known(step.node, order.places):
+        elif windows.known(step.node, order.views):
             text = f"    {_called(step.node, order)}{numpy_lines.comment(step.node)}"
-            call = windows.kernel(step.node, order.places, memory.key, scratch, text)
-        elif not step.product and (moved := moves.moves_of(step.node, order.places)) is not None:
+            call = windows.kernel(step.node, order.views, memory.key, scratch, text)
+        elif not step.product and (moved := moves.moves_of(step.node, order.views)) is not None:
             text = f"    {_called(step.node, order)}{numpy_lines.comment(step.node)}"
-            call = moves.kernel(step.node, moved, order.places, memory.key, text)
+            call = moves.kernel(step.node, moved, order.views, memory.key, text)
         else:
             calls.append(None)
             continue

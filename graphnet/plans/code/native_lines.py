@@ -107,8 +107,8 @@ class NativeLines(PythonLines):
     def _product(self, t: Tensor) -> None:
         assert self.blas is not None
         k, p = self.run.kernel, self.order.products[t]
-        a, b = (self._pointer(self.memory.key(m.place.base)) for m in (p.a, p.b))
-        a, b = (at.bytes(m.place.offset * p.dtype.itemsize, p.dtype) for at, m in ((a, p.a), (b, p.b)))
+        a, b = (self._pointer(self.memory.key(m.view.base)) for m in (p.a, p.b))
+        a, b = (at.bytes(m.view.offset * p.dtype.itemsize, p.dtype) for at, m in ((a, p.a), (b, p.b)))
         result = self._pointer(self.memory.key(t))
         if made_by(t, ops.matmul) and gemv.fits(p):
             k.call(gemv.row(p), result, a, b)
@@ -136,8 +136,8 @@ class NativeLines(PythonLines):
 
     def _at(self, t: Tensor) -> Pointer:
         """Where the first element of a value lies."""
-        place = self.order.places[t]
-        return self._pointer(self.memory.key(place.base)).bytes(place.offset * t.dtype.itemsize, t.dtype)
+        view = self.order.views[t]
+        return self._pointer(self.memory.key(view.base)).bytes(view.offset * t.dtype.itemsize, t.dtype)
 
     def flush(self) -> None:
         if self._empty:

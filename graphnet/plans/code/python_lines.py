@@ -86,15 +86,15 @@ class PythonLines:
         """The name of the array of a node."""
         if t in self._seen:
             return self._seen[t]
-        places, block, text = self.order.places, self.block, self.text
-        place = places[t]
-        key, name = self.memory.key(place.base), text.id(t)
+        views, block, text = self.order.views, self.block, self.text
+        view = views[t]
+        key, name = self.memory.key(view.base), text.id(t)
         if key in block.arena.offset:
             start = block.start + block.arena.offset[key]
-            whole = block.data[start : start + place.base.nbytes].view(native(place.base.dtype))
-            strides = [s * t.dtype.itemsize for s in place.strides]
-            text.scope[name] = np.lib.stride_tricks.as_strided(whole[place.offset :], t.shape, strides)
-        elif places.is_view(t):
+            whole = block.data[start : start + view.base.nbytes].view(native(view.base.dtype))
+            strides = [s * t.dtype.itemsize for s in view.strides]
+            text.scope[name] = np.lib.stride_tricks.as_strided(whole[view.offset :], t.shape, strides)
+        elif views.is_view(t):
             self._view(t)
         elif isinstance(key, Parameter):
             name = text.id(key)
@@ -115,7 +115,7 @@ class PythonLines:
     def _gemm_line(self, place: int, t: Tensor) -> None:
         """An update inside a matrix product."""
         text, p = self.text, self.order.products[t]
-        names = [self.array(i) for i in (t.inputs[0], p.a.place.base, p.b.place.base)]
+        names = [self.array(i) for i in (t.inputs[0], p.a.view.base, p.b.view.base)]
         scales = [text.name(inlined(i)) if inlined(i) is not None else f"{self.array(i)}.item()" for i in t.inputs[3:]]
         out = self.array(t)
         text.mark(place)
@@ -159,7 +159,7 @@ def lines_of(writer: PythonLines, apart: bool = False) -> Lines:
     for p, t in graph.updates:
         if memory.targets.get(t) is p or t is p:
             continue
-        plain = t not in saved and t.dtype == p.dtype and order.places.contiguous(t)
+        plain = t not in saved and t.dtype == p.dtype and order.views.contiguous(t)
         (copies if plain else late).append((p, t))
     writer.write_copies(copies)
     writer.flush()
@@ -188,7 +188,7 @@ def _saved(writer: PythonLines) -> dict[Tensor, str]:
     saved: dict[Tensor, str] = {}
     updated = {p for p, _ in order.graph.updates}
     for t in dict.fromkeys([*order.graph.outputs, *(t for _, t in order.graph.updates)]):
-        if order.places[t].base in updated:
+        if order.views[t].base in updated:
             saved[t] = f"k_saved{len(saved)}"
             array = writer.array(t)
             text.say(f"{saved[t]} = {array}.copy()", "  # as it was")

@@ -148,7 +148,7 @@ class Writer(Reductions):
         if known is not None:
             return repr(known)
         ref = self.layout.inputs[t, n]
-        name = self.names.get(self.layout.places[i].base, "?")
+        name = self.names.get(self.layout.views[i].base, "?")
         used = [a for a in self.index if ref.strides[a]]
         return f"{name}[{', '.join(f'i{a}' for a in used)}]" if used else name
 

@@ -15,7 +15,7 @@ from graphnet.plans.kernels.refs import Axis, Ref, joined, read_at, written_at
 from graphnet.plans.order.costs import HEAVY, weight
 from graphnet.plans.order.fusion import Group, reduced_axes
 from graphnet.plans.order.inlining import inlined
-from graphnet.plans.order.views import Places, row_major
+from graphnet.plans.order.views import Views, row_major
 
 #: rows of so many bytes at the most are kept on the stack
 STACK_ROW = 1 << 15
@@ -33,7 +33,7 @@ class Layout:
     """
 
     group: Group
-    places: Places
+    views: Views
     levels: Levels
     axes: tuple[Axis, ...]
     flat: tuple[int, ...]
@@ -61,7 +61,7 @@ class Layout:
 
 
 def layout_of(
-    group: Group, places: Places, stored: Set[Tensor], key: Callable[[Tensor], Key], scratch: Callable[[int], Key]
+    group: Group, views: Views, stored: Set[Tensor], key: Callable[[Tensor], Key], scratch: Callable[[int], Key]
 ) -> Layout:
     """How a group is computed, after which the values of the `stored` nodes are in memory.
 
@@ -72,8 +72,8 @@ def layout_of(
     for t in group.nodes:
         for n, i in enumerate(t.inputs):
             if group.member(i) is None and inlined(i) is None:
-                place, strides = read_at(group, places, t, i)
-                inputs[t, n] = Ref(key(place.base), place.offset, strides, i.dtype)
+                view, strides = read_at(group, views, t, i)
+                inputs[t, n] = Ref(key(view.base), view.offset, strides, i.dtype)
     own = {t: Ref(key(t), 0, written_at(group, t), t.dtype) for t in group.nodes if t in stored}
     inner = group.inner()
     row = tuple(group.domain[a] for a in inner)
@@ -98,4 +98,4 @@ def layout_of(
     axes = tuple(joined(group, strides_of, apart=any(op.position for op in ops)))
     late = tuple(t for t in group.nodes if t in group.late and not group.is_copy(t))
     heavy = any(weight(op) >= HEAVY for op in ops)
-    return Layout(group, places, levels, axes, flat, inputs, own, kept, stack, late, heavy)
+    return Layout(group, views, levels, axes, flat, inputs, own, kept, stack, late, heavy)

@@ -16,7 +16,7 @@ from graphnet.ops.joining import CONCATENATE, STACK
 from graphnet.plans.kernels.calls import KernelCall
 from graphnet.plans.nest.language import Kernel
 from graphnet.plans.nest.values import Pointer, Unsupported, number, typed
-from graphnet.plans.order.views import Places, of_an_array
+from graphnet.plans.order.views import Views, of_an_array
 
 
 class Move(NamedTuple):
@@ -35,7 +35,7 @@ class Moves(NamedTuple):
     fill: float | int | None
 
 
-def moves_of(t: Tensor, places: Places) -> Moves | None:
+def moves_of(t: Tensor, views: Views) -> Moves | None:
     """How `t` is made of its inputs, if nothing is computed for it."""
     if not t.size or any(i.dtype != t.dtype for i in t.inputs):
         return None
@@ -55,7 +55,7 @@ def moves_of(t: Tensor, places: Places) -> Moves | None:
         parts = [whole[tuple(slice(low, low + n) for (low, _), n in widths)]]
     elif made_by(t, SCATTER_ADD) and len(t.inputs) == 1:
         fill, parts = 0, [whole[of_an_array(t.attrs["index"])]]
-    elif made_by(t, ops.reshape) and not places.is_view(t):
+    elif made_by(t, ops.reshape) and not views.is_view(t):
         parts = [whole.reshape(t.inputs[0].shape)]
     else:
         return None
@@ -64,7 +64,7 @@ def moves_of(t: Tensor, places: Places) -> Moves | None:
         fill = None if fill is None else number(fill, t.dtype)
     except (Unsupported, OverflowError):
         return None
-    moved = [_move(part, whole, places[i].strides) for part, i in zip(parts, t.inputs, strict=True)]
+    moved = [_move(part, whole, views[i].strides) for part, i in zip(parts, t.inputs, strict=True)]
     return Moves(tuple(moved), None if sum(p.size for p in parts) == whole.size else fill)
 
 
@@ -87,14 +87,14 @@ def _merged(move: Move) -> Move:
     return Move(tuple(shape), tuple(sources), tuple(targets), move.offset)
 
 
-def kernel(t: Tensor, moves: Moves, places: Places, key: Callable[[Tensor], Hashable], line: str) -> KernelCall:
+def kernel(t: Tensor, moves: Moves, views: Views, key: Callable[[Tensor], Hashable], line: str) -> KernelCall:
     """The kernel of `t`, which `moves` describe."""
     assert t.op is not None
     k = Kernel(t.op.name)
     arguments: dict[Hashable, Pointer] = {}
-    for of in dict.fromkeys(key(places[i].base) for i in t.inputs):
+    for of in dict.fromkeys(key(views[i].base) for i in t.inputs):
         arguments[of] = k.pointer(t.dtype)
-    given = [arguments[key(places[i].base)] + places[i].offset for i in t.inputs]
+    given = [arguments[key(views[i].base)] + views[i].offset for i in t.inputs]
     result = k.pointer(t.dtype)
     if moves.fill is not None:
         filled(k, result, t.size, moves.fill)

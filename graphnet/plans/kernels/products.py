@@ -10,7 +10,7 @@ import numpy as np
 from graphnet import ops
 from graphnet.node import Tensor, made_by
 from graphnet.ops.planned import GEMM
-from graphnet.plans.order.views import Place, Places
+from graphnet.plans.order.views import View, Views
 
 if TYPE_CHECKING:
     from graphnet.plans.nest.language import Kernel
@@ -22,7 +22,7 @@ ROW_MAJOR, PLAIN, TRANSPOSED = 101, 111, 112
 class Matrix(NamedTuple):
     """A matrix in memory: its rows lie `lead` elements apart, or its columns do if it is `transposed`."""
 
-    place: Place
+    view: View
     transposed: bool
     lead: int
     rows: int
@@ -37,29 +37,29 @@ class Product(NamedTuple):
     dtype: np.dtype
 
 
-def _matrix(place: Place, shape: tuple[int, ...], strides: tuple[int, ...]) -> Matrix | None:
+def _matrix(view: View, shape: tuple[int, ...], strides: tuple[int, ...]) -> Matrix | None:
     rows, columns = shape
     down, along = strides
     if along == 1 or columns == 1:
         lead = down if rows > 1 else columns
         # One column with gaps is a transposed row.
         if columns == 1 and along != 1 and down == 1 and rows > 1:
-            return Matrix(place, True, rows, rows, columns)
-        return Matrix(place, False, lead, rows, columns) if lead >= columns else None
+            return Matrix(view, True, rows, rows, columns)
+        return Matrix(view, False, lead, rows, columns) if lead >= columns else None
     if down == 1 or rows == 1:
         lead = along if columns > 1 else rows
-        return Matrix(place, True, lead, rows, columns) if lead >= rows else None
+        return Matrix(view, True, lead, rows, columns) if lead >= rows else None
     return None
 
 
-def product(t: Tensor, places: Places) -> Product | None:
+def product(t: Tensor, views: Views) -> Product | None:
     """The product of two matrices that the matmul or gemm `t` is, if BLAS knows it in this form."""
     if not made_by(t, ops.matmul, GEMM) or t.dtype not in (np.float32, np.float64):
         return None
     x, y = t.inputs if made_by(t, ops.matmul) else t.inputs[1:3]
     if x.dtype != t.dtype or y.dtype != t.dtype or not x.size or not y.size or y.ndim > 2:
         return None
-    a, b = places[x], places[y]
+    a, b = views[x], views[y]
     if x.ndim == 1:
         left = _matrix(a, (1, x.shape[0]), (x.shape[0] * a.strides[0], a.strides[0]))
     elif x.ndim == 2:
@@ -67,7 +67,7 @@ def product(t: Tensor, places: Places) -> Product | None:
     else:
         # A stack of matrices is one tall matrix, if it lies without gaps.
         tall = (x.size // x.shape[-1], x.shape[-1])
-        left = _matrix(a, tall, (x.shape[-1], 1)) if places.contiguous(x) else None
+        left = _matrix(a, tall, (x.shape[-1], 1)) if views.contiguous(x) else None
     if y.ndim == 1:
         right = _matrix(b, (y.shape[0], 1), (b.strides[0], 1)) if b.strides[0] > 0 else None
     else:

@@ -10,7 +10,7 @@ import numpy as np
 from graphnet.node import Tensor
 from graphnet.plans.kernels.calls import Key
 from graphnet.plans.order.fusion import Group
-from graphnet.plans.order.views import Place, Places, row_major
+from graphnet.plans.order.views import View, Views, row_major
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +23,13 @@ class Ref:
     dtype: np.dtype
 
 
-def read_at(group: Group, places: Places, t: Tensor, i: Tensor) -> tuple[Place, tuple[int, ...]]:
+def read_at(group: Group, views: Views, t: Tensor, i: Tensor) -> tuple[View, tuple[int, ...]]:
     """Where an input from outside the group lies, and its strides over the domain as `t` reads it."""
-    place = places[i]
+    view = views[i]
     strides = [0] * len(group.domain)
     if group.is_copy(t):
         long = iter(range(len(group.domain)))
-        for n, s in zip(i.shape, place.strides, strict=True):
+        for n, s in zip(i.shape, view.strides, strict=True):
             if n != 1:
                 strides[next(long)] = s
     else:
@@ -37,8 +37,8 @@ def read_at(group: Group, places: Places, t: Tensor, i: Tensor) -> tuple[Place, 
         for back in range(1, i.ndim + 1):
             a = own[-back]
             if i.shape[-back] != 1 and a is not None:
-                strides[a] += place.strides[-back]
-    return place, tuple(strides)
+                strides[a] += view.strides[-back]
+    return view, tuple(strides)
 
 
 def written_at(group: Group, t: Tensor) -> tuple[int, ...]:

@@ -18,7 +18,7 @@ from graphnet.plans.kernels.calls import KernelCall
 from graphnet.plans.kernels.convolutions import Samples
 from graphnet.plans.nest import language as nest
 from graphnet.plans.nest.values import Pointer
-from graphnet.plans.order.views import Places
+from graphnet.plans.order.views import Views
 from graphnet.plans.rewrite import rewritten
 
 #: work of so many nanoseconds is shared by threads
@@ -52,17 +52,17 @@ def with_bias(graph: Graph) -> Graph:
     return rewritten(graph, rule)
 
 
-def known(t: Tensor, places: Places) -> bool:
+def known(t: Tensor, views: Views) -> bool:
     """Whether `t` is a convolution or a pooling that runs as native loops."""
     if not made_by(t, *convolutions.OPS, *pools.OPS):
         return False
     found = convolutions.geometry(t) or pools.geometry(t)
-    return found is not None and all(places.contiguous(i) for i in t.inputs)
+    return found is not None and all(views.contiguous(i) for i in t.inputs)
 
 
 def kernel(
     t: Tensor,
-    places: Places,
+    views: Views,
     key: Callable[[Tensor], Hashable],
     scratch: Callable[[int], Hashable],
     line: str,
@@ -83,7 +83,7 @@ def kernel(
         return arguments[of].of(dtype) + offset
 
     def source(i: Tensor) -> Pointer:
-        return pointer(key(places[i].base), i.dtype, places[i].offset)
+        return pointer(key(views[i].base), i.dtype, views[i].offset)
 
     before: list[tuple[nest.Kernel, list[Hashable]]] = []
     own: dict[Hashable, int] = {}
@@ -91,11 +91,11 @@ def kernel(
     if g is None or made_by(t, conv_kernel):
         given = [source(i) for i in t.inputs]
     else:
-        weights, place = t.inputs[1], places[t.inputs[1]]
+        weights, view = t.inputs[1], views[t.inputs[1]]
         packing, packed = nest.Kernel("packed"), scratch(weights.nbytes)
-        unpacked = packing.pointer(g.dtype) + place.offset
+        unpacked = packing.pointer(g.dtype) + view.offset
         convolutions.packed(packing, g, unpacked, packing.pointer(g.dtype), made_by(t, ops.conv_transpose))
-        before.append((packing, [key(place.base), packed]))
+        before.append((packing, [key(view.base), packed]))
         given = [source(t.inputs[0]), pointer(packed, g.dtype), *(source(i) for i in t.inputs[2:])]
     result = pointer(key(t), t.dtype)
     padded = None

@@ -1,4 +1,4 @@
-"""Where the buffers of a plan lie in one block of memory: those that are needed at different times share a place."""
+"""Where the buffers of a plan lie in one block of memory: those that are needed at different times share memory."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Arena(NamedTuple):
 
 
 def arranged(lives: Sequence[Life]) -> Arena:
-    """Places for buffers: each takes the smallest gap that fits among those free when it begins, or the end."""
+    """Views for buffers: each takes the smallest gap that fits among those free when it begins, or the end."""
     offsets: dict[Hashable, int] = {}
     gaps: list[tuple[int, int]] = []  # (start, end), sorted and apart
     total = 0

@@ -19,7 +19,7 @@ from typing import NamedTuple
 from graphnet.node import Tensor, is_view, made_by
 from graphnet.ops.shaping import reshape
 from graphnet.plans.order.costs import weight
-from graphnet.plans.order.views import Places
+from graphnet.plans.order.views import Views
 
 #: sums over more elements than this are added up in float64
 LONG_SUM = 4096
@@ -168,7 +168,7 @@ class _Growing:
 
 
 def fused(
-    order: Iterable[Tensor], places: Places, fusible: Callable[[Tensor], bool], product: Callable[[Tensor], bool]
+    order: Iterable[Tensor], views: Views, fusible: Callable[[Tensor], bool], product: Callable[[Tensor], bool]
 ) -> Fused:
     """The steps of the nodes in `order`; views are no steps.
 
@@ -177,25 +177,25 @@ def fused(
     steps: list[_Growing | Single] = []
     place_of: dict[Tensor, int] = {}
     for t in order:
-        if places.is_view(t):
-            base = places[t].base
+        if views.is_view(t):
+            base = views[t].base
             if base in place_of:
                 place_of[t] = place_of[base]
         elif fusible(t):
             after = max((place_of.get(i, -1) for i in t.inputs), default=-1)
-            place_of[t] = _put(t, steps, after, places)
+            place_of[t] = _put(t, steps, after, views)
         else:
             place_of[t] = len(steps)
             steps.append(Single(t, product(t)))
     return Fused(tuple(step.grown() if isinstance(step, _Growing) else step for step in steps), place_of)
 
 
-def _put(t: Tensor, steps: list[_Growing | Single], after: int, places: Places) -> int:
+def _put(t: Tensor, steps: list[_Growing | Single], after: int, views: Views) -> int:
     """Add `t`, which needs nothing of what comes behind step `after`, to a group. The number of its step."""
     for place in dict.fromkeys((after, len(steps) - 1)):
         group = steps[place] if place >= 0 else None
         if isinstance(group, _Growing) and group.weight < HEAVIEST:
-            fit = _fit(t, group, places)
+            fit = _fit(t, group, views)
             if fit is not None:
                 group.add(t, fit)
                 return place
@@ -223,7 +223,7 @@ def _alone(t: Tensor) -> tuple[tuple[int, ...], _Fit]:
     return squeezed(shape), fit
 
 
-def _fit(t: Tensor, group: _Growing, places: Places) -> _Fit | None:
+def _fit(t: Tensor, group: _Growing, views: Views) -> _Fit | None:
     """How `t` joins a group, if it does."""
     if made_by(t, reshape):
         return None
@@ -232,7 +232,7 @@ def _fit(t: Tensor, group: _Growing, places: Places) -> _Fit | None:
         member = member_of(group.axes, i)
         if member is not None and member[0] not in group.late:
             known.append(member[1])
-        elif member is not None or places[i].base in group.axes:
+        elif member is not None or views[i].base in group.axes:
             # It is not there yet, or a view of a node in another form, which needs that in memory first.
             return None
     if _reduces(t):

@@ -15,7 +15,7 @@ from graphnet.plans.order.arena import Life
 from graphnet.plans.order.fusion import Step
 from graphnet.plans.order.schedule import may_overwrite, members, overwritten, readers
 from graphnet.plans.order.steps import Order
-from graphnet.plans.order.views import Places
+from graphnet.plans.order.views import Views
 
 
 class Memory(NamedTuple):
@@ -38,11 +38,11 @@ class Memory(NamedTuple):
 
 def memory_of(order: Order) -> Memory:
     """Where the values of these steps are kept."""
-    graph, places = order.graph, order.places
-    read = readers(order.steps, places)
+    graph, views = order.graph, order.views
+    read = readers(order.steps, views)
     end = len(order.steps)
-    kept = {places[t].base for t in (*graph.outputs, *(t for _, t in graph.updates))}
-    targets = overwritten(graph, order.steps, places, order.place_of)
+    kept = {views[t].base for t in (*graph.outputs, *(t for _, t in graph.updates))}
+    targets = overwritten(graph, order.steps, views, order.place_of)
     outputs = set(graph.outputs)
     keys: dict[Tensor, Hashable] = {}
     fresh: list[Tensor] = []
@@ -61,7 +61,7 @@ def memory_of(order: Order) -> Memory:
                 keys[t] = ("output", t)
                 fresh.append(t)
             else:
-                key = _reused(t, place, step, places, keys, lives)
+                key = _reused(t, place, step, views, keys, lives)
                 if key is None:
                     key = ("buffer", t)
                     lives[key] = Life(key, t.nbytes, place, last, order.names[t])
@@ -72,16 +72,16 @@ def memory_of(order: Order) -> Memory:
 
 
 def _reused(
-    t: Tensor, place: int, step: Step, places: Places, keys: dict[Tensor, Hashable], lives: dict[Hashable, Life]
+    t: Tensor, place: int, step: Step, views: Views, keys: dict[Tensor, Hashable], lives: dict[Hashable, Life]
 ) -> Hashable | None:
     """The buffer of an input of the step which nothing needs later, and which `t` may overwrite."""
     for n in members(step):
         for i in n.inputs:
-            source = places[i].base
+            source = views[i].base
             key = keys.get(source)
             life = lives.get(key) if key is not None else None
             if life is None or life.last != place:
                 continue
-            if may_overwrite(step, places, t, source):
+            if may_overwrite(step, views, t, source):
                 return key
     return None

@@ -11,7 +11,7 @@ from graphnet.ops.planned import GEMM, IN_RANGE
 from graphnet.plans.code import numpy_lines
 from graphnet.plans.kernels.refs import read_at
 from graphnet.plans.order.fusion import Group, Single, Step
-from graphnet.plans.order.views import Places, row_major
+from graphnet.plans.order.views import Views, row_major
 from graphnet.plans.rewrite.gather import may_raise
 
 
@@ -114,11 +114,11 @@ def _behind(graph: Graph, penalties: dict[Tensor, list[Tensor]]) -> set[Tensor]:
     return found
 
 
-def readers(steps: Sequence[Step], places: Places) -> dict[Tensor, list[int]]:
+def readers(steps: Sequence[Step], views: Views) -> dict[Tensor, list[int]]:
     """For each array, the steps that read it from memory, in order."""
     found: dict[Tensor, list[int]] = {}
     for place, step in enumerate(steps):
-        for base in read_by(step, places):
+        for base in read_by(step, views):
             found.setdefault(base, []).append(place)
     return found
 
@@ -128,20 +128,20 @@ def members(step: Step) -> Sequence[Tensor]:
     return step.nodes if isinstance(step, Group) else (step.node,)
 
 
-def read_by(step: Step, places: Places) -> Iterable[Tensor]:
+def read_by(step: Step, views: Views) -> Iterable[Tensor]:
     """The arrays that a step reads from memory."""
     found: dict[Tensor, None] = {}
     for t in members(step):
         for i in t.inputs:
             if not (isinstance(step, Group) and step.member(i) is not None):
-                found[places[i].base] = None
+                found[views[i].base] = None
     return found
 
 
-def may_overwrite(step: Step, places: Places, t: Tensor, source: Tensor) -> bool:
-    """Whether node `t` of a step may overwrite the array `source`: each element is read before its place is written.
+def may_overwrite(step: Step, views: Views, t: Tensor, source: Tensor) -> bool:
+    """Whether node `t` of a step may overwrite the array `source`: each element is read before it is written.
 
-    So it is in a group with one loop, or elementwise, and everything that reads the array reads it at the place that
+    So it is in a group with one loop, or elementwise, and everything that reads the array reads it at the element that
     `t` writes.
     """
     if source.size != t.size or source.dtype.itemsize != t.dtype.itemsize:
@@ -149,26 +149,26 @@ def may_overwrite(step: Step, places: Places, t: Tensor, source: Tensor) -> bool
     if isinstance(step, Single):
         op = t.op
         if made_by(t, GEMM):
-            return step.product and source is t.inputs[0] and all(places[i].base is not source for i in t.inputs[1:])
+            return step.product and source is t.inputs[0] and all(views[i].base is not source for i in t.inputs[1:])
         if op is None or op.family != "elementwise" or made_by(t, *numpy_lines.READ_AGAIN):
             return False
         own = row_major(t.shape)
-        read = [i for i in t.inputs if places[i].base is source]
-        return all(places[i].strides == own and i.shape == t.shape for i in read)
+        read = [i for i in t.inputs if views[i].base is source]
+        return all(views[i].strides == own and i.shape == t.shape for i in read)
     if any(n not in step.late and step.is_row(n) for n in step.nodes):
         return False
-    strides = [read_at(step, places, n, i)[1] for n in step.nodes for i in n.inputs if places[i].base is source]
+    strides = [read_at(step, views, n, i)[1] for n in step.nodes for i in n.inputs if views[i].base is source]
     return all(s == row_major(step.domain) for s in strides)
 
 
 def overwritten(
-    graph: Graph, steps: Sequence[Step], places: Places, place_of: dict[Tensor, int]
+    graph: Graph, steps: Sequence[Step], views: Views, place_of: dict[Tensor, int]
 ) -> dict[Tensor, Parameter]:
     """The updates that are computed straight into the array of their parameter.
 
     Nothing reads the old value later, and nothing later can fail.
     """
-    read = readers(steps, places)
+    read = readers(steps, views)
     risky = max((n for n, step in enumerate(steps) if isinstance(step, Single) and may_raise(step.node)), default=-1)
     owners: dict[Tensor, list[Parameter]] = {}
     for p, t in graph.updates:
@@ -176,18 +176,18 @@ def overwritten(
     found: dict[Tensor, Parameter] = {}
     for t, parameters in owners.items():
         p = parameters[0]
-        if places.is_view(t) or t not in place_of or t.dtype != p.dtype:
+        if views.is_view(t) or t not in place_of or t.dtype != p.dtype:
             continue
         place = place_of[t]
         if place < risky:
             continue
         last = max(read.get(p, ()), default=-1)
-        if last < place or (last == place and may_overwrite(steps[place], places, t, p)):
+        if last < place or (last == place and may_overwrite(steps[place], views, t, p)):
             found[t] = p
             scaled = t.inputs[0] if made_by(t, GEMM) else p
             if scaled is not p and scaled in place_of and read.get(scaled) == [place]:
                 # The old value is scaled in place, and the product is added to it there.
                 before = place_of[scaled]
-                if last < before or (last == before and may_overwrite(steps[before], places, scaled, p)):
+                if last < before or (last == before and may_overwrite(steps[before], views, scaled, p)):
                     found[scaled] = p
     return found

@@ -11,14 +11,14 @@ from graphnet.node import Tensor
 from graphnet.plans.kernels.products import Product
 from graphnet.plans.order.fusion import Step, fused
 from graphnet.plans.order.schedule import ordered
-from graphnet.plans.order.views import Places, places_of
+from graphnet.plans.order.views import Views, views_of
 
 
 class Order(NamedTuple):
     """The steps of `graph`, in order.
 
     * `place_of`: the number of the step that computes a node, or what the node is a view of;
-    * `places`: which nodes are views, and of what; `products`: the nodes that are calls of BLAS;
+    * `views`: which nodes are views, and of what; `products`: the nodes that are calls of BLAS;
     * `parameters`: those that the compiled function takes after the graph's inputs, the updated ones too;
     * `names`: of the graph's nodes, as listings have them; `given`: the graph's inputs.
     """
@@ -26,7 +26,7 @@ class Order(NamedTuple):
     graph: Graph
     steps: tuple[Step, ...]
     place_of: dict[Tensor, int]
-    places: Places
+    views: Views
     products: dict[Tensor, Product]
     parameters: tuple[Parameter, ...]
     names: dict[Tensor, str]
@@ -34,27 +34,27 @@ class Order(NamedTuple):
 
 
 def steps_of(
-    graph: Graph, fusible: Callable[[Tensor], bool], product: Callable[[Tensor, Places], Product | None]
+    graph: Graph, fusible: Callable[[Tensor], bool], product: Callable[[Tensor, Views], Product | None]
 ) -> Order:
     """The steps of `graph`.
 
-    `fusible(t)` says whether loops compute `t`; `product(t, places)` is the call of BLAS that computes it, if one does.
+    `fusible(t)` says whether loops compute `t`; `product(t, views)` is the call of BLAS that computes it, if one does.
     """
     given = frozenset(graph.inputs)
     order = ordered(graph)
-    places = places_of(order, given)
+    views = views_of(order, given)
     products: dict[Tensor, Product] = {}
 
     def is_product(t: Tensor) -> bool:
-        found = product(t, places)
+        found = product(t, views)
         if found is not None:
             products[t] = found
         return found is not None
 
-    steps, place_of = fused(order, places, fusible, is_product)
+    steps, place_of = fused(order, views, fusible, is_product)
     computed = dict.fromkeys([*graph.nodes, *(p for p, _ in graph.updates)])
     parameters = tuple(t for t in computed if isinstance(t, Parameter) and t not in given)
     names = {t: f"v_{name}" for t, name in graph.names.items()}
     for p in parameters:
         names.setdefault(p, f"v_updated{len(names)}")
-    return Order(graph, steps, place_of, places, products, parameters, names, given)
+    return Order(graph, steps, place_of, views, products, parameters, names, given)

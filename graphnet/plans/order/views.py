@@ -12,7 +12,7 @@ import numpy as np
 from graphnet.node import Tensor, is_view
 
 
-class Place(NamedTuple):
+class View(NamedTuple):
     """A value inside the array of `base`: element `i` is at `offset + sum(i * strides)`, counted in elements."""
 
     base: Tensor
@@ -30,33 +30,33 @@ def row_major(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 @dataclass(frozen=True, eq=False)
-class Places:
-    """The place of each node of an order: its own array, or a part of another's if the op is a view.
+class Views:
+    """Where each node of an order lies: in its own array, or in a part of another's if the op is a view.
 
-    `views` has those of the views.
+    `parts` has those of nodes that are views.
     """
 
-    views: Mapping[Tensor, Place]
+    parts: Mapping[Tensor, View]
 
-    def __getitem__(self, t: Tensor) -> Place:
-        found = self.views.get(t)
-        return found if found is not None else Place(t, 0, row_major(t.shape))
+    def __getitem__(self, t: Tensor) -> View:
+        found = self.parts.get(t)
+        return found if found is not None else View(t, 0, row_major(t.shape))
 
     def is_view(self, t: Tensor) -> bool:
         """Whether `t` needs no array of its own."""
-        return t in self.views
+        return t in self.parts
 
     def contiguous(self, t: Tensor) -> bool:
         """Whether the elements of `t` lie row after row, without gaps."""
-        place = self[t]
+        view = self[t]
         wanted = row_major(t.shape)
-        return all(s == w or n == 1 for s, w, n in zip(place.strides, wanted, t.shape, strict=True))
+        return all(s == w or n == 1 for s, w, n in zip(view.strides, wanted, t.shape, strict=True))
 
 
-def places_of(order: Iterable[Tensor], given: Set[Tensor] = frozenset()) -> Places:
+def views_of(order: Iterable[Tensor], given: Set[Tensor] = frozenset()) -> Views:
     """Where the nodes lie, in this order; what is `given` has an array of its own."""
-    views: dict[Tensor, Place] = {}
-    places = Places(views)
+    parts: dict[Tensor, View] = {}
+    views = Views(parts)
     # Arrays whose memory is never touched: NumPy itself says what a view of one looks like.
     arrays: dict[Tensor, np.ndarray] = {}
     for t in order:
@@ -65,13 +65,13 @@ def places_of(order: Iterable[Tensor], given: Set[Tensor] = frozenset()) -> Plac
         source = t.inputs[0]
         if source not in arrays:
             arrays[source] = np.empty(source.shape, np.int8)
-        array, place = arrays[source], places[source]
+        array, view = arrays[source], views[source]
         seen = _seen(t, array)
         if isinstance(seen, np.ndarray) and np.may_share_memory(seen, array):
             arrays[t] = seen
             offset = seen.__array_interface__["data"][0] - array.__array_interface__["data"][0]
-            views[t] = Place(place.base, place.offset + offset, seen.strides)
-    return places
+            parts[t] = View(view.base, view.offset + offset, seen.strides)
+    return views
 
 
 def _seen(t: Tensor, array: np.ndarray) -> Any:

@@ -102,7 +102,7 @@ def gemm_call(p: Product) -> Callable[..., None] | None:
     a, b = p.a, p.b
     turned_a, turned_b = (TRANSPOSED if m.transposed else PLAIN for m in (a, b))
     rows, columns, inner = a.rows, b.columns, a.columns
-    skip_a, skip_b = (m.place.offset * p.dtype.itemsize for m in (a, b))
+    skip_a, skip_b = (m.view.offset * p.dtype.itemsize for m in (a, b))
     layout = (ROW_MAJOR, turned_a, turned_b, rows, columns, inner)
 
     def gemm(into: np.ndarray, left: np.ndarray, right: np.ndarray, alpha: Any, beta: Any) -> None:
