@@ -17,8 +17,8 @@ import pytest
 from backends import NEEDS_LLVM
 
 import graphnet as gn
-from graphnet.plans import blas
-from graphnet.plans.code import compiler, function, native, thread_pool
+from graphnet.plans import blas, running
+from graphnet.plans.code import compiler, native, thread_pool
 
 pytestmark = NEEDS_LLVM
 
@@ -227,7 +227,7 @@ def test_a_plan_switches_while_it_is_called():
     assert kinds == sorted(kinds, reverse=True)
 
 
-@pytest.mark.parametrize(("module", "fails"), [(native, "kernels_of"), (native, "lines_of"), (function, "compiled")])
+@pytest.mark.parametrize(("module", "fails"), [(native, "kernels_of"), (native, "lines_of"), (running, "compiled")])
 def test_a_compiler_that_fails_leaves_the_plan_on_numpy(module, fails, monkeypatch, caplog):
     def broken(*_, **__):
         raise RuntimeError("no such luck")
