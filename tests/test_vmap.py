@@ -128,6 +128,8 @@ FUNCTIONS = {
     "an index of the row": lambda x, w: w[gn.argsort(x)] * x,
     "written to": lambda x, w: gn.set_at(w, gn.argmax(x), x[0]),
     "clipped": lambda x, w: gn.where(x > w.sum(), x, gn.clip(x, -0.5, w)),
+    "a choice": lambda x, w: gn.cond((x * w).sum() > 0.3, lambda a: gn.sin(a) * w, lambda a: a * a * a, x),
+    "a bounded loop": lambda x, w: gn.while_loop(lambda c: c.sum() < 9.0, lambda c: c * 1.5 + w * w, gn.abs(x), 12),
     "random": lambda x, w: x * gn.random_normal(7, (3,), dtype="float64") + w,
 }
 
@@ -202,6 +204,18 @@ def test_loops_of_rows_and_rows_of_loops():
     for x in (X, X + 1):
         expected = loop(lambda c, x: gn.tanh(c * x).sum() * c, gn.tensor(expected), gn.tensor(x))
     close(found, expected)
+
+
+def test_a_loop_of_each_row():
+    """Each row makes its own number of steps."""
+
+    def root(a):
+        return gn.while_loop(lambda x: gn.abs(x * x - a) > 1e-13, lambda x: (x + a / x) / 2.0, gn.tensor(1.0))
+
+    a = np.array([2.0, 9.0, 1.5, 1e4])
+    np.testing.assert_allclose(gn.vmap(root)(a), np.sqrt(a))
+    np.testing.assert_allclose(gn.vmap(gn.grad(root))(a), 0.5 / np.sqrt(a), rtol=1e-6)
+    np.testing.assert_allclose(gn.grad(lambda a: gn.vmap(root)(a).sum())(a), 0.5 / np.sqrt(a), rtol=1e-6)
 
 
 def test_three_deep():

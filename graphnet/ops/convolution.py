@@ -76,24 +76,6 @@ def _conv_shape(x: Any, kernel: Any, strides: Any, padding: Any, dilation: Any, 
     return (x.shape[0], *_fit(x.shape[1:-1], kernel.shape[:-2], strides, padding, dilation), kernel.shape[-1])
 
 
-def _by_group(flat: Any, groups: Any) -> Any:
-    """A kernel `(window * in / groups, out)`, or its transpose's like, as one matrix for each group."""
-    return flat.reshape(flat.shape[0], groups, -1).transpose(1, 0, 2)
-
-
-def _grouped(p: Any, groups: Any) -> Any:
-    """Patches `(..., window, in)` as one matrix for each group: `(groups, rows, window * in / groups)`."""
-    *rows, window, channels = p.shape
-    parted = p.reshape(math.prod(rows), window, groups, channels // groups)
-    return parted.transpose(2, 0, 1, 3).reshape(groups, math.prod(rows), window * (channels // groups))
-
-
-def _flat(p: Any, rank: Any) -> Any:
-    """Patches `(batch, *fit, *window, channels)` with the axes of the window as one: a copy."""
-    shape = p.shape
-    return p.reshape(*shape[: 1 + rank], math.prod(shape[1 + rank : -1]), shape[-1])
-
-
 def _alone(x: Any, kernel: Any, groups: Any) -> Any:
     """Whether each channel of `x` has one kernel of its own: then a product of arrays does without patches."""
     return groups == x.shape[-1] == kernel.shape[-1] and groups > 1
@@ -163,12 +145,12 @@ def conv(
     flat = np.asarray(kernel, dtype).reshape(-1, outputs)
     room = math.prod(looks.shape[1:]) * dtype.itemsize
     for block in windows.blocks(x.shape[0], room):
-        p = _flat(looks[block], rank)
+        p = windows.flat(looks[block], rank)
         into = y[block]
         if groups == 1:
             np.matmul(p.reshape(-1, flat.shape[0]), flat, out=into.reshape(-1, outputs))
         else:
-            parts = np.matmul(_grouped(p, groups), _by_group(flat, groups))  # (groups, rows, out / groups)
+            parts = np.matmul(windows.grouped(p, groups), windows.by_group(flat, groups))  # (groups, rows, out)
             into.reshape(-1, groups, outputs // groups)[...] = parts.transpose(1, 0, 2)
     return y
 
@@ -269,7 +251,7 @@ def conv_transpose(
             p = np.matmul(rows, flat.T)  # (rows, window * in)
         else:
             by_group = rows.reshape(-1, groups, outputs // groups).transpose(1, 0, 2)
-            p = np.matmul(by_group, _by_group(flat, groups).transpose(0, 2, 1))  # (groups, rows, window * in / groups)
+            p = np.matmul(by_group, windows.by_group(flat, groups).transpose(0, 2, 1))  # (groups, rows, window * in)
             p = p.reshape(groups, len(rows), spread, -1).transpose(1, 2, 0, 3)  # (rows, window, groups, in / groups)
         p = p.reshape(-1, *fit, spread, channels)
         into = y[block]
@@ -345,12 +327,12 @@ def conv_kernel(
     looks = windows.patches(windows.padded(np.asarray(x, dtype), padding), window, strides, dilation, fit)
     flat = kernel.reshape(-1, outputs)
     for block in windows.blocks(x.shape[0], math.prod(looks.shape[1:]) * dtype.itemsize):
-        p = _flat(looks[block], len(fit))
+        p = windows.flat(looks[block], len(fit))
         rows = np.ascontiguousarray(u[block], dtype).reshape(-1, outputs)
         if groups == 1:
             flat += np.matmul(p.reshape(-1, flat.shape[0]).T, rows)
         else:
             by_group = rows.reshape(-1, groups, outputs // groups).transpose(1, 0, 2)
-            parts = np.matmul(_grouped(p, groups).transpose(0, 2, 1), by_group)  # (groups, window * in / groups, ...)
+            parts = np.matmul(windows.grouped(p, groups).transpose(0, 2, 1), by_group)  # (groups, window * in, ...)
             flat += parts.transpose(1, 0, 2).reshape(flat.shape)
     return kernel

@@ -7,6 +7,7 @@ the array.
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -179,3 +180,21 @@ def cover(sizes: Sequence[int], window: Sizes, strides: Sizes, padding: Pairs, d
         start = np.arange(m) * s - before
         found = np.multiply.outer(found, (np.minimum(start + k, n) - np.maximum(start, 0)).astype(dtype))
     return found[..., None]
+
+
+def by_group(flat: Any, groups: Any) -> Any:
+    """A kernel `(window * in / groups, out)`, or its transpose's like, as one matrix for each group."""
+    return flat.reshape(flat.shape[0], groups, -1).transpose(1, 0, 2)
+
+
+def grouped(p: Any, groups: Any) -> Any:
+    """Patches `(..., window, in)` as one matrix for each group: `(groups, rows, window * in / groups)`."""
+    *rows, window, channels = p.shape
+    parted = p.reshape(math.prod(rows), window, groups, channels // groups)
+    return parted.transpose(2, 0, 1, 3).reshape(groups, math.prod(rows), window * (channels // groups))
+
+
+def flat(p: Any, rank: Any) -> Any:
+    """Patches `(batch, *fit, *window, channels)` with the axes of the window as one: a copy."""
+    shape = p.shape
+    return p.reshape(*shape[: 1 + rank], math.prod(shape[1 + rank : -1]), shape[-1])
