@@ -1,6 +1,6 @@
 """Mutation testing of modules: small changes to their source, one after the other, each to be noticed by a test.
 
-    python tools/mutants.py graphnet/sweep.py tests/test_grad.py tests/test_complex.py --out sweep.json
+    python tools/mutants.py graphnet/sweep.py tests/core/test_grad.py tests/core/test_complex.py --out sweep.json
 
 The changes are those of cosmic-ray's operators (`pip install cosmic-ray coverage`). Tests are collected once. A change
 inside of functions is then tried in a fork, by new code for the functions that exist already, on the tests that run the

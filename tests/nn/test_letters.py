@@ -7,7 +7,7 @@ import pytest
 
 from graphnet import nn
 
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "ocr_letters_adeghp.npz"
+DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "ocr_letters_adeghp.npz"
 pytestmark = pytest.mark.skipif(not DATA.is_file(), reason="the OCR letters are not beside the checkout")
 
 

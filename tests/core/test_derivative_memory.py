@@ -181,7 +181,7 @@ def main():
 def test_no_derivative_leaves_a_cycle():
     here = Path(__file__).parent
     # In a process of its own, without threads that compile: the collector would count what they leave.
-    path = os.pathsep.join([str(here), str(here.parent), os.environ.get("PYTHONPATH", "")])
+    path = os.pathsep.join([str(here), str(here.parent), str(here.parents[1]), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(
         [sys.executable, "-c", "import test_derivative_memory as t; t.main()"],
         env={**os.environ, "GRAPHNET_NATIVE": "0", "PYTHONPATH": path},

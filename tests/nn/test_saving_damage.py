@@ -63,7 +63,7 @@ def report(tmp_path_factory):
     root = os.path.dirname(os.path.dirname(gn.__file__))
     env = {**os.environ, "PYTHONPATH": root, "GRAPHNET_NATIVE": "0", "OPENBLAS_NUM_THREADS": "1"}
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(TRY_ALL), os.path.dirname(__file__)],
+        [sys.executable, "-c", textwrap.dedent(TRY_ALL), os.path.dirname(os.path.dirname(__file__))],
         cwd=tmp_path_factory.mktemp("damage"),
         capture_output=True,
         text=True,

@@ -12,7 +12,7 @@ import pytest
 from graphnet.plans.code import compiler
 from graphnet.viz.metrics import text_width
 
-DOCS = Path(__file__).parent.parent / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 QUICK = ["formula", "model", "closed", "gradient", "blocks", "values", "first_nan", "memory", "time"]
 QUICK += ["before_and_after", "failure"]
 pytestmark = pytest.mark.skipif(not (DOCS / "make_gallery.py").is_file(), reason="no docs beside the tests")

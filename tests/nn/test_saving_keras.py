@@ -13,7 +13,7 @@ from graphnet.nn.saving import keras_words
 from graphnet.nn.saving.paths import keras_paths
 
 pytest.importorskip("h5py")
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "data"
 
 
 @pytest.fixture(scope="module")
