@@ -116,7 +116,7 @@ def test_each_can_be_made(cls):
     made(cls)
 
 
-@pytest.mark.parametrize(("cls", "name", "default", "rule"), numeric())
+@pytest.mark.parametrize(("cls", "name", "default", "rule"), list(numeric()))
 def test_numbers_are_numbers(cls, name, default, rule):
     """Only the masked number may be NaN; none is a boolean, a text or a list; NumPy's numbers are numbers."""
     pytest.importorskip("tensorboardX") if cls.__name__ == "TensorBoard" else None
