@@ -337,8 +337,9 @@ def test_metrics_go_both_ways(text, tmp_path):
     first.save(tmp_path / "a.keras")
     loaded = gn.nn.load_model(tmp_path / "a.keras")
     wanted = gn.nn.metrics.get(ours)
-    assert (type(loaded.steps.metrics[0]), loaded.steps.metrics[0].name) == (type(wanted), wanted.name)
-    assert loaded.steps.metrics[0].get_config() == wanted.get_config()
+    (found,) = loaded.steps.objectives.metrics
+    assert (type(found), found.name) == (type(wanted), wanted.name)
+    assert found.get_config() == wanted.get_config()
     loaded.save(tmp_path / "b.keras")
     back = keras.models.load_model(tmp_path / "b.keras").get_compile_config()
     again = plain(back["metrics"][0])
