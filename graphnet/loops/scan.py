@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from graphnet import parts
+from graphnet import parts, shapes
 from graphnet.apply import apply, apply_prepared, as_tensor, described, stopped
 from graphnet.containers import flatten
 from graphnet.declare import op
@@ -90,7 +90,7 @@ def _scan_each(batch: Sequence[bool], *inputs: Tensor, body: Body, length: int, 
             y = moveaxis(y, 1, 0)
         if not own:
             y = broadcast_to(y, (count, *y.shape))
-        pieces.append(reshape(y, (count, y.size // count)))
+        pieces.append(reshape(y, (count, shapes.size(y.shape[1:]))))
     return pieces[0] if len(pieces) == 1 else concatenate(pieces, axis=1)
 
 

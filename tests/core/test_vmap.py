@@ -206,6 +206,17 @@ def test_loops_of_rows_and_rows_of_loops():
     close(found, expected)
 
 
+def test_loops_of_no_rows():
+    def f(a):
+        return gn.scan(lambda c, r: (c * a, c), a, gn.tensor([1.0, 2.0, 3.0]))
+
+    last, ys = gn.vmap(f)(np.zeros(0))
+    assert (last.shape, ys.shape) == ((0,), (0, 3))
+    assert gn.vmap(gn.grad(lambda a: f(a)[0]))(np.zeros(0)).shape == (0,)
+    last, ys = gn.vmap(lambda c, xs: gn.scan(lambda c, r: (c + r, c), c, xs))(np.zeros((0, 2)), np.zeros((0, 4, 2)))
+    assert (last.shape, ys.shape) == ((0, 2), (0, 4, 2))
+
+
 def test_a_loop_of_each_row():
     """Each row makes its own number of steps."""
 

@@ -4,7 +4,7 @@ from made_data import mnist
 
 from graphnet import nn as keras
 from graphnet.nn.layers import Dense, Dropout
-from graphnet.nn.sequential import Sequential
+from graphnet.nn import Sequential
 from graphnet.nn.optimizers import RMSprop
 
 keras.utils.set_random_seed(1)
