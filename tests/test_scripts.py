@@ -1,6 +1,7 @@
 """Scripts as Keras' documentation writes them run, with only their import lines changed."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -27,3 +28,14 @@ def test_script(path, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert not any(character in done.stdout for character in "\r\b\x1b")
+
+
+#: the public modules that Keras has under the same names
+MODULES = {"callbacks", "constraints", "initializers", "layers", "losses", "metrics", "models", "optimizers", "ops"}
+MODULES |= {"regularizers", "utils"}
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda p: p.stem)
+def test_a_script_imports_what_keras_has_under_the_same_names(path):
+    modules = re.findall(r"^from graphnet\.nn\.(\w+) import", path.read_text("utf-8"), re.M)
+    assert set(modules) <= MODULES

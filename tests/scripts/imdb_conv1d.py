@@ -5,7 +5,7 @@ from made_data import imdb, pad_sequences
 from graphnet.nn import Sequential
 from graphnet.nn.callbacks import EarlyStopping
 from graphnet.nn.layers import Conv1D, Dense, Dropout, Embedding, GlobalMaxPooling1D
-from graphnet.nn.seeds import set_random_seed
+from graphnet.nn.utils import set_random_seed
 
 set_random_seed(1)
 
